@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GNU Radio block: pictures (PDUs) to coded pictures (PDUs)."""
+
+import secrets
+
+import pmt
+from gnuradio import gr
+
+from percast.blocks.guard import Guarded, guarded
+from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.waveform.header import Header
+from percast.engines.codec import Codec
+from percast.engines.worker import Worker
+
+
+class ImageEncoder(Guarded, gr.basic_block):
+    """Runs a codec's encoder in a worker thread.
+
+    Message input `images`, as `ImageSource` sends them. Message output `symbols`, as
+    `OfdmModulator` takes them; then the end message.
+
+    Args:
+        codec: what encodes; closed by whoever opened it.
+        session: number of the sender's run, None for a random one.
+        callsign: sent in every header, at most 10 ASCII characters.
+        depth: pictures that may wait.
+    """
+
+    def __init__(
+        self, codec: Codec, session: int | None = None, callsign: str = "", depth: int = 4
+    ):
+        gr.basic_block.__init__(self, "percast image encoder", None, None)
+        self.codec, self.callsign = codec, callsign
+        self.session = secrets.randbits(32) if session is None else session
+        self.latent_symbols = 0
+        self.source_samples = 0
+        self._worker = Worker(self._encode, depth=depth, name="encoder")
+        self.message_port_register_in(pmt.intern("images"))
+        self.message_port_register_out(pmt.intern("symbols"))
+        self.set_msg_handler(pmt.intern("images"), self._take)
+
+    @guarded()
+    def _take(self, message) -> None:
+        self._worker.submit(message)
+
+    @guarded()
+    def _encode(self, message) -> None:
+        if is_end(message):
+            self.message_port_pub(pmt.intern("symbols"), END)
+            return
+        meta, data = from_pdu(message)
+        rgb = data.reshape(meta["height"], meta["width"], 3)
+        coded, symbols = self.codec.encode(rgb)
+        header = Header(
+            session=self.session,
+            image=meta["image"],
+            packet=0,
+            packets=1,
+            width=coded.width,
+            height=coded.height,
+            cbr=coded.cbr,
+            symbols=len(symbols),
+            codec=coded.codec_id,
+            codec_word=coded.codec_word,
+            model=coded.model_id,
+            design_snr_db=coded.design_snr_db,
+            realism=coded.realism,
+            seed=self.session & 0xFFFF,
+            callsign=self.callsign,
+            timestamp_us=int(meta["read_at"] * 1e6),
+        )
+        self.latent_symbols += len(symbols)
+        self.source_samples += rgb.size
+        pdu = to_pdu({"header": header.pack().hex()}, symbols.tobytes())
+        self.message_port_pub(pmt.intern("symbols"), pdu)
+
+    def stop(self) -> bool:
+        self._worker.close(drain=False)
+        return True

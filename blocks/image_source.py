@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GNU Radio block: pictures from a folder, video, camera or socket."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pmt
+from gnuradio import gr
+
+from percast.blocks.guard import Guarded
+from percast.blocks.images import ImageSource as Pictures
+from percast.blocks.images import Picture
+from percast.blocks.pdu import END, to_pdu
+from percast.engines.worker import Worker
+
+
+class ImageSource(Guarded, gr.basic_block):
+    """Reads pictures in a thread of its own and sends them when the link has room.
+
+    Message output `images`: PDU of {image, width, height, name, read_at} and rgb bytes; then the
+    end message. Message input `credit`: one message for every picture that is through; at most
+    `in_flight` are on their way. Without `fps` the source waits for credit and drops nothing;
+    with it, pictures come at that pace and the oldest that waits is dropped and counted.
+
+    Args:
+        pictures: an open source of `percast.blocks.images`.
+        fps: pictures per second, None for as fast as the link takes them.
+        in_flight: pictures between here and the block that gives credit.
+        on_send: called with the number and the picture when it is sent.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        fps: float | None = None,
+        in_flight: int = 3,
+        on_send: Callable[[int, Picture], None] = lambda number, picture: None,
+    ):
+        gr.basic_block.__init__(self, "percast image source", None, None)
+        self.pictures, self.fps, self.on_send = pictures, fps, on_send
+        self.images = 0  # read, and given a number
+        self.sent = 0
+        self.first_read_at: float | None = None
+        self._credit = threading.Semaphore(in_flight)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="image source", daemon=True)
+        paced = fps is not None or pictures.live
+        self._outbox = Worker(
+            self._send, depth=2 if paced else 1, drop_oldest=paced, name="image outbox"
+        )
+        self.message_port_register_out(pmt.intern("images"))
+        self.message_port_register_in(pmt.intern("credit"))
+        self.set_msg_handler(pmt.intern("credit"), self._take_credit)
+
+    @property
+    def dropped(self) -> int:
+        """Pictures dropped because the link was slower than `fps`."""
+        return self._outbox.dropped
+
+    def start(self) -> bool:
+        self._thread.start()
+        return True
+
+    def stop(self) -> bool:
+        self.finish()
+        return True
+
+    def finish(self) -> None:
+        """Read no more pictures; what was read is still sent, then the end message."""
+        self._closing.set()
+        self.pictures.close()
+
+    def _take_credit(self, _) -> None:
+        self._credit.release()
+
+    def _read(self) -> None:
+        try:
+            next_time = time.monotonic()
+            for picture in self.pictures:
+                if self._closing.is_set():
+                    break
+                if self.fps:
+                    self._closing.wait(max(0.0, next_time - time.monotonic()))
+                    next_time = max(next_time + 1 / self.fps, time.monotonic())
+                    picture = replace(picture, read_at=time.time())
+                self.first_read_at = self.first_read_at or picture.read_at
+                self._outbox.submit((self.images, picture))
+                self.images += 1
+        except Exception as error:  # noqa: BLE001 - handed to whoever runs the graph
+            self.fail(error)
+        self._outbox.close(drain=True)
+        self.message_port_pub(pmt.intern("images"), END)
+
+    def _send(self, item: tuple[int, Picture]) -> None:
+        number, picture = item
+        while not self._credit.acquire(timeout=0.05):
+            if self._closing.is_set():
+                return
+        height, width = picture.rgb.shape[:2]
+        meta = {
+            "image": number,
+            "width": width,
+            "height": height,
+            "name": picture.name,
+            "read_at": picture.read_at,
+        }
+        self.on_send(number, picture)
+        self.sent += 1
+        self.message_port_pub(pmt.intern("images"), to_pdu(meta, picture.rgb.tobytes()))

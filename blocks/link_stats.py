@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a link did, summed up as it goes."""
+
+import math
+import threading
+from collections import deque
+
+import numpy as np
+
+_LATENCIES_KEPT = 1 << 16
+
+
+class LinkStats:
+    """Means over the received pictures; constant memory however long the link runs."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
+        self.received = 0
+        self.first_read_at = math.inf
+        self.last_decoded_at = -math.inf
+
+    def add(self, record: dict) -> None:
+        """Count one received picture's record. SNR and EVM are averaged as powers."""
+        with self._lock:
+            self.received += 1
+            self.first_read_at = min(self.first_read_at, record["read_at"])
+            self.last_decoded_at = max(self.last_decoded_at, record["decoded_at"])
+            self._latencies.append(1e3 * (record["decoded_at"] - record["read_at"]))
+            for key in ("snr_db", "evm_db"):
+                self._add(key, 10 ** (record[key] / 10))
+            for key in ("psnr_db", "ms_ssim", "lpips", "cbr", "freq_offset_hz", "clock_ppm"):
+                self._add(key, record.get(key))
+
+    def _add(self, key: str, value: float | None) -> None:
+        if value is not None and math.isfinite(value):
+            self._sums[key] = self._sums.get(key, 0.0) + value
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def mean(self, key: str) -> float | None:
+        """Mean of a figure over the pictures that have it; None when none has."""
+        with self._lock:
+            return self._sums[key] / self._counts[key] if key in self._sums else None
+
+    def mean_db(self, key: str) -> float | None:
+        mean = self.mean(key)
+        return None if mean is None else 10 * math.log10(mean)
+
+    def latency_ms(self) -> dict[str, float | None]:
+        with self._lock:
+            values = list(self._latencies)
+        if not values:
+            return {"p50": None, "p99": None}
+        p50, p99 = np.percentile(values, [50, 99])
+        return {"p50": float(p50), "p99": float(p99)}
+
+    def frames_per_second(self) -> float | None:
+        """Pictures per second, from the first picture read to the last decoded."""
+        seconds = self.last_decoded_at - self.first_read_at
+        return self.received / seconds if self.received and seconds > 0 else None

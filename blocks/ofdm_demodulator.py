@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GNU Radio block: OFDM samples to received pictures' symbols (PDUs)."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pmt
+from gnuradio import gr
+
+from percast.blocks.guard import Guarded, guarded
+from percast.blocks.pdu import END, to_pdu
+from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
+from percast.blocks.waveform.receive import Receiver
+
+HOLD_WAIT = 1e-3  # seconds
+
+
+class OfdmDemodulator(Guarded, gr.sync_block):
+    """Finds packets, equalises them and puts pictures together.
+
+    Message output `symbols`: per picture a PDU of the packed header and link figures, with
+    complex64 symbols followed by their float32 noise variances; then the end message.
+
+    Args:
+        profile: the waveform.
+        hold: while this returns true no more samples are taken. In the loopback that is how a
+            slow generator slows the sender down; over the air nothing can wait, leave it out.
+    """
+
+    def __init__(self, profile: Profile, hold: Callable[[], bool] = lambda: False):
+        gr.sync_block.__init__(self, "percast OFDM demodulator", [np.complex64], None)
+        self.receiver, self.reassembler = Receiver(profile), Reassembler(profile)
+        self.hold = hold
+        self.images = 0
+        self._stopping = False
+        self.message_port_register_out(pmt.intern("symbols"))
+
+    @guarded(returns=-1)
+    def work(self, input_items, output_items) -> int:
+        while self.hold() and not self._stopping:
+            time.sleep(HOLD_WAIT)
+        samples = input_items[0]
+        for packet in self.receiver.push(samples):
+            self._publish(self.reassembler.push(packet))
+        self._publish(self.reassembler.expire(self.receiver.stats.samples))
+        return len(samples)
+
+    def finish(self) -> None:
+        """Do not hold any more: the graph is being stopped."""
+        self._stopping = True
+
+    def stop(self) -> bool:
+        # GNU Radio calls this when the stream has ended, in this block's own thread.
+        self._end()
+        return True
+
+    @guarded()
+    def _end(self) -> None:
+        for packet in self.receiver.flush():
+            self._publish(self.reassembler.push(packet))
+        self._publish(self.reassembler.flush())
+        self.message_port_pub(pmt.intern("symbols"), END)
+
+    def _publish(self, images: list[ReceivedImage]) -> None:
+        for image in images:
+            self.images += 1
+            meta = {
+                "header": image.header.pack().hex(),
+                "snr_db": image.snr_db,
+                "evm_db": image.evm_db,
+                "freq_offset_hz": image.freq_offset,
+                "clock_ppm": image.clock_ppm,
+                "lost_symbols": image.lost_symbols,
+            }
+            data = image.symbols.tobytes() + image.noise_var.tobytes()
+            self.message_port_pub(pmt.intern("symbols"), to_pdu(meta, data))

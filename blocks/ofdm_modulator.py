@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GNU Radio block: coded pictures (PDUs) to OFDM samples."""
+
+import time
+from collections import deque
+
+import numpy as np
+import pmt
+from gnuradio import gr
+
+from percast.blocks.guard import Guarded, guarded
+from percast.blocks.pdu import from_pdu, is_end
+from percast.blocks.waveform.header import Header
+from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, modulate
+
+IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
+DEFAULT_TX_LEVEL = -12.0
+
+
+class OfdmModulator(Guarded, gr.sync_block):
+    """Modulates each picture into packets and plays them out; silent in between.
+
+    Message input `symbols`: PDU of {"header": packed `Header` in hex} and complex64 latent symbols.
+    Message output `sent`: the image counter, once the last sample of the picture is out.
+
+    Args:
+        profile: the waveform.
+        tx_level: mean power of a burst in dB relative to full scale. With the default envelope
+            limit of 8.5 dB, -12 leaves 3 dB for what filtering lets grow again.
+        papr_db: envelope limit of clip-and-filter, None for none.
+        gap: samples of silence after each picture.
+        tail: samples of silence after the last picture, for the receiver to finish.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        tx_level: float = DEFAULT_TX_LEVEL,
+        papr_db: float | None = DEFAULT_PAPR_DB,
+        gap: int = 512,
+        tail: int = 16384,
+    ):
+        gr.sync_block.__init__(self, "percast OFDM modulator", None, [np.complex64])
+        self.profile, self.papr_db = profile, papr_db
+        self.scale = np.float32(10 ** (tx_level / 20))
+        self.burst_samples = 0  # without the silence, for the overhead
+        self._gap, self._tail = np.zeros(gap, np.complex64), np.zeros(tail, np.complex64)
+        self._queue: deque[tuple[np.ndarray, int | None]] = deque()
+        self._ended = False
+        self.message_port_register_in(pmt.intern("symbols"))
+        self.message_port_register_out(pmt.intern("sent"))
+        self.set_msg_handler(pmt.intern("symbols"), self._take)
+        self.set_min_output_buffer(1 << 16)
+
+    @guarded()
+    def _take(self, message) -> None:
+        if is_end(message):
+            self._queue.append((self._tail, None))
+            self._ended = True
+            return
+        meta, data = from_pdu(message)
+        header = Header.unpack(bytes.fromhex(meta["header"]))
+        if header is None:
+            raise ValueError("PDU without a valid packed header")
+        for samples in modulate(self.profile, header, data.view(np.complex64), self.papr_db):
+            self.burst_samples += len(samples)
+            self._queue.append((samples * self.scale, None))
+        self._queue.append((self._gap, header.image))
+
+    @guarded(returns=-1)
+    def work(self, input_items, output_items) -> int:
+        out = output_items[0]
+        filled = 0
+        while filled < len(out) and self._queue:
+            samples, image = self._queue.popleft()
+            room = len(out) - filled
+            if len(samples) > room:
+                self._queue.appendleft((samples[room:], image))
+                samples, image = samples[:room], None
+            out[filled : filled + len(samples)] = samples
+            filled += len(samples)
+            if image is not None:
+                self.message_port_pub(pmt.intern("sent"), pmt.from_long(image))
+        if filled == 0:
+            if self._ended:
+                return -1
+            time.sleep(IDLE_WAIT)
+        return filled

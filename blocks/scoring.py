@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of merit of received pictures against their originals."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from percast.engines.metrics import Lpips, ms_ssim, psnr
+
+METRICS = ("psnr", "ms-ssim", "lpips")
+_KEEP = 64  # originals kept for pictures still on their way
+
+
+class Scorer:
+    """Scores pictures by number; a figure that cannot be had is None.
+
+    Args:
+        metrics: which of `METRICS`.
+    """
+
+    def __init__(self, metrics: Iterable[str] = METRICS):
+        self._metrics: dict[str, Callable] = {}
+        if "psnr" in metrics:
+            self._metrics["psnr_db"] = psnr
+        if "ms-ssim" in metrics:
+            self._metrics["ms_ssim"] = ms_ssim
+        if "lpips" in metrics and (lpips := Lpips.open()):
+            self._metrics["lpips"] = lpips
+        self._originals: OrderedDict[int, tuple[str, np.ndarray]] = OrderedDict()
+
+    def remember(self, number: int, name: str, rgb: np.ndarray) -> None:
+        """Keep an original (uint8 [H, W, 3]) until its picture is scored."""
+        self._originals[number] = name, rgb
+        while len(self._originals) > _KEEP:
+            self._originals.popitem(last=False)
+
+    def __call__(self, rgb: np.ndarray, record: dict) -> dict:
+        """The name and figures of the received picture (uint8 [H, W, 3]) `record["id"]`."""
+        figures = dict.fromkeys(("psnr_db", "ms_ssim", "lpips"))
+        name, original = self._originals.pop(record["id"], (None, None))
+        if original is not None and original.shape == rgb.shape:
+            figures |= {key: metric(original, rgb) for key, metric in self._metrics.items()}
+        return {"name": name, **figures}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Channel estimation: least squares on known carriers, projected onto short channels."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.synchronise import BACKOFF
+
+_REGULARISATION = 1e-4
+
+
+@lru_cache(maxsize=8)
+def short_channel_projection(profile: Profile) -> np.ndarray:
+    """Projects a frequency response onto impulse responses that fit into the prefix.
+
+    Impulse responses may reach from `BACKOFF` samples before the FFT window (the sidelobes of
+    a fractional delay) to the end of the prefix. Keeps about (cp_len + 2 BACKOFF) * 200 / 256
+    dimensions of n_occupied, and the noise falls in that ratio.
+
+    Returns:
+        complex64 [n_occupied, n_occupied].
+    """
+    delays = np.arange(-BACKOFF, profile.cp_len + BACKOFF)
+    basis = np.exp(-2j * np.pi * np.outer(profile.occupied, delays) / profile.fft_size)
+    gram = basis.conj().T @ basis
+    gram += _REGULARISATION * len(profile.occupied) * np.eye(len(delays))
+    return (basis @ np.linalg.solve(gram, basis.conj().T)).astype(np.complex64)
+
+
+def estimate_channel(profile: Profile, received: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Frequency response from symbols that are known and whose phases are aligned.
+
+    Args:
+        received, known: complex64 [symbols, n_occupied]; |known| = 1 on average.
+
+    Returns:
+        complex64 [n_occupied].
+    """
+    energy = (np.abs(known) ** 2).sum(0)
+    raw = (received * known.conj()).sum(0) / energy
+    return short_channel_projection(profile) @ raw.astype(np.complex64)
+
+
+def residual_variance(received: np.ndarray, expected: np.ndarray, parameters: float) -> float:
+    """Noise variance per carrier from what a fit left over.
+
+    Args:
+        received, expected: complex64 [symbols, carriers].
+        parameters: complex numbers that were fitted to them.
+    """
+    left = np.abs(received - expected) ** 2
+    return float(left.sum() / max(left.size - parameters, 1))

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The packet header: one byte table, here and nowhere else."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from fractions import Fraction
+
+VERSION = 1
+
+# field, struct code (network byte order), what it is
+TABLE = (
+    ("version", "B", "format of this header"),
+    ("session", "I", "random number of the sender's run"),
+    ("image", "I", "counter of pictures in the session"),
+    ("packet", "H", "counter of packets in the picture"),
+    ("packets", "H", "packets of the picture"),
+    ("width", "H", "pixels"),
+    ("height", "H", "pixels"),
+    ("cbr_num", "B", "channel bandwidth ratio: numerator"),
+    ("cbr_den", "H", "... and denominator"),
+    ("symbols", "I", "latent symbols of the whole picture"),
+    ("codec", "B", "number of the codec"),
+    ("codec_word", "I", "32 bits for the codec; learned: latent channels sent"),
+    ("model", "4s", "first four bytes of the SHA-256 of the model's manifest"),
+    ("design_snr", "b", "SNR that the sender designed for, quarter dB"),
+    ("realism", "B", "sender's wish for the generator, 0..255 for 0..1"),
+    ("seed", "H", "of the interleaver"),
+    ("callsign", "10s", "ASCII, padded with NUL"),
+    ("timestamp", "Q", "microseconds since 1970 at which the picture was read"),
+)
+_LAYOUT = struct.Struct(">" + "".join(code for _, code, _ in TABLE))
+HEADER_BYTES = _LAYOUT.size + 4  # with the CRC-32
+
+
+@dataclass(frozen=True)
+class Header:
+    """One packet's header, so that a receiver needs no side channel; fields as in `TABLE`,
+    in the units of the rest of the program."""
+
+    session: int
+    image: int
+    packet: int
+    packets: int
+    width: int
+    height: int
+    cbr: Fraction
+    symbols: int
+    codec: int
+    codec_word: int
+    model: bytes
+    design_snr_db: float
+    realism: float
+    seed: int
+    callsign: str
+    timestamp_us: int
+
+    def pack(self) -> bytes:
+        """The `HEADER_BYTES` bytes that are sent, CRC-32 (IEEE 802.3) last.
+
+        Raises:
+            ValueError: a field does not fit its place in the table.
+        """
+        try:
+            body = _LAYOUT.pack(
+                VERSION, self.session, self.image, self.packet, self.packets,
+                self.width, self.height, self.cbr.numerator, self.cbr.denominator,
+                self.symbols, self.codec, self.codec_word, self.model,
+                round(self.design_snr_db * 4), round(self.realism * 255), self.seed,
+                self.callsign.encode("ascii")[:10], self.timestamp_us,
+            )  # fmt: skip
+        except (struct.error, UnicodeEncodeError) as error:
+            raise ValueError(f"header field out of range: {error}") from error
+        return body + zlib.crc32(body).to_bytes(4, "big")
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Header | None":
+        """A header from `HEADER_BYTES` bytes, or None: wrong CRC, another version, nonsense."""
+        body, crc = data[:-4], data[-4:]
+        if len(data) != HEADER_BYTES or zlib.crc32(body) != int.from_bytes(crc, "big"):
+            return None
+        f = dict(zip((name for name, _, _ in TABLE), _LAYOUT.unpack(body), strict=True))
+        sensible = (
+            f["version"] == VERSION
+            and f["packet"] < f["packets"] <= max(f["symbols"], 1)
+            and f["symbols"] > 0
+            and f["cbr_den"] > 0
+        )
+        if not sensible:
+            return None
+        return cls(
+            session=f["session"], image=f["image"], packet=f["packet"], packets=f["packets"],
+            width=f["width"], height=f["height"], cbr=Fraction(f["cbr_num"], f["cbr_den"]),
+            symbols=f["symbols"], codec=f["codec"], codec_word=f["codec_word"],
+            model=f["model"], design_snr_db=f["design_snr"] / 4, realism=f["realism"] / 255,
+            seed=f["seed"],
+            callsign=f["callsign"].rstrip(b"\0").decode("ascii", "replace"),
+            timestamp_us=f["timestamp"],
+        )  # fmt: skip

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tracking over a packet: residual carrier offset, sample clock, common gain and phase."""
+
+import numpy as np
+from scipy import fft
+
+from percast.blocks.waveform.profile import Profile
+
+_WIDTHS = (1, 3, 5, 9, 17, 33)
+_DRIFT_SPANS = (12, 28)
+
+
+def rotation_rate(gains: np.ndarray) -> float:
+    """The phase ramp (rad per symbol) that aligns complex gains [symbols] best.
+
+    Maximises |sum g_s exp(-j w s)|: periodogram on a grid, then a parabola through the peak.
+    """
+    size = fft.next_fast_len(8 * len(gains))
+    spectrum = np.abs(fft.fft(gains, size))
+    peak = int(spectrum.argmax())
+    left, mid, right = spectrum[peak - 1], spectrum[peak], spectrum[(peak + 1) % size]
+    curvature = left - 2 * mid + right
+    offset = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
+    turns = (peak + offset) / size
+    return float(2 * np.pi * (turns - round(turns)))
+
+
+def clock_drift(profile: Profile, products: np.ndarray, time: np.ndarray) -> float:
+    """Timing drift in rad per carrier and symbol: weighted least squares on the pilots.
+
+    The fit is linear in small phases, so it starts with few symbols, undoes what it finds and
+    goes on with more; good to about 150 ppm.
+
+    Args:
+        products: complex [symbols, n_pilots], received * conj(expected) with common phase and
+            residual carrier offset removed.
+        time: float [symbols], symbols since the channel estimate.
+    """
+    carrier = profile.occupied[profile.pilot_index].astype(float)
+    lever = time[:, None] * carrier
+    drift = 0.0
+    for count in (*(n for n in _DRIFT_SPANS if n < len(time)), len(time), len(time)):
+        part = lever[:count]
+        left = products[:count] * np.exp(-1j * drift * part)
+        drift += float((left.imag * part).sum() / (np.abs(left) * part**2).sum())
+    return drift
+
+
+def smooth_gains(gains: np.ndarray, variance: float) -> np.ndarray:
+    """Moving average of complex gains around 1, its width chosen by Stein's unbiased risk.
+
+    In a still channel the gain stays 1 and costs nothing; with phase noise or Doppler the
+    width shrinks until the gain follows.
+
+    Args:
+        gains: complex [symbols], each with noise of `variance`.
+
+    Returns:
+        complex64 [symbols].
+    """
+    n = len(gains)
+    best, least = np.ones(n, complex), np.mean(np.abs(gains - 1) ** 2) - variance
+    for width in (*(w for w in _WIDTHS if w < n), 2 * n - 1):
+        half = width // 2
+        total = np.concatenate([[0], np.cumsum(gains)])
+        lo = np.maximum(np.arange(n) - half, 0)
+        hi = np.minimum(np.arange(n) + half + 1, n)
+        mean = (total[hi] - total[lo]) / (hi - lo)
+        own_share = np.mean(1 / (hi - lo))
+        risk = np.mean(np.abs(gains - mean) ** 2) + (2 * own_share - 1) * variance
+        if risk < least:
+            best, least = mean, risk
+    return best.astype(np.complex64)

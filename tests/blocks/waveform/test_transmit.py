@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import numpy as np
+import pytest
+
+from percast.blocks.waveform.interleaver import deinterleave, interleave
+from percast.blocks.waveform.ofdm import to_carriers, to_samples
+from percast.blocks.waveform.papr import clip_and_filter, papr
+from percast.blocks.waveform.preamble import preamble
+from percast.blocks.waveform.profile import PRESETS, open_profile
+from percast.blocks.waveform.transmit import modulate, packet_span, packets_needed
+from percast.errors import UsageError
+from tests.blocks.waveform.conftest import complex_noise
+
+
+@pytest.mark.parametrize("profile", PRESETS.values(), ids=lambda p: p.name)
+def test_a_preset_has_an_empty_dc_carrier_and_symmetric_occupation(profile):
+    assert 0 not in profile.occupied
+    assert np.array_equal(profile.occupied, -profile.occupied[::-1])
+    assert len(profile.data_index) == profile.data_carriers
+    assert len(profile.pilot_index) == 2 * len(profile.pilots)
+
+
+@pytest.mark.parametrize("profile", PRESETS.values(), ids=lambda p: p.name)
+def test_two_20_ppm_radios_at_2_4_ghz_are_within_the_acquisition_range(profile):
+    assert profile.max_freq_offset > 2 * 20e-6 * 2.4e9
+
+
+def test_an_unknown_profile_names_the_known_ones():
+    with pytest.raises(UsageError, match="standard-4m"):
+        open_profile("fast")
+
+
+def test_carriers_come_back_through_modulation(link):
+    p = link.profile
+    carriers = complex_noise(link.rng, 5 * len(p.occupied)).reshape(5, -1)
+    samples = to_samples(p, carriers, p.cp_len)
+    assert samples.dtype == np.complex64
+    np.testing.assert_allclose(samples[:, : p.cp_len], samples[:, -p.cp_len :])
+    np.testing.assert_allclose(to_carriers(p, samples[:, p.cp_len :]), carriers, atol=1e-5)
+
+
+def test_every_part_of_a_packet_has_power_one(link):
+    p = link.profile
+    head = preamble(p)
+    assert np.mean(np.abs(head[: p.short_len]) ** 2) == pytest.approx(1, rel=1e-4)
+    assert np.mean(np.abs(head[-2 * p.fft_size :]) ** 2) == pytest.approx(1, rel=1e-4)
+    assert papr(head) < 3.5
+    body = link.burst(symbols=12288)
+    body = body[body != 0][p.preamble_len :]
+    assert np.mean(np.abs(body) ** 2) == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize(("limit", "least_sdr"), [(7.0, 26.0), (8.5, 36.0)])
+def test_clipping_costs_the_evm_that_is_stated(link, limit, least_sdr):
+    p = link.profile
+    carriers = complex_noise(link.rng, 300 * len(p.occupied)).reshape(300, -1)
+    clipped = clip_and_filter(p, carriers, limit)
+    gain = np.vdot(carriers, clipped) / np.vdot(carriers, carriers)
+    error = np.mean(np.abs(clipped - gain * carriers) ** 2)
+    assert -10 * np.log10(error) > least_sdr
+    assert papr(to_samples(p, clipped).ravel()) < papr(to_samples(p, carriers).ravel()) - 1
+    assert papr(to_samples(p, clipped).ravel()) < limit + 1.6
+
+
+def test_nothing_is_sent_outside_the_occupied_band(link):
+    p = link.profile
+    carriers = complex_noise(link.rng, 20 * len(p.occupied)).reshape(20, -1)
+    samples = to_samples(p, clip_and_filter(p, carriers, 7.0))
+    spectrum = np.abs(np.fft.fft(samples, axis=1)) ** 2
+    outside = np.ones(p.fft_size, bool)
+    outside[p.occupied % p.fft_size] = False
+    assert spectrum[:, outside].max() < 1e-8 * spectrum.mean()
+
+
+@pytest.mark.parametrize("symbols", [1, 64, 191, 192, 4096, 12288, 12289, 24576, 100_003])
+def test_packets_cover_every_symbol_once(link, symbols):
+    p = link.profile
+    count = packets_needed(p, symbols)
+    spans = [packet_span(p, symbols, count, i) for i in range(count)]
+    assert spans[0][0] == 0 and spans[-1][1] == symbols
+    assert all(a[1] == b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(0 < hi - lo <= p.data_carriers * p.max_payload_symbols for lo, hi in spans)
+    latent = np.ones(symbols, np.complex64)
+    packets = list(modulate(p, link.header(symbols=symbols), latent))
+    assert len(packets) == count
+
+
+def test_interleaving_is_undone_and_spreads_neighbours(link):
+    latent = complex_noise(link.rng, 5000)
+    on_air = interleave(latent, 9)
+    back, variance = deinterleave(on_air, np.arange(5000, dtype=np.float32), 9)
+    np.testing.assert_array_equal(back, latent)
+    positions = variance[:100]  # where on the air the first hundred latents travelled
+    assert np.abs(np.diff(positions)).mean() > 1000
+    assert not np.array_equal(interleave(latent, 10), on_air)

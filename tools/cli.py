@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command `percast VERB`.
+
+Exit codes: 0 ok, 1 bug, 2 usage, 3 device, 4 model or engine, 5 link (nothing received),
+6 file (unreadable recording, unwritable or full output), 130 interrupted.
+"""
+
+import os
+
+# Before numpy is loaded: its threads otherwise take the cores from the engines.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import logging  # noqa: E402
+import sys  # noqa: E402
+
+from percast import __version__  # noqa: E402
+from percast.errors import PercastError  # noqa: E402
+
+VERBS = {
+    "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
+    "demo": "send photographs through a fading channel and make a contact sheet",
+    "doctor": "check the installation and say what to fix",
+}
+INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="percast",
+        description="Real-time perceptual image transmission over software-defined radio.",
+        epilog=__doc__.split("\n\n", 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"percast {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, text in VERBS.items():
+        sub = verbs.add_parser(verb, help=text, description=text, allow_abbrev=False)
+        module = importlib.import_module(f"percast.tools.{verb}")
+        module.add_options(sub)
+        sub.set_defaults(main=module.main)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if getattr(args, "verbose", False) else logging.WARNING,
+        format="percast: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        return args.main(args) or 0
+    except PercastError as error:
+        print(f"percast: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our stdout has gone; point it elsewhere so that exit stays quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

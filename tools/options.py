@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that several verbs share."""
+
+import argparse
+
+from percast.blocks.quantity import quantity
+from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
+
+
+def add_image_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("images")
+    group.add_argument(
+        "--source",
+        metavar="SPEC",
+        required=True,
+        help="folder or file, video:PATH, camera:N, zmq:tcp://HOST:PORT",
+    )
+    group.add_argument("--out", metavar="DIR", help="folder for results, or zmq:tcp://HOST:PORT")
+    group.add_argument(
+        "--frames", type=int, metavar="N", help="pictures to send, going round; 0 = for ever"
+    )
+    group.add_argument(
+        "--fps", type=quantity, metavar="F", help="pictures per second (default: as the link goes)"
+    )
+    group.add_argument("--size", metavar="WxH", help="crop to this shape and resize")
+    group.add_argument(
+        "--insecure", action="store_true", help="let zmq listen beyond this machine"
+    )
+
+
+def add_code_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("code")
+    group.add_argument("--model", default="base", metavar="NAME", help="shipped model or a folder")
+    group.add_argument("--codec", default="learned", choices=["learned"])
+    group.add_argument(
+        "--cbr", default="1/48", metavar="R", help="channel bandwidth ratio (default 1/48)"
+    )
+    group.add_argument("--design-snr", type=quantity, default=10.0, metavar="DB")
+    group.add_argument(
+        "--realism", type=quantity, metavar="0..1", help="0: faithful, 1: lifelike (default 1)"
+    )
+    group.add_argument("--engine", default="auto", metavar="NAME")
+    group.add_argument("--precision", default="auto", metavar="NAME")
+    group.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="threads per engine (default 1)"
+    )
+    group.add_argument(
+        "--metrics",
+        default="psnr,ms-ssim,lpips",
+        metavar="LIST",
+        help="figures to compute, or none (default psnr,ms-ssim,lpips)",
+    )
+
+
+def add_waveform_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("waveform")
+    group.add_argument(
+        "--profile",
+        default=DEFAULT_PROFILE,
+        metavar="NAME",
+        help=f"preset: {', '.join(PRESETS)} (default {DEFAULT_PROFILE})",
+    )
+    group.add_argument("--samp-rate", type=quantity, metavar="HZ")
+    group.add_argument(
+        "--tx-level", type=quantity, default=-12.0, metavar="DBFS", help="mean power of a burst"
+    )
+    group.add_argument(
+        "--papr",
+        type=quantity,
+        default=DEFAULT_PAPR_DB,
+        metavar="DB",
+        help=f"envelope limit of clip-and-filter, 0 = none (default {DEFAULT_PAPR_DB})",
+    )
+    group.add_argument("--callsign", default="", metavar="TEXT", help="sent in every header")
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    group.add_argument("-v", "--verbose", action="store_true")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person sees of a run: the progress bar and the summary."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+
+@contextlib.contextmanager
+def progress(frames: int | None) -> Iterator[Callable[[dict], None]]:
+    """A progress bar on a terminal; gives the function to call with each received record."""
+    if not sys.stderr.isatty():
+        yield lambda record: None
+        return
+    columns = (
+        TextColumn("received"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("SNR {task.fields[snr]} dB  {task.fields[figure]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=frames or None, snr="-", figure="")
+
+        def on_image(record: dict) -> None:
+            figure = ""
+            if record.get("psnr_db") is not None:
+                figure = f"PSNR {record['psnr_db']:.1f} dB"
+            bar.update(task, advance=1, snr=f"{record['snr_db']:.1f}", figure=figure)
+
+        yield on_image
+
+
+def _rows(s: dict) -> Iterator[tuple[str, str]]:
+    def number(value: float | None, form: str, unit: str = "") -> str:
+        return "-" if value is None else f"{value:{form}}{unit}"
+
+    yield "pictures", f"{s['received']} of {s['sent']} received, {s['lost']} lost"
+    if s["skipped"] or s["dropped"]:
+        yield "", f"{s['skipped']} unusable in the source, {s['dropped']} dropped as too late"
+    rate, delay = s["frames_per_second"], s["latency_ms"]
+    yield "speed", (
+        f"{number(rate, '.1f')} pictures/s, latency {number(delay['p50'], '.0f')} ms median, "
+        f"{number(delay['p99'], '.0f')} ms p99"
+    )
+    yield "channel", (
+        f"{s['channel']} at {number(s['snr_db_set'], '.1f', ' dB')}; measured "
+        f"{number(s['snr_db_measured'], '.1f', ' dB')}, EVM {number(s['evm_db'], '.1f', ' dB')}, "
+        f"offset {number(s['freq_offset_hz_measured'], '.0f', ' Hz')}, "
+        f"clock {number(s['clock_ppm_measured'], '.1f', ' ppm')}"
+    )
+    yield "bandwidth", (
+        f"CBR {number(1 / s['cbr'] if s['cbr'] else None, '.1f').join(('1/', ''))}, overhead "
+        f"{number(s['overhead'], '.0%')} more; {s['occupied_bandwidth_hz'] / 1e6:.2f} MHz of "
+        f"{s['samp_rate'] / 1e6:g} Msps"
+    )
+    yield "quality", (
+        f"PSNR {number(s['psnr_db'], '.2f', ' dB')}, MS-SSIM {number(s['ms_ssim'], '.4f')}, "
+        f"LPIPS {number(s['lpips'], '.4f')}"
+    )
+    yield "code", f"{s['model']} on {s['engine']}, {s['precision']}"
+
+
+def print_summary(summary: dict) -> None:
+    """A small table on stdout."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for label, text in _rows(summary):
+        table.add_row(f"[bold]{label}", text)
+    Console().print(table)
