@@ -154,17 +154,14 @@ class Receiver:
         if not len(over):
             self._drop((blocks - window + 1) * BLOCK)
             return None
-        # The window's overlap with the short part, and so the sum, peaks within its length.
-        last = over[0] + window + 4
-        need = (last + window) * BLOCK + p.preamble_len + TIMING_SLACK
-        header_end = p.preamble_len + p.header_symbols * p.symbol_len + 2 * TIMING_SLACK
-        if len(self._buffer) < max(need, (over[0] + window) * BLOCK + header_end):
+        best = _summit(strength, int(over[0]), window + 4)
+        start = best * BLOCK
+        header_end = start + p.preamble_len + p.header_symbols * p.symbol_len + 2 * TIMING_SLACK
+        if len(self._buffer) < max(header_end, start + 2 * p.short_len + 5 * BLOCK):
             self._drop(max(0, int(over[0]) - 8) * BLOCK)
             return None
-        best = int(over[0] + strength[over[0] : last].argmax())
         self.stats.detections += 1
         freq = float(np.angle(corr[best])) / (2 * np.pi * p.short_period)
-        start = best * BLOCK
         sync = locate(p, self._buffer, start, freq)
         if sync is None:
             self._drop(start + p.short_len // 2)
@@ -240,6 +237,17 @@ class Receiver:
     def _rows(self, pending: _Pending) -> int:
         p = self.profile
         return (pending.end - pending.sync.start - 2 * p.fft_size) // p.symbol_len
+
+
+def _summit(strength: np.ndarray, start: int, reach: int) -> int:
+    """Climb from `start` to a value that none of the next `reach` exceeds.
+
+    The window's overlap with the short part, and so the correlation, peaks within the short
+    part's length; a climb also gets past faint tones in the silence before it.
+    """
+    while (step := int(strength[start : start + reach].argmax())) > 0:
+        start += step
+    return start
 
 
 def _sliding_sum(values: np.ndarray, width: int) -> np.ndarray:
