@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`--out`: which image sink a text names."""
+
+from pathlib import Path
+
+import numpy as np
+
+from percast.blocks.images.base import ImageSink
+from percast.blocks.images.folder_sink import FolderSink
+from percast.blocks.images.zmq_images import ZmqImageSink
+from percast.errors import UsageError
+
+
+class NullSink(ImageSink):
+    """Keeps nothing."""
+
+    def write(self, rgb: np.ndarray, record: dict) -> None:
+        """Does nothing."""
+
+
+def open_sink(spec: str | None, insecure: bool = False) -> ImageSink:
+    """Opens an image sink.
+
+    Args:
+        spec: A folder, zmq:tcp://HOST:PORT, or None to keep nothing.
+        insecure: Allow a zmq address that other machines can reach.
+
+    Raises:
+        UsageError: the text names no sink.
+        FileError: the folder cannot be written.
+    """
+    if spec is None:
+        return NullSink()
+    if spec.startswith("zmq:"):
+        return ZmqImageSink(spec.removeprefix("zmq:"), insecure)
+    if not spec:
+        raise UsageError("--out: give a folder or zmq:tcp://HOST:PORT")
+    return FolderSink(Path(spec))

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pictures from and to other programs over ZeroMQ, in the format of `messages`.
+
+Both ends bind, so that the other program may come and go:
+    source: PULL; the other program connects a PUSH, and waits when the link is slower.
+    sink: PUB; other programs connect SUBs; one that is too slow misses pictures.
+"""
+
+import ipaddress
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import zmq
+
+from percast.blocks.images.base import ImageSink, ImageSource
+from percast.blocks.images.messages import (
+    MAX_PAYLOAD_BYTES,
+    MalformedMessage,
+    decode_message,
+    encode_message,
+)
+from percast.blocks.images.picture import BadPicture, Size, check_usable, fit
+from percast.errors import UsageError
+
+QUEUE = 8  # messages that wait in a socket, each way
+POLL_MS = 50  # how long close() may have to wait
+LINGER_MS = 500  # how long the last pictures may take to leave a closed sink
+WARNING_SECONDS = 10.0  # between two warnings about malformed messages
+
+log = logging.getLogger(__name__)
+
+
+class ZmqImageSource(ImageSource):
+    """Pictures that other programs push.
+
+    Attributes:
+        address: Where it listens, with the port number where `*` was given.
+        malformed: Messages that broke the format; `skipped` counts them, too, and the pictures
+            that cannot be sent.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        address: str,
+        size: Size | None = None,
+        frames: int | None = None,
+        insecure: bool = False,
+    ):
+        """
+        Args:
+            address: tcp://HOST:PORT, ipc://PATH or inproc://NAME.
+            size: Fit each picture to this (W, H); None keeps their own sizes.
+            frames: See `ImageSource`.
+            insecure: Allow an address that other machines can reach.
+
+        Raises:
+            UsageError: the address is wrong, in use, or open to other machines.
+        """
+        super().__init__(frames)
+        check_address(address, insecure)
+        self.malformed = 0
+        self._size = size
+        self._next_warning = 0.0
+        self._turn = threading.Lock()  # a socket is for one thread at a time
+        self._socket = zmq.Context.instance().socket(zmq.PULL)
+        self._socket.rcvhwm = QUEUE
+        self._socket.maxmsgsize = MAX_PAYLOAD_BYTES
+        self.address = _bind(self._socket, address)
+
+    def close(self) -> None:
+        super().close()
+        with self._turn:
+            self._socket.close(linger=0)
+
+    def _round(self) -> Iterator[tuple[np.ndarray, str]]:
+        while not self._closed.is_set():
+            parts = self._receive()
+            if parts is None:
+                continue
+            try:
+                rgb, header = decode_message(parts)
+                check_usable(header["width"], header["height"], self._size)
+            except MalformedMessage as problem:
+                self.malformed += 1
+                self._report(problem)
+            except BadPicture as problem:
+                self._report(problem)
+            else:
+                yield (rgb if self._size is None else fit(rgb, self._size)), header["name"]
+
+    def _receive(self) -> list[bytes] | None:
+        """The frames of the next message; None when none came for `POLL_MS`, or when closed."""
+        with self._turn:
+            if self._closed.is_set() or not self._socket.poll(POLL_MS):
+                return None
+            parts = [self._socket.recv()]
+            while self._socket.rcvmore:
+                part = self._socket.recv()
+                if len(parts) < 3:  # one too many tells; the rest is not worth its memory
+                    parts.append(part)
+            return parts
+
+    def _report(self, problem: ValueError) -> None:
+        self.skipped += 1
+        if time.monotonic() >= self._next_warning:
+            self._next_warning = time.monotonic() + WARNING_SECONDS
+            log.warning(
+                "zmq:%s: %d pictures skipped, %d of them malformed messages; the last: %s",
+                self.address,
+                self.skipped,
+                self.malformed,
+                problem,
+            )
+
+
+class ZmqImageSink(ImageSink):
+    """Publishes each received picture as PNG, its record in the header.
+
+    Attributes:
+        address: Where it listens, with the port number where `*` was given.
+    """
+
+    def __init__(self, address: str, insecure: bool = False):
+        """Arguments and errors as for `ZmqImageSource`."""
+        check_address(address, insecure)
+        # A context of its own can be made to wait until the last pictures have left; inproc
+        # works only within the process's shared one.
+        self._own_context = None if address.startswith("inproc:") else zmq.Context()
+        self._socket = (self._own_context or zmq.Context.instance()).socket(zmq.PUB)
+        self._socket.sndhwm = QUEUE
+        self._socket.linger = LINGER_MS
+        try:
+            self.address = _bind(self._socket, address)
+        except UsageError:
+            self.close()
+            raise
+
+    def write(self, rgb: np.ndarray, record: dict) -> None:
+        self._socket.send_multipart(encode_message(rgb, record, "png"))
+
+    def close(self) -> None:
+        self._socket.close()
+        if self._own_context is not None:
+            self._own_context.term()
+
+
+def check_address(address: str, insecure: bool) -> None:
+    """Raises `UsageError` unless `address` is one that only this machine reaches.
+
+    tcp:// on 127.0.0.0/8, localhost or ::1, ipc:// and inproc://; with `insecure` any tcp://.
+    """
+    scheme, _, place = address.partition("://")
+    if scheme in ("ipc", "inproc") and place:
+        return
+    host, _, port = place.rpartition(":")
+    if scheme != "tcp" or not host or not _is_port(port):
+        raise UsageError(f"zmq:{address}: give an address such as zmq:tcp://127.0.0.1:5555")
+    if not insecure and not _is_loopback(host):
+        raise UsageError(
+            f"zmq:{address}: other machines could reach this; use 127.0.0.1, or add --insecure "
+            "if that is meant"
+        )
+
+
+def _is_port(text: str) -> bool:
+    return text == "*" or (text.isascii() and text.isdecimal() and 0 <= int(text) <= 65535)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:  # a name or an interface, whose address nobody promises
+        return False
+
+
+def _bind(socket: zmq.Socket, address: str) -> str:
+    """Binds and returns the address in full; closes the socket if that fails."""
+    socket.ipv6 = "[" in address
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        raise UsageError(
+            f"zmq:{address}: cannot listen there ({error.strerror}); choose another address"
+        ) from error
+    return socket.last_endpoint.decode()
