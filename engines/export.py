@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a checkpoint to a model folder: encoder.onnx, generator.onnx, manifest.json.
+
+    python -m percast.engines.export CHECKPOINT DIR --name NAME
+
+Both CPU engines are compared with torch before the manifest is written, so a folder with a
+manifest is a folder that was checked.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from percast.engines import manifest
+from percast.engines.engine import ENGINES, open_engine
+from percast.errors import FileError, ModelError, PercastError
+
+if TYPE_CHECKING:
+    from percast.engines.onnx_graph import Network
+
+TOLERANCE = 2e-3
+"""Largest allowed difference between torch and an engine in fp32, of latents and of pixels."""
+
+CHECKED_SIZES = ((64, 64), (256, 256), (208, 336))
+"""Heights and widths of the comparison."""
+
+_RATES = {"1/192": 8, "1/96": 16, "1/48": 32, "1/24": 64, "1/16": 96}
+_SNR_DB = [-1, 19]
+
+
+def export(
+    checkpoint: Path,
+    folder: Path,
+    name: str,
+    description: str = "",
+    licence: str = "GPL-3.0-or-later",
+) -> dict[str, float]:
+    """Writes a model folder and checks it.
+
+    Args:
+        checkpoint: of the prototype (see `percast.engines.prototype`).
+        folder: to write to; made if it is not there, files of an earlier export are replaced.
+        name, description, licence: for the manifest.
+
+    Returns:
+        Largest absolute difference from torch, by "network engine HxW".
+
+    Raises:
+        ModelError: no torch, a checkpoint that does not fit, or an engine that computes something
+            else than torch.
+        FileError: the folder cannot be written.
+    """
+    # Here, not above: `--help` and the messages of the command line need no torch.
+    from percast.engines import onnx_graph
+
+    networks, training = onnx_graph.load_checkpoint(checkpoint)
+    described, differences = {}, {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / manifest.FILE_NAME).unlink(missing_ok=True)
+        for role, network in networks.items():
+            path = folder / f"{role}.onnx"
+            path.write_bytes(onnx_graph.to_onnx(network))
+            for key, value in _compare(network, path).items():
+                differences[f"{role} {key}"] = value
+            described[role] = {
+                "file": path.name,
+                "sha256": manifest.sha256_of(path),
+                "inputs": onnx_graph.shapes(network, network.inputs),
+                "outputs": onnx_graph.shapes(network, network.outputs),
+            }
+        content = {
+            "format": manifest.FORMAT,
+            "name": name,
+            "description": description,
+            "licence": licence,
+            "latent_channels": onnx_graph.LATENT_CHANNELS,
+            "stride": onnx_graph.STRIDE,
+            "rates": _RATES,
+            "snr_db": _SNR_DB,
+            "networks": described,
+            "training": training,
+        }
+        (folder / manifest.FILE_NAME).write_text(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        raise FileError(f"cannot write {folder}: {error.strerror}") from error
+    manifest.load_model(folder)
+    return differences
+
+
+def _compare(network: "Network", path: Path) -> dict[str, float]:
+    """Largest absolute difference of every engine from torch, by "engine HxW"."""
+    from percast.engines import onnx_graph
+
+    differences = {}
+    for name in ENGINES:
+        with open_engine(path, name, "fp32") as engine:
+            for height, width in CHECKED_SIZES:
+                inputs = onnx_graph.sample(network, height, width)
+                found = engine.run(inputs)
+                difference = max(
+                    float(np.abs(found[key] - value).max())
+                    for key, value in onnx_graph.compute(network, inputs).items()
+                )
+                if not difference < TOLERANCE:
+                    raise ModelError(
+                        f"{path} in {name} at {height}x{width} differs from torch by "
+                        f"{difference:.1e}, {TOLERANCE:.0e} is allowed: no manifest was written"
+                    )
+                differences[f"{name} {height}x{width}"] = difference
+    return differences
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m percast.engines.export", description="checkpoint -> model folder"
+    )
+    parser.add_argument("checkpoint", type=Path, help="checkpoint of the prototype")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="model folder to write")
+    parser.add_argument("--name", required=True, help="of the model")
+    parser.add_argument("--description", default="", help="one line, for people")
+    parser.add_argument("--licence", default="GPL-3.0-or-later", help="of the weights")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    try:
+        differences = export(
+            options.checkpoint, options.folder, options.name, options.description, options.licence
+        )
+        model = manifest.load_model(options.folder)
+    except PercastError as error:
+        print(f"percast: {error}", file=sys.stderr)
+        return error.exit_code
+    for key, value in differences.items():
+        print(f"{key}: differs from torch by at most {value:.1e}")
+    print(f"{model.folder}: model '{model.name}', id {model.id.hex()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The learned joint source-channel code as a codec.
+
+A picture of H x W pixels, padded to whole 16 x 16 blocks, becomes a latent of up to 96 real
+channels on a grid of h x w = ceil(H/16) x ceil(W/16) positions. A rate is a prefix of c channels:
+channels 2i and 2i+1 are the real and imaginary part of symbol plane i, so c/2 symbols travel for
+each position, and the nominal channel bandwidth ratio is (c/2) / (3 * 16 * 16) = c / 1536.
+
+Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each row by row.
+"""
+
+from collections.abc import Collection
+from fractions import Fraction
+from math import log10
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from percast.engines.codec import CodedImage, NoiseVariance, Picture, Symbols
+from percast.engines.engine import Engine, open_engine
+from percast.engines.manifest import Model, load_model
+from percast.errors import ModelError, UsageError
+
+CODEC_ID = 1
+MIN_SIDE, MAX_SIDE = 64, 2160
+"""Pixels; smaller pictures leave the networks no context, larger ones no memory."""
+
+DEFAULT_DESIGN_SNR_DB = 10.0
+_MIN_CHANNELS = 8  # the lowest rate in training
+_CONDITION_SNR_DB = 20.0  # the networks see SNR / 20
+_TINY = 1e-12
+
+
+def channels_for_cbr(cbr: Fraction, model: Model) -> int:
+    """Latent channels of a nominal channel bandwidth ratio.
+
+    Raises:
+        UsageError: the ratio is not that of an even number of channels of this model.
+    """
+    channels = cbr * _channels_per_cbr(model)
+    if channels % 2 == 0 and _MIN_CHANNELS <= channels <= model.latent_channels:
+        return int(channels)
+    usual = ", ".join(str(rate) for rate in model.rates)
+    raise UsageError(f"model '{model.name}' has no rate {cbr}: use one of {usual}")
+
+
+def cbr_for_channels(channels: int, model: Model) -> Fraction:
+    """Nominal channel bandwidth ratio of a number of latent channels."""
+    return Fraction(channels, _channels_per_cbr(model))
+
+
+def symbol_count(height: int, width: int, channels: int, stride: int = 16) -> int:
+    """Complex symbols that a picture takes: c/2 for each position of the latent."""
+    return channels // 2 * -(-height // stride) * -(-width // stride)
+
+
+class LearnedCodec:
+    """Encoder and generator of one model, at one rate. See `percast.engines.codec.Codec`.
+
+    One thread may encode while another decodes.
+
+    Args:
+        model: a `Model`, or what `load_model` takes.
+        cbr: nominal channel bandwidth ratio to send; decoding takes what the header says.
+        design_snr_db: SNR to encode for.
+        realism: 0 (faithful) to 1 (realistic), sent to the receiver.
+        engine, precision, threads: see `open_engine`.
+        roles: "encode", "decode" or both; only the networks of these are loaded.
+
+    Raises:
+        UsageError: a rate, SNR or realism that the model does not have.
+        ModelError: the model or the engine cannot be opened.
+    """
+
+    name = "learned"
+    codec_id = CODEC_ID
+
+    def __init__(
+        self,
+        model: Model | str,
+        cbr: Fraction = Fraction(1, 48),
+        design_snr_db: float = DEFAULT_DESIGN_SNR_DB,
+        realism: float = 1.0,
+        engine: str = "auto",
+        precision: str = "auto",
+        threads: int = 1,
+        roles: Collection[str] = ("encode", "decode"),
+    ):
+        self.model = model if isinstance(model, Model) else load_model(model)
+        self.cbr = cbr
+        self.channels = channels_for_cbr(cbr, self.model)
+        low, high = self.model.snr_db
+        if not low <= design_snr_db <= high:
+            raise UsageError(
+                f"model '{self.model.name}' was trained for {low:g} to {high:g} dB: "
+                f"a design SNR of {design_snr_db:g} dB is outside"
+            )
+        self.design_snr_db = design_snr_db
+        self.realism = _checked_realism(realism)
+        if unknown := set(roles) - {"encode", "decode"}:
+            raise ValueError(f"no such roles: {sorted(unknown)}")
+        self.encoder: Engine | None = None
+        self.generator: Engine | None = None
+        if "encode" in roles:
+            self.encoder = open_engine(self.model.encoder.path, engine, precision, threads)
+        if "decode" in roles:
+            self.generator = open_engine(self.model.generator.path, engine, precision, threads)
+
+    def encode(self, rgb: Picture) -> tuple[CodedImage, Symbols]:
+        """A picture as symbols of unit mean power, and what the header must say.
+
+        Args:
+            rgb: uint8 [H, W, 3], sides of 64 to 2160 pixels.
+
+        Returns:
+            The header's part, and complex64 [c/2 * ceil(H/16) * ceil(W/16)].
+
+        Raises:
+            UsageError: a side is too small or too large.
+            ModelError: the engine failed.
+        """
+        if self.encoder is None:
+            raise RuntimeError("this codec was opened for decoding only")
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+            raise ValueError(f"a picture is uint8 [H, W, 3], not {rgb.dtype} {rgb.shape}")
+        height, width = rgb.shape[:2]
+        if not _size_fits(height, width):
+            raise UsageError(
+                f"a picture of {width}x{height} cannot be sent, "
+                f"its sides must have {MIN_SIDE} to {MAX_SIDE} pixels: use --size"
+            )
+        condition = [self.design_snr_db / _CONDITION_SNR_DB, self._share(self.channels)]
+        latent = self.encoder.run({"image": self._to_input(rgb), "condition": _row(condition)})
+        coded = CodedImage(
+            width=width,
+            height=height,
+            cbr=self.cbr,
+            codec_id=self.codec_id,
+            codec_word=self.channels,
+            model_id=self.model.id,
+            design_snr_db=self.design_snr_db,
+            realism=self.realism,
+        )
+        return coded, _to_symbols(latent["latent"][0, : self.channels])
+
+    def decode(
+        self,
+        coded: CodedImage,
+        symbols: Symbols,
+        noise_var: NoiseVariance,
+        realism: float | None = None,
+    ) -> Picture:
+        """The picture from what arrived, however little.
+
+        A symbol that is not finite, or whose noise variance is infinite, negative or not a
+        number, counts as never arrived.
+
+        Args:
+            coded: from the header.
+            symbols: complex64 [n], n = `symbol_count` of the coded picture.
+            noise_var: float32 [n].
+            realism: 0 to 1 instead of the header's.
+
+        Returns:
+            uint8 [coded.height, coded.width, 3].
+
+        Raises:
+            ModelError: coded by another model, or in a way that this model cannot; or the engine
+                failed.
+            UsageError: realism outside 0 to 1.
+            ValueError: not as many symbols as the coded picture has.
+        """
+        if self.generator is None:
+            raise RuntimeError("this codec was opened for encoding only")
+        channels = self._check(coded)
+        expected = symbol_count(coded.height, coded.width, channels, self.model.stride)
+        if symbols.shape != (expected,) or noise_var.shape != (expected,):
+            raise ValueError(
+                f"{symbols.shape} symbols with {noise_var.shape} noise variances, "
+                f"{expected} expected for this picture"
+            )
+        # What came over the air is clipped; what the user typed is checked.
+        wish = min(max(coded.realism, 0.0), 1.0) if realism is None else _checked_realism(realism)
+        symbols, reliability, snr_db = _weigh(symbols, noise_var, self.model.snr_db)
+        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), wish]
+        grid = (-(-coded.height // self.model.stride), -(-coded.width // self.model.stride))
+        image = self.generator.run(
+            {
+                "latent": self._to_latent(symbols * reliability, grid),
+                "reliability": self._to_planes(reliability, grid),
+                "condition": _row(condition),
+            }
+        )["image"]
+        return _to_picture(image[0, :, : coded.height, : coded.width])
+
+    def symbol_count(self, coded: CodedImage) -> int:
+        """Complex symbols of a coded picture, as a receiver needs it before it can decode.
+
+        Raises:
+            ModelError: coded by another model, or in a way that this model cannot.
+        """
+        return symbol_count(coded.height, coded.width, self._check(coded), self.model.stride)
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Compiles for pictures of this size now, so that the first one is not late.
+
+        Raises:
+            ModelError: the engine failed.
+        """
+        stride, latents = self.model.stride, self.model.latent_channels
+        h, w = -(-height // stride), -(-width // stride)
+        shapes = {
+            "image": (1, 3, h * stride, w * stride),
+            "latent": (1, latents, h, w),
+            "reliability": (1, latents // 2, h, w),
+        }
+        for engine, condition in ((self.encoder, 2), (self.generator, 3)):
+            if engine is not None:
+                sizes = {**shapes, "condition": (1, condition)}
+                engine.run({name: np.zeros(sizes[name], np.float32) for name in engine.inputs})
+
+    def close(self) -> None:
+        """Closes the engines."""
+        for engine in (self.encoder, self.generator):
+            if engine is not None:
+                engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check(self, coded: CodedImage) -> int:
+        """The latent channels of a coded picture, if it is one for this model."""
+        if coded.codec_id != self.codec_id:
+            raise ModelError(
+                f"the picture was sent with codec {coded.codec_id}, "
+                f"the learned one is {self.codec_id}: give both ends the same --codec"
+            )
+        if coded.model_id != self.model.id:
+            raise ModelError(
+                f"the picture was sent with model id {coded.model_id.hex()}, here is "
+                f"'{self.model.name}' with {self.model.id.hex()}: give both ends the same --model"
+            )
+        channels = coded.codec_word
+        if channels % 2 or not 2 <= channels <= self.model.latent_channels:
+            raise ModelError(
+                f"the header asks for {channels} latent channels, "
+                f"model '{self.model.name}' has {self.model.latent_channels}: update both ends"
+            )
+        if not _size_fits(coded.height, coded.width):
+            raise ModelError(
+                f"the header tells of a picture of {coded.width}x{coded.height}, "
+                f"its sides must have {MIN_SIDE} to {MAX_SIDE} pixels: update both ends"
+            )
+        return channels
+
+    def _share(self, channels: int) -> float:
+        return channels / self.model.latent_channels
+
+    def _to_input(self, rgb: Picture) -> npt.NDArray[np.float32]:
+        """uint8 [H, W, 3] -> float32 [1, 3, H', W'] in 0..1, padded to whole blocks."""
+        height, width = rgb.shape[:2]
+        below, right = -height % self.model.stride, -width % self.model.stride
+        planes = rgb.transpose(2, 0, 1)
+        if below or right:
+            # Repeating the edge beats mirroring: on 12 Kodak pictures of odd sizes at 1/48 the
+            # blocks at the border gain 0.5 dB, because a plain continuation costs no power.
+            planes = np.pad(planes, ((0, 0), (0, below), (0, right)), mode="edge")
+        return np.multiply(planes, 1 / 255, dtype=np.float32, order="C")[np.newaxis]
+
+    def _to_latent(self, symbols: Symbols, grid: tuple[int, int]) -> npt.NDArray[np.float32]:
+        """complex64 [n] -> float32 [1, 96, h, w], zeros beyond the channels sent."""
+        planes = symbols.reshape(-1, *grid)
+        latent = np.zeros((1, self.model.latent_channels, *grid), np.float32)
+        latent[0, 0 : 2 * len(planes) : 2] = planes.real
+        latent[0, 1 : 2 * len(planes) : 2] = planes.imag
+        return latent
+
+    def _to_planes(
+        self, reliability: npt.NDArray[np.float32], grid: tuple[int, int]
+    ) -> npt.NDArray[np.float32]:
+        """float32 [n] -> float32 [1, 48, h, w], zeros beyond the channels sent."""
+        sent = reliability.reshape(-1, *grid)
+        planes = np.zeros((1, self.model.latent_channels // 2, *grid), np.float32)
+        planes[0, : len(sent)] = sent
+        return planes
+
+
+def _to_symbols(latent: npt.NDArray[np.float32]) -> Symbols:
+    """float32 [c, h, w] -> complex64 [c/2 * h * w] of unit mean power."""
+    symbols = np.empty((len(latent) // 2, *latent.shape[1:]), np.complex64)
+    symbols.real, symbols.imag = latent[0::2], latent[1::2]
+    power = float(np.mean(np.square(latent, dtype=np.float64)) * 2)  # of complex symbols
+    symbols *= np.float32(1 / np.sqrt(max(power, _TINY)))
+    return symbols.reshape(-1)
+
+
+def _weigh(
+    symbols: Symbols, noise_var: NoiseVariance, trained_db: tuple[float, float]
+) -> tuple[Symbols, npt.NDArray[np.float32], float]:
+    """What the generator must know of the channel.
+
+    Returns:
+        The symbols with zeros where nothing usable arrived; their reliability snr / (1 + snr) =
+        1 / (1 + noise_var), which is also their MMSE scale, as the signal has unit power; and the
+        mean SNR of those that arrived in dB, within the range of the training.
+    """
+    noise_var = np.asarray(noise_var, np.float32)
+    arrived = np.isfinite(symbols) & np.isfinite(noise_var) & (noise_var >= 0)
+    symbols = np.where(arrived, symbols, np.complex64(0))
+    noise = np.where(arrived, noise_var, np.float32(np.inf))
+    low, high = trained_db
+    if not arrived.any():
+        return symbols, np.zeros(len(symbols), np.float32), low
+    with np.errstate(divide="ignore"):  # no noise at all is an infinite SNR
+        mean_snr = float(np.mean(1 / noise[arrived].astype(np.float64)))
+    snr_db = 10 * log10(mean_snr) if mean_snr > 0 else low
+    return symbols, 1 / (1 + noise), min(max(snr_db, low), high)
+
+
+def _to_picture(image: npt.NDArray[np.float32]) -> Picture:
+    """float32 [3, H, W] in about 0..1 -> uint8 [H, W, 3]."""
+    picture = np.empty((*image.shape[1:], 3), np.uint8)
+    for colour, plane in enumerate(image):  # plane by plane is twice as fast as all at once
+        scaled = plane * np.float32(255) + np.float32(0.5)  # the cast rounds down
+        picture[:, :, colour] = np.clip(scaled, 0, 255, out=scaled)
+    return picture
+
+
+def _row(values: list[float]) -> npt.NDArray[np.float32]:
+    return np.array([values], np.float32)
+
+
+def _size_fits(height: int, width: int) -> bool:
+    return MIN_SIDE <= min(height, width) and max(height, width) <= MAX_SIDE
+
+
+def _checked_realism(realism: float) -> float:
+    if not 0 <= realism <= 1:
+        raise UsageError(f"a realism of {realism:g} makes no sense: give 0 (faithful) to 1")
+    return realism
+
+
+def _channels_per_cbr(model: Model) -> int:
+    return 2 * 3 * model.stride**2

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How like the original a received picture is: PSNR, MS-SSIM, LPIPS. No torch.
+
+All take RGB pictures, uint8 [H, W, 3], and are symmetric in their arguments.
+"""
+
+import logging
+import os
+from math import inf, log10
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import correlate1d
+
+from percast.engines.codec import Picture
+from percast.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+WEIGHT_FILES = ("alexnet_features.safetensors", "lpips_lin_alex_v0.1.safetensors")
+"""What `Lpips` needs: AlexNet's convolutions in torchvision's names, and LPIPS's linear layers."""
+
+# Wang, Simoncelli, Bovik, "Multiscale structural similarity for image quality assessment",
+# Asilomar 2003: weights of the five scales, window, and stabilising constants.
+_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_WINDOW, _SIGMA = 11, 1.5
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+MS_SSIM_MIN_SIDE = (_WINDOW - 1) * 2 ** (len(_SCALE_WEIGHTS) - 1) + 1
+"""161 pixels: at the coarsest scale the window must still fit."""
+
+LPIPS_MIN_SIDE = 32
+"""Pixels; AlexNet's pooling leaves nothing of smaller pictures."""
+
+
+def psnr(a: Picture, b: Picture) -> float:
+    """Peak signal-to-noise ratio in dB, 10 log10(255^2 / MSE) over all samples.
+
+    Infinite for equal pictures.
+
+    Raises:
+        ValueError: pictures of different shapes.
+    """
+    _check_alike(a, b)
+    error = float(np.mean(np.square(np.subtract(a, b, dtype=np.float32), dtype=np.float64)))
+    return inf if error == 0 else 10 * log10(255**2 / error)
+
+
+def ms_ssim(a: Picture, b: Picture) -> float | None:
+    """Multi-scale structural similarity, mean over the three colours (Wang et al. 2003).
+
+    Five scales, 11 x 11 Gaussian window of sigma 1.5, averaged 2 x 2 between scales. 1 for equal
+    pictures; None where a side is shorter than 161 pixels.
+
+    Raises:
+        ValueError: pictures of different shapes.
+    """
+    _check_alike(a, b)
+    if min(a.shape[:2]) < MS_SSIM_MIN_SIDE:
+        return None
+    x = a.transpose(2, 0, 1).astype(np.float32)
+    y = b.transpose(2, 0, 1).astype(np.float32)
+    result = np.ones(3)
+    for scale, weight in enumerate(_SCALE_WEIGHTS):
+        last = scale + 1 == len(_SCALE_WEIGHTS)
+        similarity, contrast = _ssim(x, y)
+        # A negative mean has no real power; nothing is less alike than not at all.
+        result *= np.maximum(similarity if last else contrast, 0) ** weight
+        if not last:
+            x, y = _halve(x), _halve(y)
+    return float(result.mean())
+
+
+def _ssim(
+    x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean SSIM, and mean of its contrast-structure factor, of each plane of [C, H, W]."""
+    mean_x, mean_y = _blur(x), _blur(y)
+    product = mean_x * mean_y
+    squares = mean_x**2 + mean_y**2
+    covariance = _blur(x * y) - product
+    variances = _blur(x**2 + y**2) - squares  # of x and y, only their sum is needed
+    contrast = (2 * covariance + _C2) / (variances + _C2)
+    similarity = contrast * (2 * product + _C1) / (squares + _C1)
+    axes = (1, 2)
+    return similarity.mean(axes, dtype=np.float64), contrast.mean(axes, dtype=np.float64)
+
+
+def _gaussian() -> npt.NDArray[np.float64]:
+    offsets = np.arange(_WINDOW) - _WINDOW // 2
+    window = np.exp(-(offsets**2) / (2 * _SIGMA**2))
+    return window / window.sum()
+
+
+def _blur(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Gaussian window over [C, H, W], only where it fits whole: [C, H - 10, W - 10]."""
+    window, edge = _gaussian(), _WINDOW // 2
+    rows = correlate1d(planes, window, axis=1)[:, edge:-edge]
+    return correlate1d(rows, window, axis=2)[:, :, edge:-edge]
+
+
+def _halve(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mean of each 2 x 2 block of [C, H, W]; an odd last row or column pairs with itself."""
+    _, height, width = planes.shape
+    planes = np.pad(planes, ((0, 0), (0, height % 2), (0, width % 2)), mode="symmetric")
+    rows = planes[:, 0::2] + planes[:, 1::2]
+    return (rows[:, :, 0::2] + rows[:, :, 1::2]) / 4
+
+
+def find_perceptual_weights() -> Path | None:
+    """The folder with `WEIGHT_FILES`: $PERCAST_PERCEPTUAL, else the user's cache.
+
+    Raises:
+        ModelError: $PERCAST_PERCEPTUAL is set, but the files are not there.
+    """
+    if named := os.environ.get("PERCAST_PERCEPTUAL"):
+        folder = Path(named)
+        if missing := _missing(folder):
+            raise ModelError(
+                f"PERCAST_PERCEPTUAL={named} holds no {missing[0]}: correct it, or unset it"
+            )
+        return folder
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "percast" / "perceptual"
+    return None if _missing(folder) else folder
+
+
+class Lpips:
+    """LPIPS v0.1 on AlexNet (Zhang et al., "The unreasonable effectiveness of deep features as a
+    perceptual metric", CVPR 2018), computed by OpenVINO in fp32.
+
+    The network is built here from the weights, layer by layer, so no torch is needed. One thread
+    may use an object at a time.
+
+    Args:
+        folder: with `WEIGHT_FILES`.
+        threads: to compute with.
+
+    Raises:
+        ModelError: missing or damaged weights, or no OpenVINO.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1):
+        if missing := _missing(folder):
+            raise ModelError(f"{folder} holds no {missing[0]}: LPIPS needs it")
+        from percast.engines import lpips_network  # imported late: it loads OpenVINO
+
+        alexnet, linear = (folder / name for name in WEIGHT_FILES)
+        self._request: Any = lpips_network.compile_lpips(alexnet, linear, threads)
+
+    @classmethod
+    def open(cls, threads: int = 1) -> "Lpips | None":
+        """With the weights of `find_perceptual_weights`; None and one log line without them.
+
+        Raises:
+            ModelError: damaged weights, or no OpenVINO.
+        """
+        folder = find_perceptual_weights()
+        if folder is None:
+            log.warning(
+                "LPIPS is not computed: set PERCAST_PERCEPTUAL to a folder with %s",
+                " and ".join(WEIGHT_FILES),
+            )
+            return None
+        return cls(folder, threads)
+
+    def __call__(self, a: Picture, b: Picture) -> float | None:
+        """The distance: 0 for equal pictures, about 0.7 for unrelated ones.
+
+        None where a side is shorter than 32 pixels.
+
+        Raises:
+            ValueError: pictures of different shapes.
+        """
+        _check_alike(a, b)
+        if min(a.shape[:2]) < LPIPS_MIN_SIDE:
+            return None
+        result = self._request.infer({"a": a[np.newaxis], "b": b[np.newaxis]})
+        return float(np.squeeze(next(iter(result.values()))))
+
+
+def _missing(folder: Path) -> list[str]:
+    return [name for name in WEIGHT_FILES if not (folder / name).is_file()]
+
+
+def _check_alike(a: Picture, b: Picture) -> None:
+    if a.shape != b.shape or a.ndim != 3:
+        raise ValueError(f"pictures of shapes {a.shape} and {b.shape} cannot be compared")

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from percast.engines.codec import parse_cbr, sent_cbr
+from percast.engines.learned import LearnedCodec, channels_for_cbr
+from percast.engines.metrics import Lpips, psnr
+from percast.errors import ModelError, UsageError
+
+
+@pytest.fixture(scope="module")
+def codec(model):
+    with LearnedCodec(model, Fraction(1, 48)) as codec:
+        yield codec
+
+
+def arrive(symbols, noise_var=1e-3):
+    return symbols, np.full(symbols.size, noise_var, np.float32)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 97), (100, 2160), (161, 79)])
+def test_pictures_of_any_size_come_back(codec, draw, size):
+    picture = draw(*size)
+    coded, symbols = codec.encode(picture)
+    decoded = codec.decode(coded, *arrive(symbols))
+    assert decoded.shape == picture.shape and decoded.dtype == np.uint8
+    assert (coded.height, coded.width) == size
+    assert psnr(picture, decoded) > 24
+
+
+def test_symbols_have_unit_mean_power(codec, draw):
+    for picture in (draw(64, 80), np.zeros((64, 64, 3), np.uint8), draw(64, 64) // 64 + 100):
+        _, symbols = codec.encode(picture)
+        assert symbols.dtype == np.complex64 and symbols.ndim == 1
+        assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-4)
+
+
+def test_as_many_symbols_are_sent_as_the_rate_says(codec, draw):
+    coded, symbols = codec.encode(draw(128, 96))
+    assert sent_cbr(symbols.size, 128, 96) == pytest.approx(1 / 48)
+    assert codec.symbol_count(coded) == symbols.size
+    coded, symbols = codec.encode(draw(65, 97))
+    assert symbols.size == codec.symbol_count(coded) == 16 * 5 * 7
+    assert sent_cbr(symbols.size, 65, 97) > 1 / 48  # the padding is sent as well
+
+
+def test_symbols_are_planes_of_latent_channel_pairs(model, draw):
+    picture = draw(64, 80)
+    image = picture.transpose(2, 0, 1)[np.newaxis] / 255
+    condition = np.array([[10 / 20, 32 / 96]])
+    with LearnedCodec(model, Fraction(1, 48), precision="fp32", roles=("encode",)) as codec:
+        _, symbols = codec.encode(picture)
+        latent = codec.encoder.run({"image": image, "condition": condition})["latent"][0]
+    planes = symbols.reshape(16, 4, 5)
+    scale = 1 / np.sqrt(2 * np.mean(latent[:32] ** 2))
+    np.testing.assert_allclose(planes.real, latent[0:32:2] * scale, atol=1e-3)
+    np.testing.assert_allclose(planes.imag, latent[1:32:2] * scale, atol=1e-3)
+
+
+def test_the_header_says_all_that_a_receiver_needs(codec, model, draw, add_noise):
+    picture = draw(80, 64)
+    with LearnedCodec(model, Fraction(1, 24), design_snr_db=4, realism=0.25) as sender:
+        coded, symbols = sender.encode(picture)
+    assert (coded.design_snr_db, coded.realism, coded.codec_word) == (4, 0.25, 64)
+    assert (coded.cbr, coded.model_id) == (Fraction(1, 24), model.id)
+    # The receiver was opened for another rate, and follows the header.
+    assert psnr(picture, codec.decode(coded, *add_noise(symbols, 15))) > 24
+
+
+def test_more_symbols_make_a_better_picture(model, draw, add_noise):
+    picture = draw(128, 128, seed=3)
+    scores = []
+    for rate in (Fraction(1, 192), Fraction(1, 96), Fraction(1, 48), Fraction(1, 24)):
+        with LearnedCodec(model, rate, realism=0) as codec:
+            coded, symbols = codec.encode(picture)
+            scores.append(psnr(picture, codec.decode(coded, *add_noise(symbols, 15))))
+    assert scores == sorted(scores)
+
+
+def test_more_noise_makes_a_worse_picture(codec, draw, add_noise):
+    picture = draw(128, 128)
+    coded, symbols = codec.encode(picture)
+    scores = [psnr(picture, codec.decode(coded, *add_noise(symbols, snr))) for snr in (-1, 4, 10)]
+    assert scores == sorted(scores)
+
+
+def test_lost_symbols_only_add_noise(codec, draw, add_noise):
+    picture = draw(128, 160)
+    coded, symbols = codec.encode(picture)
+    whole = psnr(picture, codec.decode(coded, *add_noise(symbols, 10)))
+    received, noise_var = add_noise(symbols, 10)
+    lost = np.random.default_rng(1).random(symbols.size) < 0.3
+    received[lost], noise_var[lost] = 0, np.inf
+    damaged = psnr(picture, codec.decode(coded, received, noise_var))
+    assert whole - 8 < damaged < whole
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, complex(0, np.nan)])
+def test_symbols_that_are_no_numbers_count_as_lost(codec, draw, poison):
+    coded, symbols = codec.encode(draw(64, 64))
+    symbols, noise_var = arrive(symbols.copy())
+    symbols[::5] = 0
+    noise_var[::5] = np.inf
+    expected = codec.decode(coded, symbols, noise_var)
+    symbols[::5] = poison
+    np.testing.assert_array_equal(codec.decode(coded, symbols, noise_var), expected)
+    noise_var[::5] = 1e-3
+    np.testing.assert_array_equal(codec.decode(coded, symbols, noise_var), expected)
+    symbols[::5] = 1
+    for nonsense in (np.nan, -1.0):
+        noise_var[::5] = nonsense
+        np.testing.assert_array_equal(codec.decode(coded, symbols, noise_var), expected)
+
+
+def test_even_an_empty_reception_gives_a_picture(codec, draw):
+    coded, symbols = codec.encode(draw(64, 64))
+    nothing = np.zeros_like(symbols), np.full(symbols.size, np.inf, np.float32)
+    assert codec.decode(coded, *nothing).shape == (64, 64, 3)
+
+
+def test_a_noiseless_channel_is_no_division_by_zero(codec, draw):
+    picture = draw(64, 64)
+    coded, symbols = codec.encode(picture)
+    assert psnr(picture, codec.decode(coded, *arrive(symbols, 0))) > 24
+
+
+def test_the_receiver_may_override_the_realism(codec, draw, add_noise):
+    coded, symbols = codec.encode(draw(64, 64))
+    received = add_noise(symbols, 10)
+    faithful = codec.decode(coded, *received, realism=0.0)
+    assert not np.array_equal(faithful, codec.decode(coded, *received))
+    asked = replace(coded, realism=0.0)
+    np.testing.assert_array_equal(faithful, codec.decode(asked, *received))
+
+
+def test_warming_up_does_not_change_the_result(model, draw):
+    picture = draw(70, 64)
+    with LearnedCodec(model) as codec:
+        codec.warm_up(70, 64)
+        first = codec.encode(picture)[1]
+        np.testing.assert_array_equal(first, codec.encode(picture)[1])
+
+
+def test_a_role_opens_only_its_network(model, draw):
+    with LearnedCodec(model, roles=("encode",)) as sender:
+        assert sender.generator is None
+        coded, symbols = sender.encode(draw(64, 64))
+        with pytest.raises(RuntimeError):
+            sender.decode(coded, *arrive(symbols))
+    with LearnedCodec(model, roles=("decode",)) as receiver:
+        assert receiver.encoder is None
+        assert receiver.decode(coded, *arrive(symbols)).shape == (64, 64, 3)
+
+
+def test_a_picture_of_another_model_is_refused_with_both_ids(codec, model, draw):
+    coded, symbols = codec.encode(draw(64, 64))
+    foreign = replace(coded, model_id=b"\x01\x02\x03\x04")
+    with pytest.raises(ModelError, match="01020304") as caught:
+        codec.decode(foreign, *arrive(symbols))
+    assert model.id.hex() in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"codec_word": 97}, {"codec_word": 0}, {"codec_id": 2}, {"width": 10_000}]
+)
+def test_a_header_that_makes_no_sense_is_refused(codec, draw, change):
+    coded, symbols = codec.encode(draw(64, 64))
+    with pytest.raises(ModelError):
+        codec.decode(replace(coded, **change), *arrive(symbols))
+
+
+def test_too_few_symbols_are_a_bug_of_the_caller(codec, draw):
+    coded, symbols = codec.encode(draw(64, 64))
+    with pytest.raises(ValueError, match="expected"):
+        codec.decode(coded, *arrive(symbols[:-1]))
+
+
+@pytest.mark.parametrize("size", [(63, 64), (64, 2161)])
+def test_pictures_that_are_too_small_or_large_are_usage_errors(codec, size):
+    with pytest.raises(UsageError, match="--size"):
+        codec.encode(np.zeros((*size, 3), np.uint8))
+
+
+def test_rates_are_even_prefixes_of_the_latent(model):
+    assert channels_for_cbr(Fraction(1, 48), model) == 32
+    assert channels_for_cbr(Fraction(10, 1536), model) == 10
+    for wrong in (Fraction(1, 7), Fraction(1, 12), Fraction(6, 1536), Fraction(9, 1536)):
+        with pytest.raises(UsageError, match="1/48") as caught:
+            channels_for_cbr(wrong, model)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_rate_is_typed_as_a_fraction_or_a_number():
+    assert parse_cbr("1/48") == Fraction(1, 48)
+    assert parse_cbr("0.0625") == Fraction(1, 16)
+    for nonsense in ("", "x", "1/0", "-1/48", "0", "nan", "1/48/2"):
+        with pytest.raises(UsageError):
+            parse_cbr(nonsense)
+
+
+@pytest.mark.parametrize("options", [{"design_snr_db": 40.0}, {"realism": 1.5}])
+def test_wishes_beyond_the_model_are_usage_errors(model, options):
+    with pytest.raises(UsageError):
+        LearnedCodec(model, **options)
+
+
+def test_photographs_come_back_as_well_as_the_model_card_says(
+    codec, photographs, perceptual_weights, add_noise
+):
+    """Two of the card's twelve pictures at 1/48 and 10 dB; their own figures are below."""
+    expected = {"kodim07": (26.78, 0.166), "kodim23": (26.04, 0.132)}
+    lpips = Lpips(perceptual_weights)
+    for path in photographs:
+        if path.stem in expected:
+            picture = np.asarray(Image.open(path).convert("RGB"))
+            coded, symbols = codec.encode(picture)
+            decoded = codec.decode(coded, *add_noise(symbols, 10))
+            quality, distance = expected[path.stem]
+            assert psnr(picture, decoded) == pytest.approx(quality, abs=0.1)
+            assert lpips(picture, decoded) == pytest.approx(distance, abs=0.005)
