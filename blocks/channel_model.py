@@ -2,10 +2,12 @@
 """GNU Radio block: the loopback's channel."""
 
 import numpy as np
+import pmt
 from gnuradio import gr
 
 from percast.blocks.channel import Channel, ChannelConfig
 from percast.blocks.guard import Guarded, guarded
+from percast.blocks.pdu import END
 from percast.blocks.waveform.profile import Profile
 
 
@@ -17,6 +19,9 @@ class ChannelModel(Guarded, gr.basic_block):
         profile: the waveform, for its sample rate and occupied share of the band.
         tx_level: mean power of a burst in dB relative to full scale, as at the modulator;
             the noise is set from it.
+
+    The end tag goes on to the last sample that is out when it comes in; the channel's own delay
+    (`Channel.delay`) stays behind it, so senders end with silence.
     """
 
     def __init__(self, config: ChannelConfig, profile: Profile, tx_level: float):
@@ -25,7 +30,9 @@ class ChannelModel(Guarded, gr.basic_block):
             config, profile.samp_rate, 10 ** (tx_level / 10), profile.occupied_fraction
         )
         self._ready = np.zeros(0, np.complex64)
-        self.set_min_output_buffer(1 << 16)
+        self._ending = False
+        self.set_tag_propagation_policy(gr.TPP_DONT)
+        self.set_min_output_buffer(1 << 15)
 
     def forecast(self, noutput_items, ninputs):
         return [0 if len(self._ready) else 1] * ninputs
@@ -35,9 +42,13 @@ class ChannelModel(Guarded, gr.basic_block):
         out = output_items[0]
         if not len(self._ready):
             samples = input_items[0][: len(out)]
+            first = self.nitems_read(0)
+            self._ending = bool(self.get_tags_in_range(0, first, first + len(samples), END))
             self._ready = self.channel.process(samples)
             self.consume(0, len(samples))
         count = min(len(out), len(self._ready))
         out[:count] = self._ready[:count]
         self._ready = self._ready[count:]
+        if self._ending and not len(self._ready):
+            self.add_item_tag(0, self.nitems_written(0) + count - 1, END, pmt.PMT_T)
         return count

@@ -56,8 +56,8 @@ class ImageSource(Guarded, gr.basic_block):
 
     @property
     def dropped(self) -> int:
-        """Pictures dropped because the link was slower than `fps`."""
-        return self._outbox.dropped
+        """Pictures dropped because the link was slower than they came."""
+        return self._outbox.dropped + self.pictures.dropped
 
     def start(self) -> bool:
         self._thread.start()

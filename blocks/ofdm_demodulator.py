@@ -21,7 +21,8 @@ class OfdmDemodulator(Guarded, gr.sync_block):
     """Finds packets, equalises them and puts pictures together.
 
     Message output `symbols`: per picture a PDU of the packed header and link figures, with
-    complex64 symbols followed by their float32 noise variances; then the end message.
+    complex64 symbols followed by their float32 noise variances; the end message after the
+    sample with the end tag.
 
     Args:
         profile: the waveform.
@@ -45,18 +46,15 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         for packet in self.receiver.push(samples):
             self._publish(self.reassembler.push(packet))
         self._publish(self.reassembler.expire(self.receiver.stats.samples))
+        first = self.nitems_read(0)
+        if self.get_tags_in_range(0, first, first + len(samples), END):
+            self._end()
         return len(samples)
 
     def finish(self) -> None:
         """Do not hold any more: the graph is being stopped."""
         self._stopping = True
 
-    def stop(self) -> bool:
-        # GNU Radio calls this when the stream has ended, in this block's own thread.
-        self._end()
-        return True
-
-    @guarded()
     def _end(self) -> None:
         for packet in self.receiver.flush():
             self._publish(self.reassembler.push(packet))

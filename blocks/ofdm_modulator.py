@@ -9,7 +9,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.pdu import from_pdu, is_end
+from percast.blocks.pdu import END, from_pdu, is_end
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, modulate
@@ -30,7 +30,8 @@ class OfdmModulator(Guarded, gr.sync_block):
             limit of 8.5 dB, -12 leaves 3 dB for what filtering lets grow again.
         papr_db: envelope limit of clip-and-filter, None for none.
         gap: samples of silence after each picture.
-        tail: samples of silence after the last picture, for the receiver to finish.
+        tail: samples of silence after the last picture, for the receiver to finish; the last of
+            them carries the end tag.
     """
 
     def __init__(
@@ -46,18 +47,17 @@ class OfdmModulator(Guarded, gr.sync_block):
         self.scale = np.float32(10 ** (tx_level / 20))
         self.burst_samples = 0  # without the silence, for the overhead
         self._gap, self._tail = np.zeros(gap, np.complex64), np.zeros(tail, np.complex64)
-        self._queue: deque[tuple[np.ndarray, int | None]] = deque()
-        self._ended = False
+        # Samples, and what to do after the last of them: a message to send, or the end.
+        self._queue: deque[tuple[np.ndarray, pmt.pmt_base | None]] = deque()
         self.message_port_register_in(pmt.intern("symbols"))
         self.message_port_register_out(pmt.intern("sent"))
         self.set_msg_handler(pmt.intern("symbols"), self._take)
-        self.set_min_output_buffer(1 << 16)
+        self.set_min_output_buffer(1 << 15)
 
     @guarded()
     def _take(self, message) -> None:
         if is_end(message):
-            self._queue.append((self._tail, None))
-            self._ended = True
+            self._queue.append((self._tail, END))
             return
         meta, data = from_pdu(message)
         header = Header.unpack(bytes.fromhex(meta["header"]))
@@ -66,24 +66,24 @@ class OfdmModulator(Guarded, gr.sync_block):
         for samples in modulate(self.profile, header, data.view(np.complex64), self.papr_db):
             self.burst_samples += len(samples)
             self._queue.append((samples * self.scale, None))
-        self._queue.append((self._gap, header.image))
+        self._queue.append((self._gap, pmt.from_long(header.image)))
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
         out = output_items[0]
         filled = 0
         while filled < len(out) and self._queue:
-            samples, image = self._queue.popleft()
+            samples, after = self._queue.popleft()
             room = len(out) - filled
             if len(samples) > room:
-                self._queue.appendleft((samples[room:], image))
-                samples, image = samples[:room], None
+                self._queue.appendleft((samples[room:], after))
+                samples, after = samples[:room], None
             out[filled : filled + len(samples)] = samples
             filled += len(samples)
-            if image is not None:
-                self.message_port_pub(pmt.intern("sent"), pmt.from_long(image))
+            if after is END:
+                self.add_item_tag(0, self.nitems_written(0) + filled - 1, END, pmt.PMT_T)
+            elif after is not None:
+                self.message_port_pub(pmt.intern("sent"), after)
         if filled == 0:
-            if self._ended:
-                return -1
             time.sleep(IDLE_WAIT)
         return filled

@@ -10,7 +10,9 @@ import struct
 import numpy as np
 import pmt
 
-END = pmt.intern("percast-end")  # the last message of a stream of pictures
+# The last message of a stream of pictures, and the tag on the last sample of a stream.
+# GNU Radio's own end of stream is not used: it stops blocks that still have messages waiting.
+END = pmt.intern("percast-end")
 _U8VECTOR = b"\x0a\x00"
 _U8VECTOR_HEADER_BYTES = 8
 

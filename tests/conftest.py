@@ -1,5 +1,96 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-import os
+import percast.tools.process  # isort: skip  # before numpy is loaded
 
-# Before numpy is loaded anywhere: see the command line's own setting.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+SHARED_WEIGHTS = ROOT.parent / "shared" / "data" / "perceptual"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished `percast` command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The last line on stderr, after checking that there is no traceback."""
+        assert "Traceback" not in self.err, self.err
+        return self.err.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="session")
+def percast():
+    """Runs the real command in a process of its own."""
+
+    def run(*argv: object, timeout: float = 110, **env: str) -> Run:
+        done = subprocess.run(
+            [sys.executable, "-m", "percast.tools.cli", *map(str, argv)],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=os.environ | env,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """A folder of six crops of photographs that scikit-image carries, 256x256."""
+    import skimage.data
+
+    folder = tmp_path_factory.mktemp("photos")
+    crops = [
+        (skimage.data.astronaut(), 0, 100),
+        (skimage.data.chelsea(), 20, 120),
+        (skimage.data.coffee(), 100, 150),
+        (skimage.data.rocket(), 100, 200),
+        (skimage.data.astronaut(), 256, 200),
+        (skimage.data.coffee(), 40, 300),
+    ]
+    for i, (rgb, y, x) in enumerate(crops):
+        Image.fromarray(rgb[y : y + 256, x : x + 256]).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_photos(tmp_path_factory, photos) -> Path:
+    """The same at 64x64."""
+    folder = tmp_path_factory.mktemp("small")
+    for path in photos.glob("*.png"):
+        Image.open(path).resize((64, 64)).save(folder / path.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def perceptual_weights() -> str:
+    """Folder of LPIPS weights, or skip."""
+    from percast.engines.metrics import find_perceptual_weights
+
+    folder = find_perceptual_weights() or (SHARED_WEIGHTS if SHARED_WEIGHTS.is_dir() else None)
+    if folder is None:
+        pytest.skip("no perceptual weights: percast eval fetch-weights")
+    return str(folder)
+
+
+def load(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))

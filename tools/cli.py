@@ -5,18 +5,18 @@ Exit codes: 0 ok, 1 bug, 2 usage, 3 device, 4 model or engine, 5 link (nothing r
 6 file (unreadable recording, unwritable or full output), 130 interrupted.
 """
 
+import percast.tools.process  # isort: skip  # before numpy is loaded
+
+import argparse
+import importlib
+import logging
 import os
+import re
+import signal
+import sys
 
-# Before numpy is loaded: its threads otherwise take the cores from the engines.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-import argparse  # noqa: E402
-import importlib  # noqa: E402
-import logging  # noqa: E402
-import sys  # noqa: E402
-
-from percast import __version__  # noqa: E402
-from percast.errors import PercastError  # noqa: E402
+from percast import __version__
+from percast.errors import PercastError
 
 VERBS = {
     "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
@@ -38,6 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, text in VERBS.items():
         sub = verbs.add_parser(verb, help=text, description=text, allow_abbrev=False)
+        # Otherwise `--freq-offset -20k` is taken for two options, unlike `--snr -3`.
+        sub._negative_number_matcher = re.compile(r"-\.?\d")
         module = importlib.import_module(f"percast.tools.{verb}")
         module.add_options(sub)
         sub.set_defaults(main=module.main)
@@ -63,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of our stdout has gone; point it elsewhere so that exit stays quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        # All is done and said: an impatient Ctrl-C must not change the exit code any more.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

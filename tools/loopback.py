@@ -5,9 +5,7 @@ import argparse
 import contextlib
 import json
 import logging
-import math
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from percast.blocks.channel import ChannelConfig
@@ -15,7 +13,8 @@ from percast.blocks.images import open_sink, open_source, parse_size
 from percast.blocks.scoring import METRICS, Scorer
 from percast.blocks.waveform.hashing import splitmix64
 from percast.blocks.waveform.profile import Profile, open_profile
-from percast.engines.learned import LearnedCodec, parse_cbr
+from percast.engines.codec import parse_cbr
+from percast.engines.learned import LearnedCodec
 from percast.engines.manifest import load_model
 from percast.errors import DeviceError, LinkError, UsageError
 from percast.tools import report
@@ -90,6 +89,8 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
             threads=args.threads,
         )
         stack.callback(codec.close)
+        if size:
+            codec.warm_up(size[1], size[0])
         pictures = stack.enter_context(
             open_source(args.source, size=size, frames=args.frames, insecure=args.insecure)
         )
@@ -118,7 +119,7 @@ def _run_graph(args, profile, channel, codec, pictures, out, scorer, on_image) -
         tx_level=args.tx_level,
         papr_db=args.papr or None,
         callsign=args.callsign,
-        session=int(splitmix64(args.seed, 1)[0] >> 32),
+        session=int(splitmix64(args.seed, 1)[0]) >> 32,
     )
     graph = Loopback(pictures, codec, profile, channel, out, scorer, count, config)
     _warn_of_long_channel(graph.channel.channel.max_delay, profile)
@@ -153,8 +154,8 @@ def summarise(graph, stats, codec, profile: Profile, channel: ChannelConfig) -> 
         "ms_ssim": stats.mean("ms_ssim"),
         "lpips": stats.mean("lpips"),
         "model": codec.model.name,
-        "engine": codec.engine,
-        "precision": codec.precision,
+        "engine": codec.generator.name,
+        "precision": codec.generator.precision,
         "dropped": graph.source.dropped + graph.generator.dropped + graph.sink.dropped,
         "overruns": 0,
         "underruns": 0,

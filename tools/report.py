@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 
 @contextlib.contextmanager
@@ -54,9 +53,9 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         f"clock {number(s['clock_ppm_measured'], '.1f', ' ppm')}"
     )
     yield "bandwidth", (
-        f"CBR {number(1 / s['cbr'] if s['cbr'] else None, '.1f').join(('1/', ''))}, overhead "
-        f"{number(s['overhead'], '.0%')} more; {s['occupied_bandwidth_hz'] / 1e6:.2f} MHz of "
-        f"{s['samp_rate'] / 1e6:g} Msps"
+        f"1/{number(s['cbr'] and 1 / s['cbr'], '.1f')} channel symbols per source sample, and "
+        f"{number(s['overhead'], '.0%')} on top for preamble, header, pilots and prefix; "
+        f"{s['occupied_bandwidth_hz'] / 1e6:.2f} MHz at {s['samp_rate'] / 1e6:g} Msps"
     )
     yield "quality", (
         f"PSNR {number(s['psnr_db'], '.2f', ' dB')}, MS-SSIM {number(s['ms_ssim'], '.4f')}, "
@@ -66,8 +65,11 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
 
 
 def print_summary(summary: dict) -> None:
-    """A small table on stdout."""
-    table = Table(show_header=False, box=None, pad_edge=False)
+    """A few lines on stdout."""
     for label, text in _rows(summary):
-        table.add_row(f"[bold]{label}", text)
-    Console().print(table)
+        print(f"{label:<10} {text}")
+
+
+def say(text: str) -> None:
+    """One line to stderr for the person at the terminal."""
+    print(text, file=sys.stderr)

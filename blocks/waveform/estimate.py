@@ -33,14 +33,13 @@ def estimate_channel(profile: Profile, received: np.ndarray, known: np.ndarray) 
     """Frequency response from symbols that are known and whose phases are aligned.
 
     Args:
-        received, known: complex64 [symbols, n_occupied]; |known| = 1 on average.
+        received, known: complex64 [symbols, n_occupied]; |known| = 1 everywhere.
 
     Returns:
         complex64 [n_occupied].
     """
-    energy = (np.abs(known) ** 2).sum(0)
-    raw = (received * known.conj()).sum(0) / energy
-    return short_channel_projection(profile) @ raw.astype(np.complex64)
+    raw = (received * known.conj()).sum(0) / np.float32(len(known))
+    return short_channel_projection(profile) @ raw
 
 
 def residual_variance(received: np.ndarray, expected: np.ndarray, parameters: float) -> float:

@@ -31,17 +31,17 @@ def clip_and_filter(
     n = profile.fft_size * OVERSAMPLING
     place = profile.occupied % n
     limit = np.float32(10 ** (papr_db / 20) * np.sqrt(len(place)) / n)
-    out = carriers
+    out, rows = carriers.copy(), np.arange(len(carriers))
     for _ in range(rounds):
-        grid = np.zeros((len(out), n), np.complex64)
-        grid[:, place] = out
+        grid = np.zeros((len(rows), n), np.complex64)
+        grid[:, place] = out[rows]
         time = fft.ifft(grid, axis=1, overwrite_x=True)
         envelope = np.abs(time)
-        over = envelope > limit
-        if not over.any():
-            break
-        time[over] *= limit / envelope[over]
-        out = fft.fft(time, axis=1, overwrite_x=True)[:, place]
+        peaks = envelope > limit
+        clipped = peaks.any(1)
+        rows, time, envelope, peaks = rows[clipped], time[clipped], envelope[clipped], peaks[clipped]
+        time[peaks] *= limit / envelope[peaks]
+        out[rows] = fft.fft(time, axis=1, overwrite_x=True)[:, place]
     power = np.vdot(out, out).real / np.vdot(carriers, carriers).real
     return out / np.float32(np.sqrt(power))
 

@@ -8,7 +8,7 @@ import numpy as np
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.interleaver import deinterleave
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.receive import Packet
+from percast.blocks.waveform.demodulate import Packet
 from percast.blocks.waveform.transmit import packet_span
 
 

@@ -14,6 +14,7 @@ from scipy import fft
 
 from percast.blocks.waveform.preamble import training_symbol
 from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.rotate import shift
 
 BLOCK = 32  # samples per detection step
 # Squared normalised correlation: noise alone exceeds it about once in 10^7 steps, a packet at
@@ -63,12 +64,6 @@ def refine(freq: float, samples: np.ndarray, lag: int) -> float:
     """The carrier offset (cycles/sample) nearest to `freq` that `lagged_phase` agrees with."""
     turns = lagged_phase(samples, lag) / (2 * np.pi)
     return (turns + round(freq * lag - turns)) / lag
-
-
-def shift(samples: np.ndarray, freq: float) -> np.ndarray:
-    """Move complex64 [n] down by `freq` cycles per sample."""
-    phase = -2j * np.pi * freq * np.arange(len(samples))
-    return samples * np.exp(phase).astype(np.complex64)
 
 
 def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float) -> Sync | None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tracking over a packet: residual carrier offset, sample clock, common gain and phase."""
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import fft
 
@@ -25,7 +27,9 @@ def rotation_rate(gains: np.ndarray) -> float:
     return float(2 * np.pi * (turns - round(turns)))
 
 
-def clock_drift(profile: Profile, products: np.ndarray, time: np.ndarray) -> float:
+def clock_drift(
+    profile: Profile, products: np.ndarray, power: np.ndarray, time: np.ndarray
+) -> float:
     """Timing drift in rad per carrier and symbol: weighted least squares on the pilots.
 
     The fit is linear in small phases, so it starts with few symbols, undoes what it finds and
@@ -34,15 +38,16 @@ def clock_drift(profile: Profile, products: np.ndarray, time: np.ndarray) -> flo
     Args:
         products: complex [symbols, n_pilots], received * conj(expected) with common phase and
             residual carrier offset removed.
-        time: float [symbols], symbols since the channel estimate.
+        power: float [n_pilots], what the products are without noise and drift.
+        time: float [symbols], since the channel was estimated, in symbols.
     """
     carrier = profile.occupied[profile.pilot_index].astype(float)
     lever = time[:, None] * carrier
     drift = 0.0
-    for count in (*(n for n in _DRIFT_SPANS if n < len(time)), len(time), len(time)):
+    for count in (*(n for n in _DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
         part = lever[:count]
         left = products[:count] * np.exp(-1j * drift * part)
-        drift += float((left.imag * part).sum() / (np.abs(left) * part**2).sum())
+        drift += float((left.imag * part).sum() / (power * part**2).sum())
     return drift
 
 
@@ -58,16 +63,19 @@ def smooth_gains(gains: np.ndarray, variance: float) -> np.ndarray:
     Returns:
         complex64 [symbols].
     """
-    n = len(gains)
-    best, least = np.ones(n, complex), np.mean(np.abs(gains - 1) ** 2) - variance
-    for width in (*(w for w in _WIDTHS if w < n), 2 * n - 1):
-        half = width // 2
-        total = np.concatenate([[0], np.cumsum(gains)])
-        lo = np.maximum(np.arange(n) - half, 0)
-        hi = np.minimum(np.arange(n) + half + 1, n)
-        mean = (total[hi] - total[lo]) / (hi - lo)
-        own_share = np.mean(1 / (hi - lo))
-        risk = np.mean(np.abs(gains - mean) ** 2) + (2 * own_share - 1) * variance
-        if risk < least:
-            best, least = mean, risk
-    return best.astype(np.complex64)
+    means, own_share = _moving_averages(len(gains))
+    candidates = np.vstack([np.ones_like(gains), means @ gains])
+    risk = (np.abs(gains - candidates) ** 2).mean(1) + (2 * own_share - 1) * variance
+    return candidates[risk.argmin()].astype(np.complex64)
+
+
+@lru_cache(maxsize=128)
+def _moving_averages(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Averaging matrices for `n` values, float [widths, n, n], and the mean weight of a value in
+    its own average, float [1 + widths], after that of no averaging at all."""
+    distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
+    widths = [*(w for w in _WIDTHS if w < n), 2 * n - 1]
+    inside = np.stack([distance <= w // 2 for w in widths]).astype(float)
+    means = inside / inside.sum(2, keepdims=True)
+    own = np.einsum("wii->w", means) / n
+    return means, np.concatenate([[0.0], own])

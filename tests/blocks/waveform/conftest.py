@@ -9,7 +9,8 @@ import pytest
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.interleaver import interleave
 from percast.blocks.waveform.profile import open_profile
-from percast.blocks.waveform.receive import Packet, Receiver
+from percast.blocks.waveform.demodulate import Packet
+from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.transmit import modulate, packet_span
 
 

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Benchmarks: `python -m percast.tools.benchmark modem|engines|loopback|soak`.
+
+Every figure stands beside a reference taken in the same run, because machines differ and shared
+ones are noisy: quote the ratios.
+"""
+
+import percast.tools.process  # isort: skip  # before numpy is loaded
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from percast.blocks.images import parse_size
+from percast.engines.engine import ENGINES
+from percast.engines.learned import LearnedCodec
+from percast.errors import ModelError, PercastError
+from percast.tools import loopback
+from percast.tools.options import DEFAULT_THREADS
+
+
+def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for row in rows:
+        table.add_row(*(f"{x:.3g}" if isinstance(x, float) else str(x) for x in row))
+    Console(width=max(100, Console().width)).print(table)
+
+
+def modem(args: argparse.Namespace) -> None:
+    """Frames of 4,096 symbols through percast's modem and GNU Radio's stock OFDM blocks."""
+    from percast.tools.benchmark_modem import run_percast, run_stock
+
+    rows = []
+    for snr in (3.0, 10.0, 25.0):
+        ours, stock = run_percast(args.frames, snr), run_stock(args.frames, snr)
+        for name, run in (("percast", ours), ("stock", stock)):
+            rows.append(
+                (f"{snr:g}", name, f"{run.received}/{args.frames}", run.samples / run.seconds / 1e6,
+                 run.symbols / run.seconds / 1e6, f"{stock.seconds / run.seconds:.2f}")
+            )  # fmt: skip
+    show(
+        "modem: 4,096 complex symbols a frame, whole chain in one flowgraph, AWGN",
+        ("SNR dB", "modem", "frames received", "Msamples/s", "Msymbols/s", "speed / stock"),
+        rows,
+    )
+
+
+def median_ms(call: Callable[[], object], runs: int) -> float:
+    """Median time of a call after two for warming up, ms."""
+    times = []
+    for i in range(runs + 2):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times[2:]))
+
+
+def engines(args: argparse.Namespace) -> None:
+    """Encoder and generator on every engine and precision of this machine."""
+    rows = []
+    for text in args.sizes:
+        width, height = parse_size(text)
+        reference = None
+        for engine in reversed(ENGINES):
+            for precision in ("fp32", "bf16"):
+                for threads in sorted({1, DEFAULT_THREADS}):
+                    try:
+                        codec = LearnedCodec(
+                            "base", engine=engine, precision=precision, threads=threads
+                        )
+                    except ModelError:
+                        continue  # this engine does not have this precision here
+                    encode, decode = calls(codec, height, width)
+                    e, d = median_ms(encode, args.runs), median_ms(decode, args.runs)
+                    codec.close()
+                    reference = reference or e + d
+                    rows.append((text, engine, precision, threads, e, d, reference / (e + d)))
+    show(
+        "engines: median ms of a picture, conversions included",
+        ("size", "engine", "precision", "threads", "encode ms", "decode ms", "speed / first"),
+        rows,
+    )
+
+
+def calls(codec: LearnedCodec, height: int, width: int):
+    """Two functions that encode and decode one picture of noise-free detail."""
+    y, x = np.mgrid[:height, :width]
+    rgb = np.stack([x * y % 251, x % 256, y % 256], axis=2).astype(np.uint8)
+    coded, symbols = codec.encode(rgb)
+    variance = np.full(len(symbols), 0.1, np.float32)
+    return lambda: codec.encode(rgb), lambda: codec.decode(coded, symbols, variance)
+
+
+def engines_alone(codec: LearnedCodec, height: int, width: int, seconds: float = 3.0) -> float:
+    """Pictures per second with encoder and generator each in a thread, and nothing else."""
+    counts = [0, 0]
+    deadline = time.perf_counter() + seconds
+
+    def repeat(index: int, call: Callable[[], object]) -> None:
+        while time.perf_counter() < deadline:
+            call()
+            counts[index] += 1
+
+    both = calls(codec, height, width)
+    threads = [threading.Thread(target=repeat, args=item) for item in enumerate(both)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    # The faster of the two took cores from the slower: what counts is work done together.
+    encode, decode = (median_ms(call, 5) for call in both)
+    work = counts[0] * encode + counts[1] * decode
+    return work / (encode + decode) / seconds
+
+
+def photographs(folder: Path) -> Path:
+    from percast.tools.demo import photographs as those
+
+    for photo in those():
+        Image.fromarray(photo.rgb).save(folder / f"{photo.name}.png")
+    return folder
+
+
+def options(source: Path, size: str, frames: int, *more: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    loopback.add_options(parser)
+    return parser.parse_args(
+        [f"--source={source}", f"--size={size}", f"--frames={frames}", "--metrics=none", *more]
+    )
+
+
+def link(args: argparse.Namespace) -> None:
+    """The whole loopback at several sizes, against its engines alone."""
+    rows = []
+    codec = LearnedCodec("base", Fraction(1, 48), threads=DEFAULT_THREADS)
+    with tempfile.TemporaryDirectory() as folder:
+        source = photographs(Path(folder))
+        for text in args.sizes:
+            width, height = parse_size(text)
+            alone = engines_alone(codec, height, width)
+            for frames in (args.frames, 3 * args.frames):
+                start = time.perf_counter()
+                s = loopback.run(options(source, text, frames), lambda record: None).summary
+                seconds = time.perf_counter() - start
+                rate = s["frames_per_second"]
+                megapixels = width * height * rate / 1e6
+                rows.append(
+                    (text, f"{s['received']}/{s['sent']}", seconds, rate, megapixels, alone,
+                     f"{rate / alone:.0%}")
+                )  # fmt: skip
+    codec.close()
+    show(
+        f"loopback: {DEFAULT_THREADS} threads per engine, CBR 1/48, AWGN 10 dB, no metrics",
+        ("size", "received", "seconds", "pictures/s", "Mpixel/s", "engines alone", "share"),
+        rows,
+    )
+
+
+def resident_mb() -> float:
+    """Memory of this process that is in RAM, MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def soak(args: argparse.Namespace) -> None:
+    """Memory over many small frames."""
+    every = max(1, args.frames // 10)
+    rows: list[tuple] = []
+    count = 0
+    start = time.perf_counter()
+
+    def watch(record: dict) -> None:
+        nonlocal count
+        count += 1
+        if count % every == 0:
+            rows.append((count, resident_mb(), count / (time.perf_counter() - start)))
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = photographs(Path(folder))
+        loopback.run(options(source, "64x64", args.frames, "--channel=tdl-c"), watch)
+    show("soak: 64x64 pictures over TDL-C", ("frames", "resident MB", "pictures/s"), rows)
+    print(f"growth after the first tenth: {rows[-1][1] - rows[0][1]:.1f} MB")
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="percast.tools.benchmark", description=__doc__)
+    verbs = parser.add_subparsers(required=True)
+
+    def verb(function: Callable, name: str, frames: int = 0, sizes: str = "", runs: int = 0):
+        sub = verbs.add_parser(name, help=function.__doc__, description=function.__doc__)
+        sub.set_defaults(function=function)
+        if frames:
+            sub.add_argument("--frames", type=int, default=frames)
+        if sizes:
+            sub.add_argument("--sizes", nargs="+", default=sizes.split(), metavar="WxH")
+        if runs:
+            sub.add_argument("--runs", type=int, default=runs)
+
+    verb(modem, "modem", frames=200)
+    verb(engines, "engines", sizes="256x256 768x512", runs=15)
+    verb(link, "loopback", frames=60, sizes="128x128 256x256 512x384 768x512")
+    verb(soak, "soak", frames=20000)
+    args = parser.parse_args(argv)
+    try:
+        args.function(args)
+    except PercastError as error:
+        print(f"percast: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast doctor`: what works on this machine, and how to mend what does not."""
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.markup import escape
+
+from percast.errors import PercastError
+from percast.tools.options import add_output_options
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Args:
+        what: the thing looked at.
+        ok: whether it works.
+        text: its version, or what to do.
+        needed: exit code when it does not work; 0 for what percast can do without.
+    """
+
+    what: str
+    ok: bool
+    text: str
+    needed: int = 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_output_options(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    findings = [f for check in CHECKS for f in check()]
+    if args.json:
+        print(json.dumps([asdict(f) for f in findings]))
+    else:
+        _print(findings)
+    return next((f.needed for f in findings if f.needed and not f.ok), 0)
+
+
+def _print(findings: list[Finding]) -> None:
+    console = Console(soft_wrap=True)
+    for f in findings:
+        mark = "[green]ok     " if f.ok else "[red]missing" if f.needed else "[yellow]without"
+        console.print(f"{mark}[/]  {f.what:<20} {escape(f.text)}", highlight=False)
+
+
+def _module(name: str, package: str, hint: str, needed: int = 0) -> Finding:
+    """Whether a Python module loads (not merely exists), and its version."""
+    try:
+        module = importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 - a broken package may raise anything
+        return Finding(package, False, f"{hint} ({type(error).__name__}: {error})", needed)
+    version = getattr(module, "__version__", None)
+    if not isinstance(version, str):
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            version = "loads"
+    return Finding(package, True, version, needed)
+
+
+def check_python() -> Iterator[Finding]:
+    good = sys.version_info >= (3, 11)
+    text = f"{platform.python_version()} at {sys.executable}"
+    yield Finding("python", good, text if good else f"{text}: 3.11 or later is needed", 2)
+
+
+def check_gnuradio() -> Iterator[Finding]:
+    hint = (
+        "apt install gnuradio, and a venv of /usr/bin/python3 with --system-site-packages "
+        "(`make setup` does both)"
+    )
+    try:
+        from gnuradio import gr
+    except Exception as error:  # noqa: BLE001 - a broken package may raise anything
+        yield Finding("gnuradio", False, f"{hint} ({type(error).__name__}: {error})", 3)
+        return
+    yield Finding("gnuradio", True, gr.version(), 3)
+    import numpy
+
+    old = int(numpy.__version__.split(".")[0]) < 2
+    fix = "" if old else ": GNU Radio's bindings fail on numpy 2, pip install 'numpy<2'"
+    yield Finding("numpy", old, numpy.__version__ + fix, 3)
+
+
+def check_engines() -> Iterator[Finding]:
+    yield _module("openvino", "openvino", "pip install openvino", 4)
+    yield _module("onnxruntime", "onnxruntime", "pip install onnxruntime")
+    yield _module("tensorrt", "tensorrt", "NVIDIA GPUs only: pip install tensorrt pycuda")
+
+
+def check_model() -> Iterator[Finding]:
+    from percast.engines.engine import open_engine
+    from percast.engines.manifest import list_models, load_model
+
+    for name in list_models():
+        try:
+            model = load_model(name)
+            with open_engine(model.generator.path) as engine:
+                reason = engine.reason
+        except Exception as error:  # noqa: BLE001 - a broken package may raise anything
+            yield Finding(f"model {name}", False, str(error), 4)
+            continue
+        yield Finding(f"model {name}", True, f"id {model.id.hex()}; {reason}", 4)
+
+
+def check_metrics() -> Iterator[Finding]:
+    from percast.engines.metrics import find_perceptual_weights
+
+    hint = "LPIPS will be null: percast eval fetch-weights"
+    try:
+        found = find_perceptual_weights()
+    except PercastError as error:
+        found, hint = None, f"{hint} ({error})"
+    yield Finding("perceptual weights", found is not None, str(found or hint))
+
+
+def check_extras() -> Iterator[Finding]:
+    yield _module("av", "av", "video and camera sources: pip install 'percast[video]'")
+    yield _module("sklearn", "scikit-learn", "photographs of the demo: pip install 'percast[demo]'")
+    yield _module("torch", "torch", "training only: pip install 'percast[train]'")
+
+
+def check_radios() -> Iterator[Finding]:
+    yield _module("gnuradio.uhd", "uhd", "USRP: apt install gnuradio")
+    yield _module("osmosdr", "gr-osmosdr", "HackRF: apt install gr-osmosdr")
+    yield _module("gnuradio.soapy", "gr-soapy", "Soapy radios: apt install gnuradio")
+
+
+def check_machine() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0))
+    yield Finding("cores", cores >= 2, f"{cores}" if cores >= 2 else "1: the link will be slow")
+    nvidia = shutil.which("nvidia-smi") is not None
+    yield Finding("NVIDIA driver", nvidia, "found" if nvidia else "none: the CPU does the work")
+
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    check_python,
+    check_gnuradio,
+    check_engines,
+    check_model,
+    check_metrics,
+    check_extras,
+    check_radios,
+    check_machine,
+)
