@@ -116,14 +116,19 @@ def find_perceptual_weights() -> Path | None:
     """
     if named := os.environ.get("PERCAST_PERCEPTUAL"):
         folder = Path(named)
-        if missing := _missing(folder):
+        if missing := missing_weights(folder):
             raise ModelError(
                 f"PERCAST_PERCEPTUAL={named} holds no {missing[0]}: correct it, or unset it"
             )
         return folder
+    folder = perceptual_cache()
+    return None if missing_weights(folder) else folder
+
+
+def perceptual_cache() -> Path:
+    """Where `percast eval fetch-weights` puts them: the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "percast" / "perceptual"
-    return None if _missing(folder) else folder
+    return cache / "percast" / "perceptual"
 
 
 class Lpips:
@@ -142,7 +147,7 @@ class Lpips:
     """
 
     def __init__(self, folder: Path, threads: int = 1):
-        if missing := _missing(folder):
+        if missing := missing_weights(folder):
             raise ModelError(f"{folder} holds no {missing[0]}: LPIPS needs it")
         from percast.engines import lpips_network  # imported late: it loads OpenVINO
 
@@ -158,10 +163,7 @@ class Lpips:
         """
         folder = find_perceptual_weights()
         if folder is None:
-            log.warning(
-                "LPIPS is not computed: set PERCAST_PERCEPTUAL to a folder with %s",
-                " and ".join(WEIGHT_FILES),
-            )
+            log.warning("LPIPS is not computed: get its weights with `percast eval fetch-weights`")
             return None
         return cls(folder, threads)
 
@@ -180,7 +182,8 @@ class Lpips:
         return float(np.squeeze(next(iter(result.values()))))
 
 
-def _missing(folder: Path) -> list[str]:
+def missing_weights(folder: Path) -> list[str]:
+    """Those of `WEIGHT_FILES` that the folder lacks."""
     return [name for name in WEIGHT_FILES if not (folder / name).is_file()]
 
 

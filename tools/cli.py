@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `percast VERB`.
+"""The command `percast VERB`; each verb is a module that adds its options and its `main`.
 
 Exit codes: 0 ok, 1 bug, 2 usage, 3 device, 4 model or engine, 5 link (nothing received),
 6 file (unreadable recording, unwritable or full output), 130 interrupted.
@@ -21,6 +21,7 @@ from percast.errors import PercastError
 VERBS = {
     "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
     "demo": "send photographs through a fading channel and make a contact sheet",
+    "eval": "what measuring quality needs: `eval fetch-weights`",
     "doctor": "check the installation and say what to fix",
 }
 INTERRUPTED = 130
@@ -42,7 +43,6 @@ def build_parser() -> argparse.ArgumentParser:
         sub._negative_number_matcher = re.compile(r"-\.?\d")
         module = importlib.import_module(f"percast.tools.{verb}")
         module.add_options(sub)
-        sub.set_defaults(main=module.main)
     return parser
 
 

@@ -36,6 +36,7 @@ CHANNEL = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="demo", metavar="DIR", help="folder (default demo)")
     add_output_options(parser)
+    parser.set_defaults(main=main)
 
 
 @dataclass(frozen=True)

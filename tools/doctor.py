@@ -38,6 +38,7 @@ class Finding:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_output_options(parser)
+    parser.set_defaults(main=main)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -35,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_waveform_options(parser)
     ChannelConfig.add_options(parser)
     add_output_options(parser)
+    parser.set_defaults(main=main)
 
 
 @dataclass(frozen=True)

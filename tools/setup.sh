@@ -30,3 +30,6 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv --system-site-packages "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[test]'
+
+# LPIPS is not needed to send pictures: without network the link reports it as null.
+"$venv/bin/percast" eval fetch-weights || true

@@ -84,7 +84,7 @@ def test_lpips_does_without_weights_and_says_how_to_get_them(no_weights, caplog)
     with caplog.at_level(logging.WARNING):
         assert Lpips.open() is None
     (record,) = caplog.records
-    assert "PERCAST_PERCEPTUAL" in record.getMessage()
+    assert "percast eval fetch-weights" in record.getMessage()
 
 
 def test_weights_are_found_in_the_cache_and_by_the_variable(no_weights, monkeypatch, tmp_path):

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The GNU Radio blocks: messages, errors, the end of a stream."""
+
+import threading
+from fractions import Fraction
+
+import numpy as np
+import pmt
+import pytest
+from gnuradio import blocks, gr
+
+from percast import blocks as percast_blocks
+from percast.blocks.channel import ChannelConfig
+from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.waveform.header import Header
+from percast.blocks.waveform.profile import open_profile
+
+
+class Collector(gr.basic_block):
+    """Keeps messages; `done` after the end message."""
+
+    def __init__(self):
+        gr.basic_block.__init__(self, "collector", None, None)
+        self.messages, self.done = [], threading.Event()
+        self.message_port_register_in(pmt.intern("in"))
+        self.set_msg_handler(pmt.intern("in"), self.take)
+
+    def take(self, message):
+        if is_end(message):
+            self.done.set()
+        else:
+            self.messages.append(from_pdu(message))
+
+
+def post(block, port, *messages):
+    for message in messages:
+        block.to_basic_block()._post(pmt.intern(port), message)
+
+
+def coded(image: int, symbols: np.ndarray):
+    header = Header(
+        session=3, image=image, packet=0, packets=1, width=64, height=64, cbr=Fraction(1, 48),
+        symbols=len(symbols), codec=1, codec_word=32, model=b"test", design_snr_db=10.0,
+        realism=0.5, seed=9, callsign="TEST", timestamp_us=77,
+    )  # fmt: skip
+    return to_pdu({"header": header.pack().hex()}, symbols.tobytes())
+
+
+def unit_symbols(count: int) -> np.ndarray:
+    rng = np.random.default_rng(count)
+    symbols = rng.standard_normal((count, 2)).astype(np.float32).view(np.complex64).ravel()
+    return symbols / np.sqrt(np.mean(np.abs(symbols) ** 2))
+
+
+def test_a_pdu_comes_back_as_it_was():
+    data = np.random.default_rng(0).integers(0, 256, 300_000).astype(np.uint8)
+    meta = {"name": "Ä", "image": 2**31 + 5, "read_at": 1.5e9 + 0.123456, "lpips": None, "ok": True}
+    back, bytes_ = from_pdu(to_pdu(meta, data.tobytes()))
+    assert back == meta
+    np.testing.assert_array_equal(bytes_, data)
+
+
+def test_what_is_no_pdu_is_refused():
+    for message in (END, pmt.from_long(3), pmt.cons(pmt.PMT_NIL, pmt.from_long(1))):
+        with pytest.raises(ValueError, match="PDU"):
+            from_pdu(message)
+
+
+def run_link(messages, config=ChannelConfig(model="awgn", snr_db=20.0)):
+    profile = open_profile()
+    graph = gr.top_block()
+    modulator = percast_blocks.OfdmModulator(profile, tx_level=-12.0)
+    channel = percast_blocks.ChannelModel(config, profile, -12.0)
+    demodulator = percast_blocks.OfdmDemodulator(profile)
+    symbols, sent = Collector(), []
+    probe = blocks.message_debug()
+    graph.connect(modulator, channel, demodulator)
+    graph.msg_connect(demodulator, "symbols", symbols, "in")
+    graph.msg_connect(modulator, "sent", probe, "store")
+    post(modulator, "symbols", *messages)
+    graph.start()
+    assert symbols.done.wait(30) or modulator.error
+    graph.stop()
+    graph.wait()
+    sent = [pmt.to_long(probe.get_message(i)) for i in range(probe.num_messages())]
+    return modulator, symbols.messages, sent
+
+
+def test_symbols_travel_through_the_graph_and_the_end_comes_last():
+    pictures = [unit_symbols(n) for n in (64, 5000, 30_000)]
+    _, received, sent = run_link([*(coded(i, s) for i, s in enumerate(pictures)), END])
+    assert sent == [0, 1, 2]
+    assert len(received) == 3
+    for (meta, data), expected in zip(received, pictures, strict=True):
+        symbols = data[: 8 * len(expected)].view(np.complex64)
+        variance = data[8 * len(expected) :].view(np.float32)
+        spread = 16 / np.sqrt(len(expected))  # of a measurement over so few symbols
+        assert -10 * np.log10(np.mean(np.abs(symbols - expected) ** 2)) > 19.3 - spread
+        assert variance.shape == symbols.shape
+        header = Header.unpack(bytes.fromhex(meta["header"]))
+        assert (header.callsign, header.timestamp_us, header.realism) == ("TEST", 77, pytest.approx(0.5, abs=1e-2))
+        assert meta["snr_db"] == pytest.approx(20, abs=0.5)
+        assert meta["lost_symbols"] == 0
+
+
+def test_the_end_survives_a_clock_offset_and_fading():
+    config = ChannelConfig(model="tdl-c", snr_db=25.0, clock_ppm=-150.0, freq_offset=5e3)
+    _, received, _ = run_link([coded(0, unit_symbols(24_576)), END], config)
+    assert len(received) == 1
+
+
+def test_an_error_in_a_block_is_kept_and_does_not_hang_the_graph():
+    modulator, _, _ = run_link([to_pdu({"header": "00" * 59}, b"")])
+    assert isinstance(modulator.error, ValueError)
+
+
+def test_blocks_load_gnu_radio_only_when_used():
+    import subprocess
+    import sys
+
+    code = "import sys, percast.blocks, percast.blocks.waveform.receive; print('gnuradio' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+    with pytest.raises(AttributeError):
+        percast_blocks.Nothing  # noqa: B018

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import numpy as np
+from PIL import Image
+
+from percast.tools.contact_sheet import Cell, draw
+
+
+def test_the_demo_sends_photographs_and_makes_its_sheet(percast, tmp_path):
+    run = percast("demo", "--out", tmp_path / "demo", "--json")
+    assert run.code == 0, run.err
+    assert run.json["sent"] == run.json["received"] == 60
+    assert run.json["channel"] == "tdl-c"
+    with Image.open(tmp_path / "demo/contact_sheet.png") as sheet:
+        assert sheet.width > 1100 and sheet.height > 1000
+    again = percast("demo", "--out", tmp_path / "demo", "--json")
+    assert again.code == 0, again.err
+    assert len(list((tmp_path / "demo/received").glob("*.png"))) == 60
+
+
+def test_an_unwritable_folder_is_exit_6(percast, tmp_path):
+    (tmp_path / "file").write_text("")
+    run = percast("demo", "--out", tmp_path / "file")
+    assert run.code == 6
+    assert "file" in run.complaint
+
+
+def test_a_sheet_shows_every_picture():
+    red = np.full((40, 60, 3), (255, 0, 0), np.uint8)
+    blue = np.full((40, 60, 3), (0, 0, 255), np.uint8)
+    columns = [("A", "a"), ("B", "b")]
+    sheet = np.asarray(draw("title", ["line"], columns, [[Cell(red), Cell(blue)], [Cell(blue), Cell(None, "no")]]))
+    assert (sheet == (255, 0, 0)).all(2).sum() == 2400
+    assert (sheet == (0, 0, 255)).all(2).sum() == 4800
