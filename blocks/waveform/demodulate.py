@@ -137,9 +137,11 @@ def demodulate(
     row_gain = np.convolve(gains[2:] * turn[2:], np.ones(9), "same")
     row_phase = row_gain.conj() / np.maximum(np.abs(row_gain), 1e-30)
     at_pilots = channel[p.pilot_index]
+    power = np.abs(at_pilots) ** 2
     products = received[2:, p.pilot_index] * pilots * at_pilots.conj() * row_phase[:, None]
-    drift = clock_drift(p, products, np.abs(at_pilots) ** 2, time[2:] - time[:2].mean())
-    received *= phasors(-drift * np.outer(time, p.occupied))
+    carrier = p.occupied - np.average(p.occupied[p.pilot_index], weights=power)
+    drift = clock_drift(products, power, carrier[p.pilot_index], time[2:] - time[:2].mean())
+    received *= phasors(-drift * np.outer(time, carrier))
 
     # The header's own phase is taken out before it joins the estimate.
     head_gain = (received[: 2 + heads] * channel.conj() * all_known.conj()).sum(1)

@@ -6,8 +6,6 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from percast.blocks.waveform.profile import Profile
-
 _WIDTHS = (1, 3, 5, 9, 17, 33)
 _DRIFT_SPANS = (12, 28)
 
@@ -28,7 +26,7 @@ def rotation_rate(gains: np.ndarray) -> float:
 
 
 def clock_drift(
-    profile: Profile, products: np.ndarray, power: np.ndarray, time: np.ndarray
+    products: np.ndarray, power: np.ndarray, carrier: np.ndarray, time: np.ndarray
 ) -> float:
     """Timing drift in rad per carrier and symbol: weighted least squares on the pilots.
 
@@ -36,12 +34,13 @@ def clock_drift(
     goes on with more; good to about 150 ppm.
 
     Args:
-        products: complex [symbols, n_pilots], received * conj(expected) with common phase and
-            residual carrier offset removed.
+        products: complex [symbols, n_pilots], received * conj(expected) with the common phase of
+            each symbol removed.
         power: float [n_pilots], what the products are without noise and drift.
+        carrier: float [n_pilots], pilot carriers relative to their mean weighted by `power`
+            (about which the common phase turns).
         time: float [symbols], since the channel was estimated, in symbols.
     """
-    carrier = profile.occupied[profile.pilot_index].astype(float)
     lever = time[:, None] * carrier
     drift = 0.0
     for count in (*(n for n in _DRIFT_SPANS if n < len(time)), *(len(time),) * 3):

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The receiver behind the channel model, against the channel's own truth."""
+
+import numpy as np
+import pytest
+
+from percast.blocks.channel import Channel, ChannelConfig
+
+
+def through(link, config: ChannelConfig, images: int, symbols: int):
+    """Packets received, and the channel they went through."""
+    p = link.profile
+    channel = Channel(config, p.samp_rate, 1.0, p.occupied_fraction)
+    x = np.concatenate([link.burst(i, symbols) for i in range(images)])
+    x = np.concatenate([x, np.zeros(8192, np.complex64)])
+    return link.receive(channel.process(x)), channel
+
+
+@pytest.mark.parametrize("snr_db", [10.0, 20.0])
+@pytest.mark.parametrize("offsets", [(0.0, 0.0), (20e3, 20.0)], ids=["aligned", "two radios"])
+def test_latents_over_tdl_c_reach_the_channels_own_snr(make_link, snr_db, offsets):
+    link = make_link(papr_db=8.5)
+    config = ChannelConfig(
+        model="tdl-c", snr_db=snr_db, delay_spread=300e-9, doppler=10.0,
+        freq_offset=offsets[0], clock_ppm=offsets[1], seed=3,
+    )  # fmt: skip
+    packets, channel = through(link, config, images=25, symbols=12288)
+    assert len(packets) == 25
+    p = link.profile
+    place = p.occupied[p.data_index] % p.fft_size
+    gaps = []
+    for packet in packets:
+        middle = packet.start + p.packet_len(64) // 2
+        truth = np.abs(channel.frequency_response(p.fft_size, middle)[place]) ** 2
+        error = np.abs(packet.symbols - link.sent[packet.header.image]) ** 2
+        per_carrier = error.reshape(-1, p.data_carriers).mean(0)
+        gaps.append(np.mean(10 * np.log10(truth * per_carrier)) + snr_db)
+    assert np.mean(gaps) < 1.5
+    assert np.mean(gaps) > -0.2
+
+
+@pytest.mark.parametrize("model", ["tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e", "rayleigh"])
+def test_reported_noise_is_true_in_every_channel(make_link, model):
+    link = make_link()
+    packets, _ = through(link, ChannelConfig(model=model, snr_db=15.0, seed=1), 20, 4096)
+    assert len(packets) >= 18
+    ratio = [
+        np.mean(np.abs(p.symbols - link.sent[p.header.image]) ** 2 / p.noise_var) for p in packets
+    ]
+    assert 10 * np.log10(np.mean(ratio)) == pytest.approx(0, abs=0.6)
+
+
+def test_offsets_are_measured_without_bias_in_selective_fading(make_link):
+    link = make_link()
+    config = ChannelConfig(
+        model="tdl-c", snr_db=15.0, doppler=10.0, freq_offset=-35e3, clock_ppm=20.0, seed=2
+    )
+    packets, _ = through(link, config, 60, 12288)
+    assert np.mean([p.clock_ppm for p in packets]) == pytest.approx(20, abs=1.5)
+    assert np.mean([p.freq_offset for p in packets]) == pytest.approx(-35e3, abs=20)
+
+
+def test_an_eight_bit_adc_costs_little(make_link):
+    link = make_link(papr_db=8.5)
+    packets, _ = through(link, ChannelConfig(snr_db=20.0, adc_bits=8), 10, 4096)
+    assert link.latent_snr(packets) > 19.4
