@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from percast.blocks.waveform import header_code
+from percast.blocks.waveform.drift import channel_change
 from percast.blocks.waveform.estimate import estimate_channel, residual_variance
 from percast.blocks.waveform.header import HEADER_BYTES, Header
 from percast.blocks.waveform.preamble import pilot_values, training_carriers
@@ -157,7 +158,11 @@ def demodulate(
     pilot_gain = (payload[:, p.pilot_index] * pilots[heads:] * at_pilots.conj()).sum(1) / power
     gain = smooth_gains(pilot_gain, noise / power)
     response = gain[:, None] * channel
-    pilot_error = payload[:, p.pilot_index] - response[:, p.pilot_index] * pilots[heads:]
+    pilot_error = payload[:, p.pilot_index] * pilots[heads:] - response[:, p.pilot_index]
+    change = channel_change(p, channel, pilot_error, noise, heads // 2)
+    if change is not None:
+        response += change
+        pilot_error -= change[:, p.pilot_index]
 
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
     response = response[:, p.data_index]

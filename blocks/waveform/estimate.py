@@ -12,21 +12,41 @@ _REGULARISATION = 1e-4
 
 
 @lru_cache(maxsize=8)
+def delay_basis(profile: Profile) -> np.ndarray:
+    """Frequency responses of single delays, complex128 [n_occupied, delays].
+
+    Delays reach from `BACKOFF` samples before the FFT window (the sidelobes of a fractional
+    delay) to the end of the prefix.
+    """
+    delays = np.arange(-BACKOFF, profile.cp_len + BACKOFF)
+    return np.exp(-2j * np.pi * np.outer(profile.occupied, delays) / profile.fft_size)
+
+
+@lru_cache(maxsize=8)
+def _delay_fit(profile: Profile) -> np.ndarray:
+    """Least squares from a frequency response to delays, complex128 [delays, n_occupied]."""
+    basis = delay_basis(profile)
+    gram = basis.conj().T @ basis
+    gram += _REGULARISATION * len(profile.occupied) * np.eye(len(gram))
+    return np.linalg.solve(gram, basis.conj().T)
+
+
+def impulse_response(profile: Profile, channel: np.ndarray) -> np.ndarray:
+    """Taps at the delays of `delay_basis` of a frequency response [n_occupied], complex."""
+    return _delay_fit(profile) @ channel
+
+
+@lru_cache(maxsize=8)
 def short_channel_projection(profile: Profile) -> np.ndarray:
     """Projects a frequency response onto impulse responses that fit into the prefix.
 
-    Impulse responses may reach from `BACKOFF` samples before the FFT window (the sidelobes of
-    a fractional delay) to the end of the prefix. Keeps about (cp_len + 2 BACKOFF) * 200 / 256
-    dimensions of n_occupied, and the noise falls in that ratio.
+    Keeps about (cp_len + 2 BACKOFF) * 200 / 256 dimensions of n_occupied, and the noise falls in
+    that ratio.
 
     Returns:
         complex64 [n_occupied, n_occupied].
     """
-    delays = np.arange(-BACKOFF, profile.cp_len + BACKOFF)
-    basis = np.exp(-2j * np.pi * np.outer(profile.occupied, delays) / profile.fft_size)
-    gram = basis.conj().T @ basis
-    gram += _REGULARISATION * len(profile.occupied) * np.eye(len(delays))
-    return (basis @ np.linalg.solve(gram, basis.conj().T)).astype(np.complex64)
+    return (delay_basis(profile) @ _delay_fit(profile)).astype(np.complex64)
 
 
 def estimate_channel(profile: Profile, received: np.ndarray, known: np.ndarray) -> np.ndarray:

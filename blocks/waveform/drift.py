@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A channel that changes while a packet lasts: the change seen at the pilots, carried to all
+carriers."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from percast.blocks.waveform.estimate import delay_basis, impulse_response
+from percast.blocks.waveform.profile import Profile
+
+_DEGREES = (1, 2)
+
+
+@lru_cache(maxsize=128)
+def _polynomials(first: int, count: int) -> np.ndarray:
+    """Orthonormal polynomials of rising degree that vanish at time 0, float [count, degrees]."""
+    time = (first + np.arange(count)) / (first + count)
+    basis, _ = np.linalg.qr(np.stack([time**d for d in _DEGREES], axis=1))
+    return basis
+
+
+def channel_change(
+    profile: Profile, channel: np.ndarray, seen: np.ndarray, noise: float, first: int
+) -> np.ndarray | None:
+    """How far the channel has moved since it was estimated.
+
+    At the pilots the change is fitted by a polynomial in time, its degree chosen by Stein's
+    unbiased risk; degree 0, no change, costs nothing. From the pilots it is carried to all
+    carriers by linear MMSE interpolation, taking the change to have the channel's own power
+    delay profile (P. Hoeher, S. Kaiser, P. Robertson, "Two-dimensional pilot-symbol-aided
+    channel estimation by Wiener filtering", ICASSP 1997).
+
+    Args:
+        channel: complex64 [n_occupied], the estimate.
+        seen: complex64 [symbols, n_pilots], what the pilots of the payload show beyond it.
+        noise: variance of the noise on each.
+        first: symbols between the estimate and the first of `seen`.
+
+    Returns:
+        complex64 [symbols, n_occupied] to add to the channel, or None for no change.
+    """
+    basis = _polynomials(first, len(seen))
+    parts = basis.T @ seen
+    power = (np.abs(parts) ** 2).mean(1)
+    # Each further degree takes its power off the error and fits one more noise to it.
+    gain = np.concatenate([[0.0], np.cumsum(power - 2 * noise)])
+    degrees = int(gain.argmax())
+    if degrees == 0:
+        return None
+    delays = np.abs(impulse_response(profile, channel)) ** 2
+    fourier = delay_basis(profile)
+    to_pilots = fourier[profile.pilot_index] * (delays / delays.sum())
+    among_pilots = to_pilots @ fourier[profile.pilot_index].conj().T
+    to_all = fourier @ to_pilots.conj().T
+    change = np.zeros((len(seen), len(profile.occupied)), np.complex64)
+    for d in range(degrees):
+        ratio = noise / max(power[d] - noise, 0.1 * noise)
+        loaded = among_pilots + ratio * np.eye(len(among_pilots))
+        change += np.outer(basis[:, d], to_all @ np.linalg.solve(loaded, parts[d]))
+    return change
