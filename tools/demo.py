@@ -70,8 +70,8 @@ def photographs() -> list[Photo]:
 def main(args: argparse.Namespace) -> int:
     out = Path(args.out)
     sent, received = out / "sent", out / "received"
+    _clear(sent, received)
     _write_photographs(sent)
-    _clear(received)
     options = _loopback_options(sent, received, args.json)
     code = loopback.main(options)
     if code:
@@ -92,9 +92,9 @@ def _write_photographs(folder: Path) -> None:
         raise FileError(f"cannot write to {folder}: {error.strerror}") from error
 
 
-def _clear(folder: Path) -> None:
-    """The demo's own results of last time; nothing else is touched."""
-    for path in (*folder.glob("[0-9]*.png"), folder / "frames.jsonl"):
+def _clear(sent: Path, received: Path) -> None:
+    """The demo's own files of last time; nothing else is touched."""
+    for path in (*sent.glob("[0-9]-*.png"), *received.glob("[0-9]*.png"), received / "frames.jsonl"):
         path.unlink(missing_ok=True)
 
 
@@ -135,7 +135,7 @@ def make_sheet(options: argparse.Namespace, sent: Path, received: Path) -> Image
     ]
     columns = [
         ("Sent", "the photograph"),
-        ("Received through percast", "as it came off the air, with the channel's noise in it"),
+        ("Received through percast", "after the channel model, nothing sent twice"),
         (
             "HEVC in the same symbols",
             f"{per_symbol:.2f} bit/symbol: the most that arrives {1 - OUTAGE:.0%} of the time",
