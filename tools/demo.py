@@ -70,8 +70,11 @@ def photographs() -> list[Photo]:
 def main(args: argparse.Namespace) -> int:
     out = Path(args.out)
     sent, received = out / "sent", out / "received"
-    _clear(sent, received)
-    _write_photographs(sent)
+    try:
+        _clear(sent, received)
+        _write_photographs(sent)
+    except OSError as error:
+        raise FileError(f"cannot write to {out}: {error.strerror}") from error
     options = _loopback_options(sent, received, args.json)
     code = loopback.main(options)
     if code:
@@ -84,12 +87,9 @@ def main(args: argparse.Namespace) -> int:
 
 def _write_photographs(folder: Path) -> None:
     size = parse_size(SIZE)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for i, photo in enumerate(photographs()):
-            Image.fromarray(fit(photo.rgb, size)).save(folder / f"{i}-{photo.name}.png")
-    except OSError as error:
-        raise FileError(f"cannot write to {folder}: {error.strerror}") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, photo in enumerate(photographs()):
+        Image.fromarray(fit(photo.rgb, size)).save(folder / f"{i}-{photo.name}.png")
 
 
 def _clear(sent: Path, received: Path) -> None:
