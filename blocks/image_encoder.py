@@ -3,17 +3,13 @@
 
 import secrets
 
-import pmt
-from gnuradio import gr
-
-from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
+from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codec import Codec
-from percast.engines.worker import Worker
 
 
-class ImageEncoder(Guarded, gr.basic_block):
+class ImageEncoder(WorkerBlock):
     """Runs a codec's encoder in a worker thread.
 
     Message input `images`, as `ImageSource` sends them. Message output `symbols`, as
@@ -29,24 +25,15 @@ class ImageEncoder(Guarded, gr.basic_block):
     def __init__(
         self, codec: Codec, session: int | None = None, callsign: str = "", depth: int = 4
     ):
-        gr.basic_block.__init__(self, "percast image encoder", None, None)
+        super().__init__("percast image encoder", "images", "symbols", depth)
         self.codec, self.callsign = codec, callsign
         self.session = secrets.randbits(32) if session is None else session
         self.latent_symbols = 0
         self.source_samples = 0
-        self._worker = Worker(self._encode, depth=depth, name="encoder")
-        self.message_port_register_in(pmt.intern("images"))
-        self.message_port_register_out(pmt.intern("symbols"))
-        self.set_msg_handler(pmt.intern("images"), self._take)
 
-    @guarded()
-    def _take(self, message) -> None:
-        self._worker.submit(message)
-
-    @guarded()
-    def _encode(self, message) -> None:
+    def process(self, message) -> None:
         if is_end(message):
-            self.message_port_pub(pmt.intern("symbols"), END)
+            self.publish(END)
             return
         meta, data = from_pdu(message)
         rgb = data.reshape(meta["height"], meta["width"], 3)
@@ -71,9 +58,4 @@ class ImageEncoder(Guarded, gr.basic_block):
         )
         self.latent_symbols += len(symbols)
         self.source_samples += rgb.size
-        pdu = to_pdu({"header": header.pack().hex()}, symbols.tobytes())
-        self.message_port_pub(pmt.intern("symbols"), pdu)
-
-    def stop(self) -> bool:
-        self._worker.close(drain=False)
-        return True
+        self.publish(to_pdu({"header": header.pack().hex()}, symbols.tobytes()))

@@ -5,16 +5,13 @@ import threading
 from collections.abc import Callable
 
 import numpy as np
-import pmt
-from gnuradio import gr
 
-from percast.blocks.guard import Guarded, guarded
 from percast.blocks.images import ImageSink as Pictures
 from percast.blocks.pdu import from_pdu, is_end
-from percast.engines.worker import Worker
+from percast.blocks.worker_block import WorkerBlock
 
 
-class ImageSink(Guarded, gr.basic_block):
+class ImageSink(WorkerBlock):
     """Scores and writes pictures in a worker thread.
 
     Message input `images`, as `ImageGenerator` sends them. `done` is set after the end message.
@@ -25,7 +22,7 @@ class ImageSink(Guarded, gr.basic_block):
             joined to its record.
         on_image: called with each finished record.
         depth: pictures that may wait.
-        live: drop the oldest and count it when too many wait.
+        live: see `WorkerBlock`.
     """
 
     def __init__(
@@ -36,26 +33,11 @@ class ImageSink(Guarded, gr.basic_block):
         depth: int = 4,
         live: bool = False,
     ):
-        gr.basic_block.__init__(self, "percast image sink", None, None)
+        super().__init__("percast image sink", "images", None, depth, live)
         self.pictures, self.score, self.on_image = pictures, score, on_image
         self.done = threading.Event()
-        self._worker = Worker(self._write, depth=depth, drop_oldest=live, name="image sink")
-        self.message_port_register_in(pmt.intern("images"))
-        self.set_msg_handler(pmt.intern("images"), self._take)
 
-    @property
-    def dropped(self) -> int:
-        return self._worker.dropped
-
-    def full(self) -> bool:
-        return self._worker.full
-
-    @guarded()
-    def _take(self, message) -> None:
-        self._worker.submit(message)
-
-    @guarded()
-    def _write(self, message) -> None:
+    def process(self, message) -> None:
         if is_end(message):
             self.done.set()
             return
@@ -64,7 +46,3 @@ class ImageSink(Guarded, gr.basic_block):
         record |= self.score(rgb, record)
         self.pictures.write(rgb, record)
         self.on_image(record)
-
-    def stop(self) -> bool:
-        self._worker.close(drain=False)
-        return True
