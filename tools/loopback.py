@@ -102,8 +102,9 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
 
 def _run_graph(args, profile, channel, codec, pictures, out, scorer, on_image) -> Outcome:
     try:
-        from percast.flowgraphs.loopback import Loopback, LoopbackConfig
+        from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
+        from percast.flowgraphs.transmitter import TransmitterConfig
     except ImportError as error:
         raise DeviceError(f"GNU Radio cannot be loaded ({error}): run `percast doctor`") from error
     from percast.blocks.link_stats import LinkStats
@@ -114,15 +115,16 @@ def _run_graph(args, profile, channel, codec, pictures, out, scorer, on_image) -
         stats.add(record)
         on_image(record)
 
-    config = LoopbackConfig(
+    config = TransmitterConfig(
         fps=args.fps,
-        realism=args.realism,
         tx_level=args.tx_level,
         papr_db=args.papr or None,
         callsign=args.callsign,
         session=int(splitmix64(args.seed, 1)[0]) >> 32,
     )
-    graph = Loopback(pictures, codec, profile, channel, out, scorer, count, config)
+    graph = Loopback(
+        pictures, codec, profile, channel, out, scorer, count, args.realism, config
+    )
     _warn_of_long_channel(graph.channel.channel.max_delay, profile)
     interrupted = run_graph(graph)
     return Outcome(summarise(graph, stats, codec, profile, channel), interrupted)
@@ -130,22 +132,23 @@ def _run_graph(args, profile, channel, codec, pictures, out, scorer, on_image) -
 
 def summarise(graph, stats, codec, profile: Profile, channel: ChannelConfig) -> dict:
     """The JSON object of a finished loopback."""
-    sent, received = graph.source.sent, stats.received
-    channel_uses = graph.modulator.burst_samples * profile.occupied_fraction
+    tx, rx = graph.transmitter, graph.receiver
+    channel_uses = tx.modulator.burst_samples * profile.occupied_fraction
+    latents = tx.encoder.latent_symbols
     return {
-        "sent": sent,
-        "received": graph.demodulator.images,
-        "lost": sent - graph.demodulator.images,
-        "decoded": received,
-        "skipped": graph.source.pictures.skipped,
+        "sent": tx.source.sent,
+        "received": rx.demodulator.images,
+        "lost": tx.source.sent - rx.demodulator.images,
+        "decoded": stats.received,
+        "skipped": tx.source.pictures.skipped,
         "frames_per_second": stats.frames_per_second(),
         "latency_ms": stats.latency_ms(),
         "samp_rate": profile.samp_rate,
         "occupied_bandwidth_hz": profile.occupied_bandwidth,
         "profile": profile.name,
         "channel": channel.model,
-        "cbr": _ratio(graph.encoder.latent_symbols, graph.encoder.source_samples),
-        "overhead": _ratio(channel_uses - graph.encoder.latent_symbols, graph.encoder.latent_symbols),
+        "cbr": _ratio(latents, tx.encoder.source_samples),
+        "overhead": _ratio(channel_uses - latents, latents),
         "snr_db_set": channel.snr_db,
         "snr_db_measured": stats.mean_db("snr_db"),
         "evm_db": stats.mean_db("evm_db"),
@@ -157,11 +160,11 @@ def summarise(graph, stats, codec, profile: Profile, channel: ChannelConfig) -> 
         "model": codec.model.name,
         "engine": codec.generator.name,
         "precision": codec.generator.precision,
-        "dropped": graph.source.dropped + graph.generator.dropped + graph.sink.dropped,
+        "dropped": tx.source.dropped + rx.dropped,
         "overruns": 0,
         "underruns": 0,
-        "packets": graph.demodulator.receiver.stats.packets,
-        "headers_lost": graph.demodulator.receiver.stats.headers_lost,
+        "packets": rx.demodulator.receiver.stats.packets,
+        "headers_lost": rx.demodulator.receiver.stats.headers_lost,
     }
 
 

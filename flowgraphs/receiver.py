@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The receiving end: samples to pictures."""
+
+from collections.abc import Callable
+from threading import Event
+
+from gnuradio import gr
+
+from percast.blocks.image_generator import ImageGenerator
+from percast.blocks.image_sink import ImageSink
+from percast.blocks.images import ImageSink as Out
+from percast.blocks.ofdm_demodulator import OfdmDemodulator
+from percast.blocks.scoring import Scorer
+from percast.blocks.waveform.profile import Profile
+from percast.engines.codec import Codec
+
+
+class Receiver(gr.hier_block2):
+    """samples -> OFDM demodulator -> generator -> image sink.
+
+    Args:
+        codec: what decodes.
+        profile: the waveform.
+        out: an open sink.
+        scorer: has or gets the originals, where there are any.
+        on_image: called with each finished record.
+        realism: 0..1 in place of what the sender wished, None to follow the sender.
+        live: samples do not wait: when pictures come faster than they are decoded, the oldest
+            is dropped and counted. Otherwise samples are held back.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        profile: Profile,
+        out: Out,
+        scorer: Scorer,
+        on_image: Callable[[dict], None] = lambda record: None,
+        realism: float | None = None,
+        live: bool = True,
+    ):
+        gr.hier_block2.__init__(
+            self,
+            "percast receiver",
+            gr.io_signature(1, 1, gr.sizeof_gr_complex),
+            gr.io_signature(0, 0, 0),
+        )
+        hold = (lambda: False) if live else self._busy
+        self.demodulator = OfdmDemodulator(profile, hold)
+        self.generator = ImageGenerator(codec, realism, live=live)
+        self.sink = ImageSink(out, scorer, on_image, live=live)
+        self.percast_blocks = (self.demodulator, self.generator, self.sink)
+
+        self.connect(self, self.demodulator)
+        self.msg_connect(self.demodulator, "symbols", self.generator, "symbols")
+        self.msg_connect(self.generator, "images", self.sink, "images")
+
+    def _busy(self) -> bool:
+        return self.generator.full() or self.sink.full()
+
+    @property
+    def done(self) -> Event:
+        """Set when the last picture is through."""
+        return self.sink.done
+
+    @property
+    def dropped(self) -> int:
+        return self.generator.dropped + self.sink.dropped
+
+    def finish(self) -> None:
+        """Hold no samples back any more."""
+        self.demodulator.finish()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The transmitting end: pictures to samples."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gnuradio import gr
+
+from percast.blocks.image_encoder import ImageEncoder
+from percast.blocks.image_source import ImageSource
+from percast.blocks.images import ImageSource as Pictures
+from percast.blocks.images import Picture
+from percast.blocks.ofdm_modulator import DEFAULT_TX_LEVEL, OfdmModulator
+from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
+from percast.engines.codec import Codec
+
+
+@dataclass(frozen=True)
+class TransmitterConfig:
+    """Settings of a transmitter that are not objects of their own.
+
+    Args:
+        fps: pictures per second, None for as fast as the link goes.
+        tx_level: mean power of a burst, dB relative to full scale.
+        papr_db: envelope limit of clip-and-filter, None for none.
+        callsign: sent in every header.
+        session: number of the run, None for a random one.
+    """
+
+    fps: float | None = None
+    tx_level: float = DEFAULT_TX_LEVEL
+    papr_db: float | None = DEFAULT_PAPR_DB
+    callsign: str = ""
+    session: int | None = None
+
+
+class Transmitter(gr.hier_block2):
+    """image source -> encoder -> OFDM modulator -> samples; the modulator gives the source
+    credit for every picture it has sent.
+
+    Args:
+        pictures: an open source.
+        codec: what encodes.
+        profile: the waveform.
+        on_send: called with the number and the picture when it is sent.
+        config: the rest.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        codec: Codec,
+        profile: Profile,
+        on_send: Callable[[int, Picture], None] = lambda number, picture: None,
+        config: TransmitterConfig = TransmitterConfig(),
+    ):
+        gr.hier_block2.__init__(
+            self,
+            "percast transmitter",
+            gr.io_signature(0, 0, 0),
+            gr.io_signature(1, 1, gr.sizeof_gr_complex),
+        )
+        self.source = ImageSource(pictures, config.fps, on_send=on_send)
+        self.encoder = ImageEncoder(codec, config.session, config.callsign)
+        self.modulator = OfdmModulator(profile, config.tx_level, config.papr_db)
+        self.percast_blocks = (self.source, self.encoder, self.modulator)
+
+        self.msg_connect(self.source, "images", self.encoder, "images")
+        self.msg_connect(self.encoder, "symbols", self.modulator, "symbols")
+        self.msg_connect(self.modulator, "sent", self.source, "credit")
+        self.connect(self.modulator, self)
+
+    def finish(self) -> None:
+        """Read no more pictures; what was read is still sent."""
+        self.source.finish()
