@@ -35,7 +35,7 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         self.receiver, self.reassembler = Receiver(profile), Reassembler(profile)
         self.hold = hold
         self.images = 0
-        self._stopping = False
+        self._stopping = self._ended = False
         self.message_port_register_out(pmt.intern("symbols"))
 
     @guarded(returns=-1)
@@ -43,19 +43,24 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         while self.hold() and not self._stopping:
             time.sleep(HOLD_WAIT)
         samples = input_items[0]
+        if self._ended:
+            return len(samples)
         for packet in self.receiver.push(samples):
             self._publish(self.reassembler.push(packet))
         self._publish(self.reassembler.expire(self.receiver.stats.samples))
         first = self.nitems_read(0)
-        if self.get_tags_in_range(0, first, first + len(samples), END):
+        if self._stopping or self.get_tags_in_range(0, first, first + len(samples), END):
             self._end()
         return len(samples)
 
     def finish(self) -> None:
-        """Do not hold any more: the graph is being stopped."""
+        """End with the samples at hand, and hold nothing back any more."""
         self._stopping = True
 
     def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
         for packet in self.receiver.flush():
             self._publish(self.reassembler.push(packet))
         self._publish(self.reassembler.flush())

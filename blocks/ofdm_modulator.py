@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GNU Radio block: coded pictures (PDUs) to OFDM samples."""
 
+import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 import pmt
@@ -16,6 +18,18 @@ from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, modulate
 
 IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
 DEFAULT_TX_LEVEL = -12.0
+# On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
+PACKET_LEN = pmt.intern("packet_len")
+
+
+@dataclass
+class _Piece:
+    """Samples to play, and what to do after the last of them: a message to send, or the end."""
+
+    samples: np.ndarray
+    after: pmt.pmt_base | None = None
+    is_packet: bool = False
+    done: int = 0
 
 
 class OfdmModulator(Guarded, gr.sync_block):
@@ -46,9 +60,9 @@ class OfdmModulator(Guarded, gr.sync_block):
         self.profile, self.papr_db = profile, papr_db
         self.scale = np.float32(10 ** (tx_level / 20))
         self.burst_samples = 0  # without the silence, for the overhead
+        self.ended = threading.Event()  # the last sample is out
         self._gap, self._tail = np.zeros(gap, np.complex64), np.zeros(tail, np.complex64)
-        # Samples, and what to do after the last of them: a message to send, or the end.
-        self._queue: deque[tuple[np.ndarray, pmt.pmt_base | None]] = deque()
+        self._queue: deque[_Piece] = deque()
         self.message_port_register_in(pmt.intern("symbols"))
         self.message_port_register_out(pmt.intern("sent"))
         self.set_msg_handler(pmt.intern("symbols"), self._take)
@@ -57,7 +71,7 @@ class OfdmModulator(Guarded, gr.sync_block):
     @guarded()
     def _take(self, message) -> None:
         if is_end(message):
-            self._queue.append((self._tail, END))
+            self._queue.append(_Piece(self._tail, after=END))
             return
         meta, data = from_pdu(message)
         header = Header.unpack(bytes.fromhex(meta["header"]))
@@ -65,25 +79,31 @@ class OfdmModulator(Guarded, gr.sync_block):
             raise ValueError("PDU without a valid packed header")
         for samples in modulate(self.profile, header, data.view(np.complex64), self.papr_db):
             self.burst_samples += len(samples)
-            self._queue.append((samples * self.scale, None))
-        self._queue.append((self._gap, pmt.from_long(header.image)))
+            self._queue.append(_Piece(samples * self.scale, is_packet=True))
+        self._queue.append(_Piece(self._gap, after=pmt.from_long(header.image)))
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
         out = output_items[0]
         filled = 0
         while filled < len(out) and self._queue:
-            samples, after = self._queue.popleft()
-            room = len(out) - filled
-            if len(samples) > room:
-                self._queue.appendleft((samples[room:], after))
-                samples, after = samples[:room], None
-            out[filled : filled + len(samples)] = samples
-            filled += len(samples)
-            if after is END:
-                self.add_item_tag(0, self.nitems_written(0) + filled - 1, END, pmt.PMT_T)
-            elif after is not None:
-                self.message_port_pub(pmt.intern("sent"), after)
+            piece = self._queue[0]
+            position = self.nitems_written(0) + filled
+            if piece.is_packet and piece.done == 0:
+                length = pmt.from_long(len(piece.samples))
+                self.add_item_tag(0, position, PACKET_LEN, length)
+            part = piece.samples[piece.done : piece.done + len(out) - filled]
+            out[filled : filled + len(part)] = part
+            filled += len(part)
+            piece.done += len(part)
+            if piece.done < len(piece.samples):
+                break
+            self._queue.popleft()
+            if piece.after is END:
+                self.ended.set()
+                self.add_item_tag(0, position + len(part) - 1, END, pmt.PMT_T)
+            elif piece.after is not None:
+                self.message_port_pub(pmt.intern("sent"), piece.after)
         if filled == 0:
             time.sleep(IDLE_WAIT)
         return filled

@@ -2,7 +2,6 @@
 """Transmitter, channel model and receiver in one GNU Radio process."""
 
 from collections.abc import Callable
-from threading import Event
 
 from gnuradio import gr
 
@@ -56,10 +55,9 @@ class Loopback(gr.top_block):
     def percast_blocks(self) -> tuple:
         return (*self.transmitter.percast_blocks, self.channel, *self.receiver.percast_blocks)
 
-    @property
-    def done(self) -> Event:
-        """Set when the last picture is through."""
-        return self.receiver.done
+    def wait_done(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the last picture to be through."""
+        return self.receiver.done.wait(timeout)
 
     def finish(self) -> None:
         """Read no more pictures; what is on its way still arrives."""

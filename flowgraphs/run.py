@@ -32,7 +32,7 @@ def run(graph) -> bool:
     deadline = None
     try:
         graph.start()
-        while not graph.done.wait(POLL) and not _error(graph):
+        while not graph.wait_done(POLL) and not _error(graph):
             if signals and deadline is None:
                 graph.finish()
                 deadline = time.monotonic() + DRAIN

@@ -17,14 +17,17 @@ import sys
 
 from percast import __version__
 from percast.errors import PercastError
+from percast.tools.settings import INTERRUPTED
 
 VERBS = {
     "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
+    "tx": "pictures to a radio or a recording",
+    "rx": "pictures from a radio or a recording",
+    "replay": "decode a recording again, with any engine or realism",
     "demo": "send photographs through a fading channel and make a contact sheet",
     "eval": "what measuring quality needs: `eval fetch-weights`",
     "doctor": "check the installation and say what to fix",
 }
-INTERRUPTED = 130
 
 
 def build_parser() -> argparse.ArgumentParser:

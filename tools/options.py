@@ -13,7 +13,7 @@ from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
 DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)))
 
 
-def add_image_options(parser: argparse.ArgumentParser) -> None:
+def add_image_options(parser: argparse.ArgumentParser, out: bool = True) -> None:
     group = parser.add_argument_group("images")
     group.add_argument(
         "--source",
@@ -21,7 +21,8 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder or file, video:PATH, camera:N, zmq:tcp://HOST:PORT",
     )
-    group.add_argument("--out", metavar="DIR", help="folder for results, or zmq:tcp://HOST:PORT")
+    if out:
+        _add_out(group)
     group.add_argument(
         "--frames", type=int, metavar="N", help="pictures to send, going round; 0 = for ever"
     )
@@ -29,19 +30,28 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         "--fps", type=quantity, metavar="F", help="pictures per second (default: as the link goes)"
     )
     group.add_argument("--size", metavar="WxH", help="crop to this shape and resize")
-    group.add_argument(
-        "--insecure", action="store_true", help="let zmq listen beyond this machine"
-    )
+    _add_insecure(group)
 
 
-def add_code_options(parser: argparse.ArgumentParser) -> None:
+def _add_out(group) -> None:
+    group.add_argument("--out", metavar="DIR", help="folder for results, or zmq:tcp://HOST:PORT")
+
+
+def _add_insecure(group) -> None:
+    group.add_argument("--insecure", action="store_true", help="let zmq listen beyond this machine")
+
+
+def add_code_options(
+    parser: argparse.ArgumentParser, encoder: bool = True, decoder: bool = True
+) -> None:
     group = parser.add_argument_group("code")
     group.add_argument("--model", default="base", metavar="NAME", help="shipped model or a folder")
     group.add_argument("--codec", default="learned", choices=["learned"])
-    group.add_argument(
-        "--cbr", default="1/48", metavar="R", help="channel bandwidth ratio (default 1/48)"
-    )
-    group.add_argument("--design-snr", type=quantity, default=10.0, metavar="DB")
+    if encoder:
+        group.add_argument(
+            "--cbr", default="1/48", metavar="R", help="channel bandwidth ratio (default 1/48)"
+        )
+        group.add_argument("--design-snr", type=quantity, default=10.0, metavar="DB")
     group.add_argument(
         "--realism", type=quantity, metavar="0..1", help="0: faithful, 1: lifelike (default 1)"
     )
@@ -54,15 +64,16 @@ def add_code_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"threads per engine (default here {DEFAULT_THREADS})",
     )
-    group.add_argument(
-        "--metrics",
-        default="psnr,ms-ssim,lpips",
-        metavar="LIST",
-        help="figures to compute, or none (default psnr,ms-ssim,lpips)",
-    )
+    if decoder:
+        group.add_argument(
+            "--metrics",
+            default="psnr,ms-ssim,lpips",
+            metavar="LIST",
+            help="figures to compute, or none (default psnr,ms-ssim,lpips)",
+        )
 
 
-def add_waveform_options(parser: argparse.ArgumentParser) -> None:
+def add_waveform_options(parser: argparse.ArgumentParser, sender: bool = True) -> None:
     group = parser.add_argument_group("waveform")
     group.add_argument(
         "--profile",
@@ -71,6 +82,8 @@ def add_waveform_options(parser: argparse.ArgumentParser) -> None:
         help=f"preset: {', '.join(PRESETS)} (default {DEFAULT_PROFILE})",
     )
     group.add_argument("--samp-rate", type=quantity, metavar="HZ")
+    if not sender:
+        return
     group.add_argument(
         "--tx-level", type=quantity, default=-12.0, metavar="DBFS", help="mean power of a burst"
     )
@@ -88,3 +101,28 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="print one JSON object at the end")
     group.add_argument("-v", "--verbose", action="store_true")
+
+
+def add_radio_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("radio")
+    group.add_argument("--device", choices=["file", "zmq"], required=True)
+    group.add_argument(
+        "--args",
+        default="",
+        metavar="TEXT",
+        help="file: the recording (.sigmf-meta, .cf32, .cs8); zmq: tcp://127.0.0.1:PORT",
+    )
+    group.add_argument("--freq", type=quantity, metavar="HZ", help="carrier, for the metadata")
+
+
+def add_receiver_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("images")
+    _add_out(group)
+    group.add_argument("--frames", type=int, metavar="N", help="stop after so many pictures")
+    group.add_argument(
+        "--reference",
+        metavar="DIR",
+        help="the sender's pictures in the sender's order, for PSNR and LPIPS",
+    )
+    group.add_argument("--size", metavar="WxH", help="the sender's --size, for --reference")
+    _add_insecure(group)

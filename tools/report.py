@@ -38,16 +38,19 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
     def number(value: float | None, form: str, unit: str = "") -> str:
         return "-" if value is None else f"{value:{form}}{unit}"
 
-    yield "pictures", f"{s['received']} of {s['sent']} received, {s['lost']} lost"
-    if s["skipped"] or s["dropped"]:
-        yield "", f"{s['skipped']} unusable in the source, {s['dropped']} dropped as too late"
+    if s["sent"] is None:
+        yield "pictures", f"{s['received']} received, {s['dropped']} dropped as too late"
+    else:
+        yield "pictures", f"{s['received']} of {s['sent']} received, {s['lost']} lost"
+        if s["skipped"] or s["dropped"]:
+            yield "", f"{s['skipped']} unusable in the source, {s['dropped']} dropped as too late"
     rate, delay = s["frames_per_second"], s["latency_ms"]
     yield "speed", (
         f"{number(rate, '.1f')} pictures/s, latency {number(delay['p50'], '.0f')} ms median, "
         f"{number(delay['p99'], '.0f')} ms p99"
     )
     yield "channel", (
-        f"{s['channel']} at {number(s['snr_db_set'], '.1f', ' dB')}; measured "
+        f"{s['channel']}, set to {number(s['snr_db_set'], '.1f', ' dB')}; measured "
         f"{number(s['snr_db_measured'], '.1f', ' dB')}, EVM {number(s['evm_db'], '.1f', ' dB')}, "
         f"offset {number(s['freq_offset_hz_measured'], '.0f', ' Hz')}, "
         f"clock {number(s['clock_ppm_measured'], '.1f', ' ppm')}"
@@ -68,6 +71,12 @@ def print_summary(summary: dict) -> None:
     """A few lines on stdout."""
     for label, text in _rows(summary):
         print(f"{label:<10} {text}")
+
+
+def print_sent(summary: dict) -> None:
+    """What a transmitter did, on stdout."""
+    print(f"pictures   {summary['sent']} sent, {summary['frames_per_second']:.1f} pictures/s")
+    print(f"code       {summary['model']} on {summary['engine']}, {summary['precision']}")
 
 
 def say(text: str) -> None:

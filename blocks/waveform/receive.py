@@ -25,6 +25,7 @@ from percast.blocks.waveform.transmit import packet_span, payload_symbols
 # after them, so that the result does not depend on how the samples come in.
 _DC_BLOCK = 4096
 _DC_MEMORY = 16  # blocks
+_WILD = np.float32(1e3)  # times full scale: no radio's sample
 
 
 @dataclass
@@ -57,8 +58,8 @@ class Receiver:
     Args:
         profile: the waveform.
 
-    NaN and infinite samples count as zeros (and in `stats.bad_samples`); a DC offset of the
-    radio is tracked and removed.
+    NaN, infinite samples and those beyond 1,000 times full scale count as zeros (and in
+    `stats.bad_samples`); a DC offset of the radio is tracked and removed.
     """
 
     profile: Profile
@@ -86,9 +87,11 @@ class Receiver:
         return self.push(np.zeros(self.profile.preamble_len + 4 * TIMING_SLACK, np.complex64))
 
     def _append(self, samples: np.ndarray) -> None:
-        samples = np.asarray(samples, np.complex64)
+        samples = np.ascontiguousarray(samples, np.complex64)
         self.stats.samples += len(samples)
-        good = np.isfinite(samples)
+        # One wild value would bury the DC estimate; NaN fails the comparison too.
+        parts = np.abs(samples.view(np.float32)) < _WILD
+        good = parts[::2] & parts[1::2]
         if not good.all():
             self.stats.bad_samples += len(samples) - int(good.sum())
             samples = np.where(good, samples, 0)

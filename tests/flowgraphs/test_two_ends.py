@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Transmitter and receiver as commands of their own."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conftest import load
+
+
+@pytest.fixture(scope="module")
+def recording(percast, photos, tmp_path_factory):
+    path = tmp_path_factory.mktemp("recording") / "six.sigmf-meta"
+    run = percast("tx", "--source", photos, "--device", "file", "--args", path, "--json",
+                  "--callsign", "DK0XX")  # fmt: skip
+    assert run.code == 0, run.err
+    assert run.json["sent"] == 6
+    return path
+
+
+def test_a_recording_holds_a_note_for_every_packet(recording):
+    notes = json.loads(recording.read_text())["annotations"]
+    assert [n["core:label"] for n in notes] == ["percast packet"] * 6
+    assert all(n["core:sample_count"] == 11008 for n in notes)
+
+
+def test_replay_gives_the_same_pictures_twice_to_the_bit(percast, recording, photos, tmp_path):
+    for name in "ab":
+        run = percast("replay", recording, "--out", tmp_path / name, "--json",
+                      "--reference", photos, "--metrics", "psnr")  # fmt: skip
+        assert run.code == 0, run.err
+        s = run.json
+        assert s["received"] == 6 and s["sent"] is None and s["latency_ms"]["p50"] is None
+        assert s["psnr_db"] > 22 and s["real_time_ratio"] > 0
+    for file in sorted((tmp_path / "a").glob("*.png")):
+        np.testing.assert_array_equal(load(file), load(tmp_path / "b" / file.name))
+    lines = [(tmp_path / name / "frames.jsonl").read_text() for name in "ab"]
+    figures = [
+        [{k: v for k, v in json.loads(x).items() if k != "decoded_at"} for x in t.splitlines()]
+        for t in lines
+    ]
+    assert figures[0] == figures[1]
+
+
+def test_replay_takes_another_realism(percast, recording, photos):
+    psnr = []
+    for realism in (0, 1):
+        run = percast("replay", recording, "--realism", realism, "--json", "--reference", photos,
+                      "--metrics", "psnr")  # fmt: skip
+        psnr.append(run.json["psnr_db"])
+    assert psnr[0] > psnr[1]
+
+
+@pytest.mark.parametrize("suffix", ["cf32", "cs8"])
+def test_raw_recordings_are_replayed(percast, photos, tmp_path, suffix):
+    path = tmp_path / f"r.{suffix}"
+    percast("tx", "--source", photos, "--device", "file", "--args", path, "--frames", 2)
+    run = percast("replay", path, "--samp-rate", "4M", "--json")
+    assert run.json["received"] == 2
+
+
+def test_damaged_recordings_keep_what_can_be_decoded(percast, recording, tmp_path):
+    """Bit flips, NaN, a hole and a cut: what is whole still arrives, nothing is invented."""
+    x = np.fromfile(recording.with_name("six.sigmf-data"), np.complex64)
+    rng = np.random.default_rng(0)
+    damaged = x.copy()
+    bits = damaged[11520:14000].view(np.uint32)
+    bits ^= (rng.random(bits.shape) < 0.02).astype(np.uint32) << rng.integers(0, 32, bits.shape).astype(np.uint32)
+    damaged[23040:23100] = np.nan
+    damaged[34560:46080] = 0
+    damaged = damaged[: 5 * 11520 + 4000]
+    damaged.tofile(tmp_path / "d.cf32")
+    run = percast("replay", tmp_path / "d.cf32", "--json", "--out", tmp_path / "out")
+    assert run.code == 0, run.err
+    ids = [json.loads(x)["id"] for x in (tmp_path / "out/frames.jsonl").read_text().splitlines()]
+    # The header of the last one was whole, its payload was not: it may appear, as mere noise.
+    assert {0, 4} <= set(ids) <= {0, 1, 2, 4, 5}
+
+
+def test_noise_gives_no_picture_and_exit_5(percast, tmp_path):
+    rng = np.random.default_rng(1)
+    rng.integers(-128, 128, 2_000_000).astype(np.int8).tofile(tmp_path / "n.cs8")
+    run = percast("replay", tmp_path / "n.cs8", "--json")
+    assert run.code == 5 and "nothing was received" in run.complaint
+
+
+def test_a_missing_recording_is_exit_6(percast, tmp_path):
+    run = percast("replay", tmp_path / "none.cf32")
+    assert run.code == 6 and "no such recording" in run.complaint
+
+
+def test_two_processes_over_zmq(percast, photos, tmp_path):
+    address = f"ipc://{tmp_path}/iq"
+    receiver = subprocess.Popen(
+        [sys.executable, "-m", "percast.tools.cli", "rx", "--device", "zmq", "--args", address,
+         "--frames", "20", "--json", "--out", tmp_path / "out"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        sender = percast("tx", "--source", photos, "--frames", 20, "--fps", 10, "--device", "zmq",
+                         "--args", address, "--json")  # fmt: skip
+        assert sender.json["sent"] == 20
+        out, err = receiver.communicate(timeout=30)
+    finally:
+        receiver.kill()
+    assert receiver.returncode == 0, err
+    assert json.loads(out)["received"] >= 20
+    s = json.loads(out)
+    assert len(list((tmp_path / "out").glob("*.png"))) == s["decoded"] >= 20 - s["dropped"]
+
+
+def test_samples_stay_on_this_machine(percast, photos):
+    run = percast("tx", "--source", photos, "--device", "zmq", "--args", "tcp://0.0.0.0:5557")
+    assert run.code == 2 and "127.0.0.1" in run.complaint

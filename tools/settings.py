@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Command-line arguments to checked settings and open objects, for the verbs that run a link."""
+
+import argparse
+import contextlib
+from collections.abc import Collection, Iterator
+
+from percast.blocks.images import parse_size
+from percast.blocks.scoring import METRICS
+from percast.engines.codec import parse_cbr
+from percast.engines.learned import LearnedCodec
+from percast.engines.manifest import load_model
+from percast.errors import DeviceError, UsageError
+
+
+INTERRUPTED = 130  # exit code after Ctrl-C
+
+
+@contextlib.contextmanager
+def gnu_radio() -> Iterator[None]:
+    """Imports inside: a missing GNU Radio becomes one line.
+
+    Raises:
+        DeviceError: it cannot be loaded.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise DeviceError(f"GNU Radio cannot be loaded ({error}): run `percast doctor`") from error
+
+
+def open_codec(args: argparse.Namespace, roles: Collection[str]) -> LearnedCodec:
+    """The codec that the options describe, warmed up for `--size`.
+
+    Args:
+        args: of `add_code_options`, and `size`.
+        roles: "encode", "decode" or both.
+
+    Raises:
+        UsageError, ModelError: see `LearnedCodec`.
+    """
+    sending = {}
+    if "encode" in roles:
+        sending = {"cbr": parse_cbr(args.cbr), "design_snr_db": args.design_snr}
+    codec = LearnedCodec(
+        load_model(args.model),
+        realism=1.0 if args.realism is None else args.realism,
+        engine=args.engine,
+        precision=args.precision,
+        threads=args.threads,
+        roles=roles,
+        **sending,
+    )
+    if args.size:
+        width, height = parse_size(args.size)
+        codec.warm_up(height, width)
+    return codec
+
+
+def parse_metrics(text: str) -> tuple[str, ...]:
+    """"psnr,lpips" or "none" to names.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    if text == "none":
+        return ()
+    names = tuple(part.strip() for part in text.split(","))
+    if unknown := [n for n in names if n not in METRICS]:
+        raise UsageError(f"--metrics {unknown[0]}: unknown; there are {', '.join(METRICS)}, none")
+    return names
+
+
+# flag, least, most, and what else is to be said
+_RANGES = (
+    ("frames", 0, None, "0 = for ever"),
+    ("fps", 1e-3, 1000, "pictures per second"),
+    ("realism", 0, 1, "0 = faithful, 1 = lifelike"),
+    ("design_snr", -30, 30, "dB"),
+    ("tx_level", -60, 0, "dBFS"),
+    ("threads", 1, 256, "per engine"),
+)
+
+
+def check_ranges(args: argparse.Namespace) -> None:
+    """Numbers that argparse cannot check; flags that a verb does not have are passed over.
+
+    Raises:
+        UsageError: naming the flag.
+    """
+    for name, least, most, hint in _RANGES:
+        value = getattr(args, name, None)
+        if value is not None and not (least <= value and (most is None or value <= most)):
+            limits = f"from {least:g} on" if most is None else f"{least:g} to {most:g}"
+            raise UsageError(f"--{name.replace('_', '-')} {value:g}: must be {limits} ({hint})")
+    papr, callsign = getattr(args, "papr", None), getattr(args, "callsign", "")
+    if papr and not 3 <= papr <= 20:
+        raise UsageError(f"--papr {papr:g}: must be 0 (none) or lie between 3 and 20 dB")
+    if not (callsign.isascii() and len(callsign) <= 10):
+        raise UsageError(f"--callsign {callsign}: at most 10 ASCII characters")
