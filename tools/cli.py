@@ -26,6 +26,7 @@ VERBS = {
     "replay": "decode a recording again, with any engine or realism",
     "demo": "send photographs through a fading channel and make a contact sheet",
     "eval": "what measuring quality needs: `eval fetch-weights`",
+    "grc": "show the blocks in gnuradio-companion",
     "doctor": "check the installation and say what to fix",
 }
 

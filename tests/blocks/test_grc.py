@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The blocks in GNU Radio Companion, through GNU Radio Companion's own loader."""
+
+import logging
+import subprocess
+import sys
+import tomllib
+from types import SimpleNamespace
+
+import numpy as np
+import pmt
+import pytest
+from gnuradio import gr
+from gnuradio.grc.core import Constants
+from gnuradio.grc.core.platform import Platform
+from gnuradio.grc.core.utils.extract_docs import docstring_from_make
+
+from percast import blocks as percast_blocks
+from percast.blocks import grc_support
+from percast.blocks.channel.channel import Channel
+from percast.blocks.channel.config import MODELS, ChannelConfig
+from percast.blocks.images import ImageSink, open_source
+from percast.blocks.waveform.profile import PRESETS, open_profile
+from percast.engines.engine import ENGINES, PRECISIONS
+from percast.engines.manifest import load_model
+from percast.errors import FileError
+from percast.tools.cli import build_parser
+from percast.tools.grc import DESCRIPTIONS, EXAMPLES
+from tests.conftest import ROOT
+
+FILES = sorted(DESCRIPTIONS.glob("*.block.yml"))
+KEYS = [path.name.removesuffix(".block.yml") for path in FILES]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """The platform that grcc makes, and what was logged while it loaded the blocks."""
+    folder = tmp_path_factory.mktemp("grc")
+    messages = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger("gnuradio.grc")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Constants, "CACHE_FILE", str(folder / "cache.json"))
+        patch.setenv("GRC_BLOCKS_PATH", str(DESCRIPTIONS))
+        parts = (gr.major_version(), gr.api_version(), gr.minor_version())
+        platform = Platform(prefs=gr.prefs(), version=gr.version(), version_parts=parts)
+        platform.config.hier_block_lib_dir = str(folder)  # not the developer's own blocks
+        # It would load every module of GNU Radio in a process beside.
+        platform._docstring_extractor = SimpleNamespace(
+            start=lambda: None, query=lambda *query: None, finish=lambda: None
+        )
+        logger.addHandler(handler)
+        platform.build_library()
+        logger.removeHandler(handler)
+    return platform, messages
+
+
+@pytest.fixture(scope="module")
+def platform(loaded):
+    return loaded[0]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recording") / "silence.cf32"
+    np.zeros(1000, np.complex64).tofile(path)
+    return path
+
+
+def place(platform, key: str, **values):
+    """A block of that kind on a canvas of its own."""
+    graph = platform.make_flow_graph()
+    block = graph.new_block(key)
+    block.params["id"].set_value("it")
+    for name, value in values.items():
+        block.params[name].set_value(value)
+    graph.rewrite()
+    graph.validate()
+    return block
+
+
+def needed(platform, key, photos, recording) -> dict:
+    """Values of the parameters that have no default."""
+    paths = {"source": photos, "file": recording}
+    params = platform.blocks[key].parameters_data
+    return {p["id"]: str(paths[p["id"]]) for p in params if p["id"] in paths}
+
+
+def failed_asserts(block) -> list[str]:
+    return [text for _, text in block.iter_error_messages() if "Assertion" in text]
+
+
+def build(block):
+    """Runs what grcc would write; the flowgraph and its namespace."""
+    space = {}
+    exec(block.templates.render("imports"), space)
+    space["self"] = gr.top_block()
+    exec(f"self.it = {block.templates.render('make')}", space)
+    return space["self"], space
+
+
+def test_every_public_block_is_there():
+    names = {f"percast_{name}" for name in percast_blocks._GR_BLOCKS.values()}
+    assert names | {"percast_transmitter", "percast_receiver"} <= set(KEYS)
+
+
+def test_the_descriptions_load_without_a_warning(loaded):
+    platform, messages = loaded
+    assert [m for m in messages if "percast" in m] == []
+    for key in KEYS:
+        block = platform.blocks[key]
+        assert block.loaded_from == str(DESCRIPTIONS / f"{key}.block.yml")
+        assert block.category == ["percast"]
+        assert "https://" in block.documentation[""]
+
+
+@pytest.mark.parametrize("path", FILES, ids=KEYS)
+def test_descriptions_are_formatted_as_the_code(path):
+    lines = path.read_text().splitlines()
+    assert lines[0] == "# SPDX-License-Identifier: GPL-3.0-or-later"
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_defaults_make_a_block_with_these_ports(platform, key, photos, recording):
+    block = place(platform, key, **needed(platform, key, photos, recording))
+    assert failed_asserts(block) == []
+    graph, space = build(block)
+    made = graph.it
+    for ports, names, signature in (
+        (block.sinks, made.message_ports_in(), made.input_signature()),
+        (block.sources, made.message_ports_out(), made.output_signature()),
+    ):
+        messages = set(map(str, pmt.to_python(names)))
+        assert {p.key for p in ports if p.domain == "message"} == messages - {"system"}
+        streams = [p for p in ports if p.domain == "stream"]
+        assert len(streams) == signature.max_streams()
+        assert all(p.dtype == "complex" for p in streams)
+    for callback in block.get_callbacks():
+        exec(callback, space)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_class_documents_the_block(platform, key):
+    templates = platform.blocks[key].templates
+    (text,) = docstring_from_make(key, templates["imports"], templates["make"]).values()
+    assert "Args:" in text
+
+
+def test_defaults_are_those_of_the_command_line(platform):
+    args = vars(build_parser().parse_args(["loopback", "--source", "x"]))
+    iq_gain_db, iq_phase_deg = args["iq_imbalance"]
+    own = {"iq_gain_db": iq_gain_db, "iq_phase_deg": iq_phase_deg, "size": "", "out": ""}
+    others = {"source", "file", "threads", "realism", "live", "stop_at_end", "hold_for"}
+    seen = set()
+    for key in KEYS:
+        block = place(platform, key)
+        for p in block.parameters_data:
+            if p["id"] in others or p.get("category") == "Advanced" or p["id"] in ("id", "comment"):
+                continue
+            assert block.params[p["id"]].get_evaluated() == {**args, **own}[p["id"]], (key, p["id"])
+            seen.add(p["id"])
+    assert {"cbr", "design_snr", "profile", "tx_level", "papr", "snr", "seed", "fps"} <= seen
+    # What a number cannot say there, the blocks take as the command line does.
+    assert grc_support.DEFAULT_THREADS == args["threads"]
+    assert place(platform, "percast_image_encoder").params["realism"].get_evaluated() == 1.0
+    assert place(platform, "percast_image_generator").params["realism"].get_evaluated() is None
+
+
+def test_what_can_be_chosen_is_what_there_is(platform):
+    choices = {
+        "profile": tuple(PRESETS),
+        "channel": MODELS,
+        "engine": ("auto", *ENGINES),
+        "precision": PRECISIONS,
+        "cbr": tuple(map(str, load_model("base").rates)),
+    }
+    seen = set()
+    for key in KEYS:
+        block = place(platform, key)
+        for name in choices.keys() & block.params.keys():
+            seen.add(name)
+            assert tuple(block.params[name].options) == choices[name], (key, name)
+            if name == "cbr":  # the model has more than the usual ones
+                continue
+            for choice in choices[name]:
+                failed = failed_asserts(place(platform, key, **{name: choice}))
+                assert not any(name in text for text in failed)
+    assert seen == choices.keys()
+
+
+BAD = {
+    "size": ["64", "axb"], "frames": ["-1"], "fps": ["0", "1001"], "design_snr": ["-31", "31"],
+    "realism": ["-0.1", "1.1"], "threads": ["-1", "257"], "engine": ["abacus"],
+    "precision": ["fp1"], "profile": ["narrow"], "samp_rate": ["0", "1e9"],
+    "tx_level": ["-61", "1"], "papr": ["2", "21"], "callsign": ["ELEVENCHARS"],
+    "channel": ["wire"], "snr": ["-101", "201"], "delay_spread": ["-1", "2e-3"],
+    "doppler": ["-1", "2e6"], "freq_offset": ["-2e9", "2e9"], "clock_ppm": ["-201", "201"],
+    "phase_noise": ["-1", "2e6"], "iq_gain_db": ["-21", "21"], "iq_phase_deg": ["-46", "46"],
+    "adc_bits": ["1", "17"], "seed": ["-1"], "hold_for": ["a b"], "source": [""], "file": [""],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_values_out_of_range_are_marked_in_the_editor(platform, key, photos, recording):
+    values = needed(platform, key, photos, recording)
+    for name in BAD.keys() & place(platform, key).params.keys():
+        for bad in BAD[name]:
+            failed = failed_asserts(place(platform, key, **values | {name: bad}))
+            assert len(failed) == 1 and name in failed[0], (name, bad, failed)
+
+
+def test_credit_must_be_connected(platform):
+    """Without it a source stops after three pictures, and nobody would know why."""
+    ports = {p.key: p for p in place(platform, "percast_image_source").sinks}
+    assert not ports["credit"].optional
+
+
+def test_the_snr_can_change_while_it_runs(platform):
+    block = place(platform, "percast_channel_model", snr="3", profile="wide-10m", tx_level="-20")
+    graph, _ = build(place(platform, "percast_channel_model", profile="wide-10m", tx_level="-20"))
+    for callback in block.get_callbacks():
+        exec(callback, {"self": graph, "percast_grc": grc_support})
+    profile = open_profile("wide-10m")
+    fresh = Channel(
+        ChannelConfig(snr_db=3.0), profile.samp_rate, 10 ** (-20 / 10), profile.occupied_fraction
+    )
+    assert graph.it.channel.noise_power == pytest.approx(fresh.noise_power)
+
+
+def test_realism_and_level_can_change_while_it_runs(platform, photos):
+    sender = build(place(platform, "percast_transmitter", source=str(photos)))[0]
+    receiver = build(place(platform, "percast_receiver"))[0]
+    values = {"source": str(photos), "realism": "0.25", "tx_level": "-20", "papr": "0", "fps": "5"}
+    for callback in place(platform, "percast_transmitter", **values).get_callbacks():
+        exec(callback, {"self": sender, "percast_grc": grc_support})
+    assert sender.it.encoder.codec.realism == 0.25
+    assert sender.it.modulator.scale == pytest.approx(0.1)
+    assert sender.it.modulator.papr_db is None
+    assert sender.it.source.fps == 5
+    for callback in place(platform, "percast_receiver", realism="0.75").get_callbacks():
+        exec(callback, {"self": receiver})
+    assert receiver.it.generator.realism == 0.75
+
+
+def test_held_samples_wait_for_every_named_block():
+    full = {"a": False, "b": False}
+    graph = SimpleNamespace(
+        a=SimpleNamespace(full=lambda: full["a"]), b=SimpleNamespace(full=lambda: full["b"])
+    )
+    hold = grc_support.hold_while_full(graph, "a, b")
+    assert not hold()
+    full["b"] = True
+    assert hold()
+    assert not grc_support.hold_while_full(graph, "")()
+
+
+class FullDisk(ImageSink):
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def write(self, rgb, record):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(FileError("the disk is full"), "percast image sink: the disk is full"),
+     (ZeroDivisionError("a bug"), "ZeroDivisionError: a bug")],
+)  # fmt: skip
+def test_an_error_is_told_once_and_ends_the_graph(small_photos, capsys, error, told):
+    graph = gr.top_block()
+    source = percast_blocks.ImageSource(open_source(str(small_photos)))
+    sink = percast_blocks.ImageSink(FullDisk(error))
+    grc_support.attend(graph, source)
+    grc_support.attend(graph, sink, stop_at_end=True)
+    graph.msg_connect(source, "images", sink, "images")
+    graph.start()
+    graph.wait()
+    text = capsys.readouterr().err
+    assert text.count(told) == 1 and text.strip().endswith(told)
+    assert ("Traceback" in text) == isinstance(error, ZeroDivisionError)
+
+
+# percast grc
+
+
+def names(folder) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_install_and_uninstall_leave_other_files_alone(percast, tmp_path):
+    (tmp_path / "percast_mine.block.yml").write_text("mine")
+    (tmp_path / "other.block.yml").write_text("other")
+    (tmp_path / "percast_link.block.yml").symlink_to(tmp_path / "other.block.yml")
+    before = names(tmp_path)
+    for _ in range(2):
+        run = percast("grc", "install", "--dest", tmp_path)
+        assert run.code == 0, run.err
+        first = run.err.splitlines()[0]
+        assert f"{len(KEYS)} blocks" in first and f"GRC_BLOCKS_PATH={DESCRIPTIONS}" in first
+    assert names(tmp_path) - before == {path.name for path in FILES}
+    assert (tmp_path / FILES[0].name).read_text() == FILES[0].read_text()
+    assert percast("grc", "uninstall", "--dest", tmp_path).code == 0
+    assert names(tmp_path) == before
+    assert (tmp_path / "percast_mine.block.yml").read_text() == "mine"
+
+
+def test_an_upgrade_replaces_links_and_forgets_blocks_that_are_gone(percast, tmp_path):
+    old = tmp_path / "old/site-packages/percast/blocks/grc"
+    dest = tmp_path / "dest"
+    dest.mkdir()
+    for name in (FILES[0].name, "percast_gone.block.yml"):
+        (dest / name).symlink_to(old / name)
+    assert percast("grc", "install", "--dest", dest).code == 0
+    assert names(dest) == {path.name for path in FILES}
+    assert (dest / FILES[0].name).resolve() == FILES[0].resolve()
+
+
+def test_a_foreign_file_of_our_name_is_exit_6_and_nothing_changes(percast, tmp_path):
+    (tmp_path / FILES[-1].name).write_text("mine")
+    run = percast("grc", "install", "--dest", tmp_path)
+    assert run.code == 6 and FILES[-1].name in run.complaint
+    assert names(tmp_path) == {FILES[-1].name}
+
+
+def test_an_unwritable_folder_is_exit_6(percast, tmp_path):
+    (tmp_path / "file").write_text("")
+    for dest in (tmp_path / "file", "/proc/percast"):
+        run = percast("grc", "install", "--dest", dest)
+        assert run.code == 6 and "--dest" in run.complaint
+
+
+def test_the_folder_is_the_one_that_gnu_radio_companion_reads(percast, tmp_path):
+    def linked(**env: str) -> str:
+        run = percast("grc", "install", HOME=str(tmp_path), **env)
+        assert run.code == 0, run.err
+        return run.err.splitlines()[0]
+
+    assert f"into {tmp_path}/.grc_gnuradio " in linked()
+    config = tmp_path / ".gnuradio"
+    config.mkdir()
+    (config / "config.conf").write_text("[grc]\nlocal_blocks_path = ~/blocks\n")
+    assert f"into {tmp_path}/blocks " in linked()
+    assert f"into {tmp_path}/hier " in linked(GRC_HIER_PATH=str(tmp_path / "hier"))
+
+
+def test_path_is_all_that_a_shell_needs(percast):
+    run = percast("grc", "path")
+    assert (run.code, run.out, run.err) == (0, f"{DESCRIPTIONS}\n", "")
+
+
+def test_gnu_radios_own_blocks_stay_reachable():
+    """`from percast import blocks` under its own name would hide `gnuradio.blocks`."""
+    for path in FILES:
+        assert "import blocks\n" not in path.read_text()
+    code = "import percast.blocks.grc_support, sys; assert 'gnuradio' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_descriptions_and_examples_are_in_the_wheel():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    data = project["tool"]["setuptools"]["package-data"]
+    for package, folder in (("blocks", DESCRIPTIONS), ("flowgraphs", EXAMPLES)):
+        packed = {p for glob in data[f"percast.{package}"] for p in (ROOT / package).glob(glob)}
+        assert set(folder.iterdir()) <= packed
