@@ -6,6 +6,9 @@ flowgraph waits for ever. Blocks catch it here; whoever runs the graph asks for 
 """
 
 import functools
+import logging
+
+log = logging.getLogger(__name__)
 
 
 class Guarded:
@@ -16,6 +19,7 @@ class Guarded:
     def fail(self, error: Exception) -> None:
         if self.error is None:
             self.error = error
+            log.error("%s: %s", type(self).__name__, error)
 
 
 def guarded(returns=None):

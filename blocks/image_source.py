@@ -9,7 +9,7 @@ from dataclasses import replace
 import pmt
 from gnuradio import gr
 
-from percast.blocks.guard import Guarded
+from percast.blocks.guard import Guarded, guarded
 from percast.blocks.images import ImageSource as Pictures
 from percast.blocks.images import Picture
 from percast.blocks.pdu import END, to_pdu
@@ -22,7 +22,8 @@ class ImageSource(Guarded, gr.basic_block):
     Message output `images`: PDU of {image, width, height, name, read_at} and rgb bytes; then the
     end message. Message input `credit`: one message for every picture that is through; at most
     `in_flight` are on their way. Without `fps` the source waits for credit and drops nothing;
-    with it, pictures come at that pace and the oldest that waits is dropped and counted.
+    with it, pictures come at that pace and the oldest that waits is dropped and counted. When
+    reading fails, what was read is still sent, and `failure` holds the error.
 
     Args:
         pictures: an open source of `percast.blocks.images`.
@@ -42,11 +43,11 @@ class ImageSource(Guarded, gr.basic_block):
         self.pictures, self.fps, self.on_send = pictures, fps, on_send
         self.images = 0  # read, and given a number
         self.sent = 0
-        self.first_read_at: float | None = None
         self._credit = threading.Semaphore(in_flight)
-        self._closing = threading.Event()
+        self.failure: Exception | None = None
+        self._closing, self._aborting = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._read, name="image source", daemon=True)
-        paced = fps is not None or pictures.live
+        paced = fps is not None
         self._outbox = Worker(
             self._send, depth=2 if paced else 1, drop_oldest=paced, name="image outbox"
         )
@@ -64,13 +65,18 @@ class ImageSource(Guarded, gr.basic_block):
         return True
 
     def stop(self) -> bool:
-        self.finish()
+        self.abort()
         return True
 
     def finish(self) -> None:
         """Read no more pictures; what was read is still sent, then the end message."""
         self._closing.set()
         self.pictures.close()
+
+    def abort(self) -> None:
+        """Send nothing more."""
+        self._aborting.set()
+        self.finish()
 
     def _take_credit(self, _) -> None:
         self._credit.release()
@@ -85,18 +91,23 @@ class ImageSource(Guarded, gr.basic_block):
                     self._closing.wait(max(0.0, next_time - time.monotonic()))
                     next_time = max(next_time + 1 / self.fps, time.monotonic())
                     picture = replace(picture, read_at=time.time())
-                self.first_read_at = self.first_read_at or picture.read_at
                 self._outbox.submit((self.images, picture))
                 self.images += 1
         except Exception as error:  # noqa: BLE001 - handed to whoever runs the graph
-            self.fail(error)
-        self._outbox.close(drain=True)
-        self.message_port_pub(pmt.intern("images"), END)
+            self.failure = error
+        self._finish_sending()
+
+    @guarded()
+    def _finish_sending(self) -> None:
+        try:
+            self._outbox.close(drain=True)
+        finally:
+            self.message_port_pub(pmt.intern("images"), END)
 
     def _send(self, item: tuple[int, Picture]) -> None:
         number, picture = item
         while not self._credit.acquire(timeout=0.05):
-            if self._closing.is_set():
+            if self._aborting.is_set():
                 return
         height, width = picture.rgb.shape[:2]
         meta = {

@@ -14,10 +14,9 @@ from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, from_pdu, is_end
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, modulate
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL, modulate
 
 IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
-DEFAULT_TX_LEVEL = -12.0
 # On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
 PACKET_LEN = pmt.intern("packet_len")
 

@@ -39,6 +39,9 @@ class WorkerBlock(Guarded, gr.basic_block):
     def full(self) -> bool:
         return self._worker.full
 
+    def idle(self) -> bool:
+        return self._worker.pending == 0
+
     def publish(self, message) -> None:
         self.message_port_pub(self._gives, message)
 

@@ -6,6 +6,7 @@ equalised symbols and the noise variance of each. The learned code is one codec,
 baseline another, and both travel over the same air.
 """
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -76,6 +77,14 @@ class Codec(Protocol):
         """
         ...
 
+    def symbol_count(self, coded: CodedImage) -> int:
+        """Symbols of a picture, from its header.
+
+        Raises:
+            ModelError: this codec cannot decode it.
+        """
+        ...
+
     def close(self) -> None:
         """Frees what the codec holds."""
         ...
@@ -87,19 +96,12 @@ def parse_cbr(text: str) -> Fraction:
     Raises:
         UsageError: not a number above 0.
     """
+    # Fraction takes 1e999999999 too, and then computes with it for a very long time.
+    sane = re.fullmatch(r"\d{1,6}(/\d{1,6}|\.\d{1,9})?", text.strip())
     try:
-        cbr = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        cbr = Fraction(text) if sane else Fraction(0)
+    except ZeroDivisionError:
         cbr = Fraction(0)
     if cbr <= 0:
         raise UsageError(f"'{text}' is no channel bandwidth ratio: give one like 1/48")
     return cbr
-
-
-def sent_cbr(symbols: int, height: int, width: int) -> float:
-    """The channel bandwidth ratio that was really sent: symbols / (3 H W), padding included.
-
-    A picture whose sides are no multiples of 16 sends its padding too, so this lies a little above
-    the nominal ratio.
-    """
-    return symbols / (3 * height * width)

@@ -45,11 +45,6 @@ def channels_for_cbr(cbr: Fraction, model: Model) -> int:
     raise UsageError(f"model '{model.name}' has no rate {cbr}: use one of {usual}")
 
 
-def cbr_for_channels(channels: int, model: Model) -> Fraction:
-    """Nominal channel bandwidth ratio of a number of latent channels."""
-    return Fraction(channels, _channels_per_cbr(model))
-
-
 def symbol_count(height: int, width: int, channels: int, stride: int = 16) -> int:
     """Complex symbols that a picture takes: c/2 for each position of the latent."""
     return channels // 2 * -(-height // stride) * -(-width // stride)

@@ -7,6 +7,7 @@ per channel by the learned linear layers, are averaged over the positions and su
 layers.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from percast.errors import ModelError
+
+# As in runtime_openvino.py: no report to Google Analytics.
+sys.modules.setdefault("openvino_telemetry", None)
 
 try:
     import openvino

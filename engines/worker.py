@@ -4,7 +4,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
@@ -12,13 +12,12 @@ Item = TypeVar("Item")
 class Worker(Generic[Item]):
     """Calls `function` on each submitted item in a thread of its own, in order.
 
-    An exception of `function` or `on_result` stops the worker and is raised again by `check` and
+    An exception of `function` stops the worker and is raised again by `check` and
     `close`; nobody waits for a stopped worker.
 
     Args:
-        function: item -> result.
-        on_result: called with every result, in the same thread. It must not submit to this worker:
-            with a full queue it would wait for itself.
+        function: takes an item. It must not submit to this worker: with a full queue it would
+            wait for itself.
         depth: items that may wait, beside the one in work.
         drop_oldest: make room in a full queue by dropping its oldest item, and count it; else
             `submit` waits for room.
@@ -27,8 +26,7 @@ class Worker(Generic[Item]):
 
     def __init__(
         self,
-        function: Callable[[Item], Any],
-        on_result: Callable[[Any], object] | None = None,
+        function: Callable[[Item], object],
         depth: int = 4,
         drop_oldest: bool = False,
         name: str = "percast-worker",
@@ -36,7 +34,6 @@ class Worker(Generic[Item]):
         if depth < 1:
             raise ValueError(f"a queue of depth {depth} can hold nothing")
         self._function = function
-        self._on_result = on_result
         self._depth = depth
         self._drop_oldest = drop_oldest
         self._queue: deque[Item] = deque()
@@ -128,9 +125,7 @@ class Worker(Generic[Item]):
                 self._busy = True
                 self._changed.notify_all()
             try:
-                result = self._function(item)
-                if self._on_result is not None:
-                    self._on_result(result)
+                self._function(item)
             except BaseException as error:  # kept, and raised again by check() and close()
                 with self._changed:
                     self._error = error

@@ -59,11 +59,16 @@ class Loopback(gr.top_block):
         """Wait up to `timeout` seconds for the last picture to be through."""
         return self.receiver.done.wait(timeout)
 
+    def progress(self) -> object | None:
+        """Changes while anything moves; None while pictures are coded or written."""
+        ends = self.transmitter.progress(), self.receiver.progress()
+        return None if None in ends else ends
+
     def finish(self) -> None:
         """Read no more pictures; what is on its way still arrives."""
         self.transmitter.finish()
 
     def abort(self) -> None:
         """Let nothing wait any more, so that the graph can be stopped."""
-        self.transmitter.finish()
+        self.transmitter.abort()
         self.receiver.finish()

@@ -34,11 +34,19 @@ class Transmit(gr.top_block):
         time.sleep(timeout)
         return False
 
+    def progress(self) -> object | None:
+        """Changes while the radio takes samples; None while pictures are encoded."""
+        if self.transmitter.progress() is None:
+            return None
+        return self.radio.block.nitems_read(0)
+
     def finish(self) -> None:
         """Read no more pictures; what was read is still sent."""
         self.transmitter.finish()
 
-    abort = finish
+    def abort(self) -> None:
+        """Send nothing more."""
+        self.transmitter.abort()
 
 
 class Receive(gr.top_block):
@@ -53,6 +61,10 @@ class Receive(gr.top_block):
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the last picture to be through."""
         return self.receiver.done.wait(timeout)
+
+    def progress(self) -> object | None:
+        """Changes while samples come; None while pictures are decoded or written."""
+        return self.receiver.progress()
 
     def finish(self) -> None:
         """Take no more samples; what has arrived is still decoded."""

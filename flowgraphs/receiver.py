@@ -67,6 +67,12 @@ class Receiver(gr.hier_block2):
     def dropped(self) -> int:
         return self.generator.dropped + self.sink.dropped
 
+    def progress(self) -> object | None:
+        """Changes while samples come; None while pictures are decoded or written."""
+        if self.generator.idle() and self.sink.idle():
+            return self.demodulator.nitems_read(0)
+        return None
+
     def finish(self) -> None:
-        """Hold no samples back any more."""
+        """End with the samples at hand, and hold none back any more."""
         self.demodulator.finish()

@@ -10,9 +10,9 @@ from percast.blocks.image_encoder import ImageEncoder
 from percast.blocks.image_source import ImageSource
 from percast.blocks.images import ImageSource as Pictures
 from percast.blocks.images import Picture
-from percast.blocks.ofdm_modulator import DEFAULT_TX_LEVEL, OfdmModulator
+from percast.blocks.ofdm_modulator import OfdmModulator
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
 from percast.engines.codec import Codec
 
 
@@ -71,6 +71,14 @@ class Transmitter(gr.hier_block2):
         self.msg_connect(self.modulator, "sent", self.source, "credit")
         self.connect(self.modulator, self)
 
+    def progress(self) -> object | None:
+        """Changes while samples go; None while pictures are encoded."""
+        return self.modulator.nitems_written(0) if self.encoder.idle() else None
+
     def finish(self) -> None:
         """Read no more pictures; what was read is still sent."""
         self.source.finish()
+
+    def abort(self) -> None:
+        """Send nothing more."""
+        self.source.abort()

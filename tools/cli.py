@@ -8,6 +8,7 @@ Exit codes: 0 ok, 1 bug, 2 usage, 3 device, 4 model or engine, 5 link (nothing r
 import percast.tools.process  # isort: skip  # before numpy is loaded
 
 import argparse
+import errno
 import importlib
 import logging
 import os
@@ -16,8 +17,7 @@ import signal
 import sys
 
 from percast import __version__
-from percast.errors import PercastError
-from percast.tools.settings import INTERRUPTED
+from percast.errors import INTERRUPTED, FileError, PercastError
 
 VERBS = {
     "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
@@ -31,7 +31,9 @@ VERBS = {
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(argv: list[str]) -> argparse.ArgumentParser:
+    """The parser for a command line; only the verb in it is loaded, so that `percast doctor` runs
+    where another verb's packages are broken."""
     parser = argparse.ArgumentParser(
         prog="percast",
         description="Real-time perceptual image transmission over software-defined radio.",
@@ -45,33 +47,60 @@ def build_parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(verb, help=text, description=text, allow_abbrev=False)
         # Otherwise `--freq-offset -20k` is taken for two options, unlike `--snr -3`.
         sub._negative_number_matcher = re.compile(r"-\.?\d")
-        module = importlib.import_module(f"percast.tools.{verb}")
-        module.add_options(sub)
+        if argv and argv[0] == verb:
+            importlib.import_module(f"percast.tools.{verb}").add_options(sub)
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    args = build_parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO if getattr(args, "verbose", False) else logging.WARNING,
-        format="percast: %(message)s",
-        stream=sys.stderr,
-    )
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        return args.main(args) or 0
+        args = build_parser(argv).parse_args(argv)
+        logging.basicConfig(
+            level=logging.INFO if getattr(args, "verbose", False) else logging.WARNING,
+            format="percast: %(message)s",
+            stream=sys.stderr,
+        )
+        # What a block met is raised when its graph has stopped, and told then.
+        logging.getLogger("percast.blocks.guard").setLevel(logging.CRITICAL)
+        code = args.main(args) or 0
+        _flush()
+        return code
     except PercastError as error:
         print(f"percast: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        print(f"percast: the output could not be written: {error.strerror}", file=sys.stderr)
+        return FileError.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our stdout has gone; point it elsewhere so that exit stays quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     finally:
+        _silence_stdout_if_broken()
         # All is done and said: an impatient Ctrl-C must not change the exit code any more.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _flush() -> None:
+    """Write out stdout while its errors can still be told.
+
+    Raises:
+        FileError: its reader has gone, or its disk is full.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise FileError(f"the output could not be written: {error.strerror}") from error
+
+
+def _silence_stdout_if_broken() -> None:
+    """The interpreter flushes once more at its end, and would complain in its own words."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -80,7 +80,10 @@ def main(args: argparse.Namespace) -> int:
     if code:
         return code
     sheet = out / "contact_sheet.png"
-    make_sheet(options, sent, received).save(sheet)
+    try:
+        make_sheet(options, sent, received).save(sheet)
+    except OSError as error:
+        raise FileError(f"cannot write {sheet}: {error.strerror or error}") from error
     report.say(f"contact sheet: {sheet}")
     return 0
 
@@ -89,13 +92,23 @@ def _write_photographs(folder: Path) -> None:
     size = parse_size(SIZE)
     folder.mkdir(parents=True, exist_ok=True)
     for i, photo in enumerate(photographs()):
-        Image.fromarray(fit(photo.rgb, size)).save(folder / f"{i}-{photo.name}.png")
+        Image.fromarray(fit(photo.rgb, size)).save(folder / _sent_name(i, photo))
 
 
 def _clear(sent: Path, received: Path) -> None:
-    """The demo's own files of last time; nothing else is touched."""
-    for path in (*sent.glob("[0-9]-*.png"), *received.glob("[0-9]*.png"), received / "frames.jsonl"):
+    """The demo's own files of last time, by the names it gave them; nothing else is touched."""
+    ours = [received / record["file"] for record in _last_time(received)]
+    ours += [sent / _sent_name(i, photo) for i, photo in enumerate(photographs())]
+    for path in (*ours, received / "frames.jsonl"):
         path.unlink(missing_ok=True)
+
+
+def _last_time(received: Path) -> list[dict]:
+    return read_frames(received) if (received / "frames.jsonl").exists() else []
+
+
+def _sent_name(number: int, photo: Photo) -> str:
+    return f"{number}-{photo.name}.png"
 
 
 def _loopback_options(sent: Path, received: Path, as_json: bool) -> argparse.Namespace:
@@ -103,7 +116,7 @@ def _loopback_options(sent: Path, received: Path, as_json: bool) -> argparse.Nam
     loopback.add_options(parser)
     argv = [f"{flag}={value}" for flag, value in CHANNEL.items()]
     argv += [f"--source={sent}", f"--out={received}", "--cbr=1/48"]
-    argv += [f"--frames={ROUNDS * len(list(sent.glob('*.png')))}"]
+    argv += [f"--frames={ROUNDS * len(photographs())}"]
     return parser.parse_args(argv + ["--json"] * as_json)
 
 

@@ -12,11 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
-from rich.console import Console
-from rich.markup import escape
-
 from percast.errors import PercastError
-from percast.tools.options import add_output_options
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Finding:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_output_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON array")
     parser.set_defaults(main=main)
 
 
@@ -51,10 +47,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _print(findings: list[Finding]) -> None:
-    console = Console(soft_wrap=True)
     for f in findings:
-        mark = "[green]ok     " if f.ok else "[red]missing" if f.needed else "[yellow]without"
-        console.print(f"{mark}[/]  {f.what:<20} {escape(f.text)}", highlight=False)
+        mark = "ok" if f.ok else "MISSING" if f.needed else "without"
+        print(f"{mark:<8} {f.what:<20} {f.text}")
 
 
 def _module(name: str, package: str, hint: str, needed: int = 0) -> Finding:
@@ -96,6 +91,18 @@ def check_gnuradio() -> Iterator[Finding]:
     yield Finding("numpy", old, numpy.__version__ + fix, 3)
 
 
+def check_packages() -> Iterator[Finding]:
+    for module, package in (
+        ("scipy", "scipy"),
+        ("PIL", "pillow"),
+        ("skimage", "scikit-image"),
+        ("zmq", "pyzmq"),
+        ("safetensors", "safetensors"),
+        ("rich", "rich"),
+    ):
+        yield _module(module, package, f"pip install {package}", 2)
+
+
 def check_engines() -> Iterator[Finding]:
     yield _module("openvino", "openvino", "pip install openvino", 4)
     yield _module("onnxruntime", "onnxruntime", "pip install onnxruntime")
@@ -103,9 +110,12 @@ def check_engines() -> Iterator[Finding]:
 
 
 def check_model() -> Iterator[Finding]:
-    from percast.engines.engine import open_engine
-    from percast.engines.manifest import list_models, load_model
-
+    try:
+        from percast.engines.engine import open_engine
+        from percast.engines.manifest import list_models, load_model
+    except Exception as error:  # noqa: BLE001 - a broken package may raise anything
+        yield Finding("models", False, f"cannot be looked at ({error})", 4)
+        return
     for name in list_models():
         try:
             model = load_model(name)
@@ -118,12 +128,12 @@ def check_model() -> Iterator[Finding]:
 
 
 def check_metrics() -> Iterator[Finding]:
-    from percast.engines.metrics import find_perceptual_weights
-
     hint = "LPIPS will be null: percast eval fetch-weights"
     try:
+        from percast.engines.metrics import find_perceptual_weights
+
         found = find_perceptual_weights()
-    except PercastError as error:
+    except (PercastError, ImportError) as error:
         found, hint = None, f"{hint} ({error})"
     yield Finding("perceptual weights", found is not None, str(found or hint))
 
@@ -150,6 +160,7 @@ def check_machine() -> Iterator[Finding]:
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_python,
     check_gnuradio,
+    check_packages,
     check_engines,
     check_model,
     check_metrics,

@@ -3,7 +3,6 @@
 
 import argparse
 import contextlib
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from percast.blocks.link_stats import LinkStats
 from percast.blocks.scoring import Scorer
 from percast.blocks.waveform.hashing import splitmix64
 from percast.blocks.waveform.profile import Profile, open_profile
-from percast.errors import LinkError
+from percast.blocks.waveform.track import MAX_CLOCK_PPM
+from percast.errors import INTERRUPTED, LinkError
 from percast.tools import report
 from percast.tools.options import (
     add_code_options,
@@ -23,7 +23,6 @@ from percast.tools.options import (
     add_waveform_options,
 )
 from percast.tools.settings import (
-    INTERRUPTED,
     check_ranges,
     gnu_radio,
     open_codec,
@@ -45,10 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run gave: the JSON object, and whether Ctrl-C ended it."""
+    """What a run gave: the JSON object, and how it ended (`flowgraphs.run.Ending`)."""
 
     summary: dict
-    interrupted: bool
+    ending: object
 
 
 def main(args: argparse.Namespace) -> int:
@@ -56,13 +55,16 @@ def main(args: argparse.Namespace) -> int:
         outcome = run(args, on_image)
     summary = outcome.summary
     if args.json:
-        print(json.dumps(summary))
+        report.print_json(summary)
     else:
         report.print_summary(summary)
-    if outcome.interrupted:
+    outcome.ending.check()
+    if outcome.ending.interrupted:
         return INTERRUPTED
     if summary["sent"] and not summary["received"]:
-        raise LinkError("nothing was received: raise --snr, or lower --doppler and --clock-ppm")
+        raise LinkError(
+            "nothing was received: raise --snr, or lower --doppler, --freq-offset and --clock-ppm"
+        )
     return 0
 
 
@@ -100,19 +102,19 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
         session=int(splitmix64(args.seed, 1)[0]) >> 32,
     )
     with contextlib.ExitStack() as stack:
-        codec = open_codec(args, ("encode", "decode"))
-        stack.callback(codec.close)
         pictures = stack.enter_context(
             open_source(args.source, size=size, frames=args.frames, insecure=args.insecure)
         )
         out = open_sink(args.out, insecure=args.insecure)
         stack.callback(out.close)
+        codec = open_codec(args, ("encode", "decode"))
+        stack.callback(codec.close)
         graph = Loopback(
             pictures, codec, profile, channel, out, scorer, count, args.realism, config
         )
-        _warn_of_long_channel(graph.channel.channel.max_delay, profile)
-        interrupted = run_graph(graph)
-        return Outcome(summarise(graph, stats, codec, profile, channel), interrupted)
+        _warn_of_limits(graph.channel.channel.max_delay, channel, profile)
+        ending = run_graph(graph)
+        return Outcome(summarise(graph, stats, codec, profile, channel), ending)
 
 
 def summarise(graph, stats, codec, profile: Profile, channel: ChannelConfig) -> dict:
@@ -133,7 +135,8 @@ def summarise(graph, stats, codec, profile: Profile, channel: ChannelConfig) -> 
     }
 
 
-def _warn_of_long_channel(delay: float, profile: Profile) -> None:
+def _warn_of_limits(delay: float, channel: ChannelConfig, profile: Profile) -> None:
+    """One line for everything about the channel that the receiver cannot follow."""
     prefix = profile.cp_len / profile.samp_rate
     if delay > prefix:
         log.warning(
@@ -142,4 +145,17 @@ def _warn_of_long_channel(delay: float, profile: Profile) -> None:
             delay * 1e6,
             profile.name,
             prefix * 1e6,
+        )
+    if abs(channel.freq_offset) > profile.max_freq_offset:
+        log.warning(
+            "--freq-offset %g: %s acquires offsets up to %g Hz at this sample rate",
+            channel.freq_offset,
+            profile.name,
+            profile.max_freq_offset,
+        )
+    if abs(channel.clock_ppm) > MAX_CLOCK_PPM:
+        log.warning(
+            "--clock-ppm %g: the receiver follows clocks up to %g ppm off",
+            channel.clock_ppm,
+            MAX_CLOCK_PPM,
         )

@@ -6,7 +6,7 @@ import os
 
 from percast.blocks.quantity import quantity
 from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS
-from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
 
 # Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
 # picture is through sooner than with half the cores each.
@@ -51,12 +51,22 @@ def add_code_options(
         group.add_argument(
             "--cbr", default="1/48", metavar="R", help="channel bandwidth ratio (default 1/48)"
         )
-        group.add_argument("--design-snr", type=quantity, default=10.0, metavar="DB")
+        group.add_argument(
+            "--design-snr",
+            type=quantity,
+            default=10.0,
+            metavar="DB",
+            help="SNR to encode for (default 10)",
+        )
     group.add_argument(
         "--realism", type=quantity, metavar="0..1", help="0: faithful, 1: lifelike (default 1)"
     )
-    group.add_argument("--engine", default="auto", metavar="NAME")
-    group.add_argument("--precision", default="auto", metavar="NAME")
+    group.add_argument(
+        "--engine", default="auto", metavar="NAME", help="openvino or onnxruntime (default auto)"
+    )
+    group.add_argument(
+        "--precision", default="auto", metavar="NAME", help="fp32 or bf16 (default auto)"
+    )
     group.add_argument(
         "--threads",
         type=int,
@@ -81,11 +91,17 @@ def add_waveform_options(parser: argparse.ArgumentParser, sender: bool = True) -
         metavar="NAME",
         help=f"preset: {', '.join(PRESETS)} (default {DEFAULT_PROFILE})",
     )
-    group.add_argument("--samp-rate", type=quantity, metavar="HZ")
+    group.add_argument(
+        "--samp-rate", type=quantity, metavar="HZ", help="samples/s (default: the profile's)"
+    )
     if not sender:
         return
     group.add_argument(
-        "--tx-level", type=quantity, default=-12.0, metavar="DBFS", help="mean power of a burst"
+        "--tx-level",
+        type=quantity,
+        default=DEFAULT_TX_LEVEL,
+        metavar="DBFS",
+        help=f"mean power of a burst (default {DEFAULT_TX_LEVEL:g})",
     )
     group.add_argument(
         "--papr",

@@ -3,6 +3,7 @@
 
 import os
 import sys
+import tempfile
 
 # numpy's threads otherwise take the cores from the engines.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -11,3 +12,7 @@ os.environ.setdefault("GR_CONF_LOG_LOG_LEVEL", "warn")
 # Blocks give the interpreter up at every array operation; with the default of 5 ms a block that
 # wants it back waits that long, and modem throughput falls by a fifth.
 sys.setswitchinterval(5e-4)
+
+# GNU Radio makes a folder in HOME when a graph starts, and OpenVINO's and our caches lie there.
+if not os.access(os.environ.get("HOME") or os.devnull + "/", os.W_OK | os.X_OK):
+    os.environ["HOME"] = tempfile.mkdtemp(prefix="percast-home-")

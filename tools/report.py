@@ -2,11 +2,14 @@
 """What a person sees of a run: the progress bar and the summary."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from percast.errors import FileError
 
 
 @contextlib.contextmanager
@@ -71,6 +74,18 @@ def print_summary(summary: dict) -> None:
     """A few lines on stdout."""
     for label, text in _rows(summary):
         print(f"{label:<10} {text}")
+
+
+def print_json(value: object) -> None:
+    """One JSON object on stdout.
+
+    Raises:
+        FileError: stdout's reader has gone, or its disk is full.
+    """
+    try:
+        print(json.dumps(value, allow_nan=False), flush=True)
+    except OSError as error:
+        raise FileError(f"the output could not be written: {error.strerror}") from error
 
 
 def print_sent(summary: dict) -> None:

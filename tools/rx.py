@@ -3,7 +3,6 @@
 
 import argparse
 import contextlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +12,7 @@ from percast.blocks.images import open_sink, open_source, parse_size
 from percast.blocks.link_stats import LinkStats
 from percast.blocks.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
-from percast.errors import LinkError
+from percast.errors import INTERRUPTED, LinkError, ModelError
 from percast.tools import report
 from percast.tools.options import (
     add_code_options,
@@ -23,7 +22,6 @@ from percast.tools.options import (
     add_waveform_options,
 )
 from percast.tools.settings import (
-    INTERRUPTED,
     check_ranges,
     gnu_radio,
     open_codec,
@@ -43,20 +41,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     with report.progress(args.frames) as on_image:
-        summary, interrupted = receive(args, on_image)
+        summary, ending = receive(args, on_image)
     if args.json:
-        print(json.dumps(summary))
+        report.print_json(summary)
     else:
         report.print_summary(summary)
-    if interrupted:
+    ending.check()
+    if ending.interrupted:
         return INTERRUPTED
+    if summary["foreign"] and not summary["decoded"]:
+        raise ModelError(f"no picture could be decoded: {next(iter(summary['foreign']))}")
     if not summary["received"]:
         raise LinkError("nothing was received: check --profile and --samp-rate, then the level")
     return 0
 
 
-def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple[dict, bool]:
-    """Receive what the options describe; the JSON object, and whether Ctrl-C ended it.
+def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple[dict, object]:
+    """Receive what the options describe; the JSON object, and how it ended
+    (`flowgraphs.run.Ending`).
 
     Raises:
         PercastError: anything that the user can mend.
@@ -95,7 +97,7 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
         )
         graph = Receive(radio, receiver)
         start = time.monotonic()
-        interrupted = run_graph(graph)
+        ending = run_graph(graph)
         seconds = time.monotonic() - start
     samples = receiver.demodulator.receiver.stats.samples
     summary = {
@@ -117,7 +119,7 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
         # Its pictures were read when it was made: their age says nothing of this run.
         rate = stats.received / seconds
         summary |= {"latency_ms": {"p50": None, "p99": None}, "frames_per_second": rate}
-    return summary, interrupted
+    return summary, ending
 
 
 def _originals(args: argparse.Namespace) -> list[tuple[str, object]]:

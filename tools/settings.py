@@ -13,9 +13,6 @@ from percast.engines.manifest import load_model
 from percast.errors import DeviceError, UsageError
 
 
-INTERRUPTED = 130  # exit code after Ctrl-C
-
-
 @contextlib.contextmanager
 def gnu_radio() -> Iterator[None]:
     """Imports inside: a missing GNU Radio becomes one line.

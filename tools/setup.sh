@@ -28,7 +28,9 @@ if ! usable; then
   }
 fi
 
-[ -x "$venv/bin/python" ] || "$python" -m venv --system-site-packages "$venv"
+# An earlier set-up may have been cut off half-way.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
+  "$python" -m venv --clear --system-site-packages "$venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[test]'
 
 # LPIPS is not needed to send pictures: without network the link reports it as null.

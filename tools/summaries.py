@@ -27,6 +27,7 @@ def receiver_part(receiver, stats: LinkStats) -> dict:
         "received": demodulator.images,
         "decoded": stats.received,
         "dropped": receiver.dropped,
+        "foreign": dict(receiver.generator.foreign),
         "packets": demodulator.receiver.stats.packets,
         "headers_lost": demodulator.receiver.stats.headers_lost,
         "bad_samples": demodulator.receiver.stats.bad_samples,

@@ -3,11 +3,11 @@
 
 import argparse
 import contextlib
-import json
 import time
 
 from percast.blocks.images import open_source, parse_size
 from percast.blocks.waveform.profile import open_profile
+from percast.errors import INTERRUPTED
 from percast.tools import report
 from percast.tools.options import (
     add_code_options,
@@ -16,7 +16,7 @@ from percast.tools.options import (
     add_radio_options,
     add_waveform_options,
 )
-from percast.tools.settings import INTERRUPTED, check_ranges, gnu_radio, open_codec
+from percast.tools.settings import check_ranges, gnu_radio, open_codec
 from percast.tools.summaries import engine_part, sender_part, waveform_part
 
 
@@ -45,16 +45,16 @@ def main(args: argparse.Namespace) -> int:
         callsign=args.callsign,
     )
     with contextlib.ExitStack() as stack:
-        codec = open_codec(args, ("encode",))
-        stack.callback(codec.close)
         pictures = stack.enter_context(
             open_source(args.source, size=size, frames=args.frames, insecure=args.insecure)
         )
+        codec = open_codec(args, ("encode",))
+        stack.callback(codec.close)
         radio = open_sink(RadioConfig(args.device, args.args, profile.samp_rate, args.freq))
         stack.callback(radio.close)
         transmitter = Transmitter(pictures, codec, profile, config=config)
         start = time.monotonic()
-        interrupted = run_graph(Transmit(transmitter, radio))
+        ending = run_graph(Transmit(transmitter, radio))
         seconds = time.monotonic() - start
     sent = sender_part(transmitter, profile)
     summary = {
@@ -65,7 +65,8 @@ def main(args: argparse.Namespace) -> int:
         **engine_part(codec.model.name, codec.encoder),
     }
     if args.json:
-        print(json.dumps(summary))
+        report.print_json(summary)
     else:
         report.print_sent(summary)
-    return INTERRUPTED if interrupted else 0
+    ending.check()
+    return INTERRUPTED if ending.interrupted else 0

@@ -61,7 +61,7 @@ class ChannelConfig:
 
     @classmethod
     def add_options(cls, parser: argparse.ArgumentParser) -> None:
-        """Add the channel's options to `parser` (negative values with a suffix need `=`)."""
+        """Add the channel's options to `parser`."""
         group = parser.add_argument_group("channel (loopback)")
         group.add_argument(
             "--channel",

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from percast.engines.learned import MAX_SIDE, MIN_SIDE
 from percast.errors import UsageError
 
-MIN_SIDE = 64  # pixels: the shortest side that can be sent
-MAX_SIDE = 2160  # pixels: the longest side that can be sent
 MIN_USABLE_SIDE = 16  # pixels: a picture with a shorter side is not worth enlarging
 MAX_PIXELS = 120_000_000  # decoded, such a picture takes half a gigabyte
 # A picture this many times larger than asked for is first averaged over whole pixels, which

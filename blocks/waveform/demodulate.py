@@ -15,7 +15,7 @@ from percast.blocks.waveform.rotate import phasors
 from percast.blocks.waveform.track import clock_drift, rotation_rate, smooth_gains
 from percast.blocks.waveform.transmit import header_carriers, packet_span, packets_needed
 
-_LEAST_NOISE = 1e-12  # relative to nothing: keeps a noiseless signal finite
+_LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_header(profile: Profile, training: np.ndarray, rows: np.ndarray) -> Hea
     p = profile
     known = np.broadcast_to(training_carriers(p), training.shape)
     channel = estimate_channel(p, training, known)
-    noise = max(residual_variance(training, channel * known, p.cp_len), _LEAST_NOISE)
+    noise = _noise(training, channel * known, p.cp_len)
     matched = rows * channel.conj()
     pilots = (matched[:, p.pilot_index] * pilot_values(p)[: p.header_symbols]).sum(1)
     # The training symbols come before the header and have phase 0 by definition.
@@ -150,7 +150,7 @@ def demodulate(
     turned = received[: 2 + heads] * phasors(-np.angle(head_gain))[:, None]
     channel = estimate_channel(p, turned, all_known)
     expected = channel * all_known
-    noise = max(residual_variance(turned, expected, p.cp_len + heads), _LEAST_NOISE)
+    noise = _noise(turned, expected, p.cp_len + heads)
 
     payload = received[2 + heads :]
     at_pilots = channel[p.pilot_index]
@@ -166,7 +166,7 @@ def demodulate(
 
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
     response = response[:, p.data_index]
-    weight = 1 / np.maximum(response.real**2 + response.imag**2, np.float32(1e-30))
+    weight = 1 / np.maximum(response.real**2 + response.imag**2, np.float32(1e-36))
     symbols = payload[:, p.data_index] * response.conj() * weight
     variance = _payload_noise(pilot_error, noise).astype(np.float32)[:, None] * weight
     return Packet(
@@ -180,6 +180,11 @@ def demodulate(
         clock_ppm=drift * p.fft_size / (2 * np.pi * p.symbol_len) * 1e6,
         start=start,
     )
+
+
+def _noise(received: np.ndarray, expected: np.ndarray, parameters: float) -> float:
+    floor = _LEAST_NOISE * float(np.mean(np.abs(expected) ** 2))
+    return max(residual_variance(received, expected, parameters), floor, 1e-35)
 
 
 def _payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np.ndarray:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 VERSION = 1
+MAX_SYMBOLS = 1 << 20  # 2160 x 2160 pixels at a channel bandwidth ratio of 1/16 take 874,800
 
 # field, struct code (network byte order), what it is
 TABLE = (
     ("version", "B", "format of this header"),
-    ("session", "I", "random number of the sender's run"),
+    ("session", "I", "number of the sender's run"),
     ("image", "I", "counter of pictures in the session"),
     ("packet", "H", "counter of packets in the picture"),
     ("packets", "H", "packets of the picture"),
@@ -83,12 +84,12 @@ class Header:
         sensible = (
             f["version"] == VERSION
             and f["packet"] < f["packets"] <= max(f["symbols"], 1)
-            and f["symbols"] > 0
+            and 0 < f["symbols"] <= MAX_SYMBOLS
             and f["cbr_den"] > 0
         )
         if not sensible:
             return None
-        return cls(
+        header = cls(
             session=f["session"], image=f["image"], packet=f["packet"], packets=f["packets"],
             width=f["width"], height=f["height"], cbr=Fraction(f["cbr_num"], f["cbr_den"]),
             symbols=f["symbols"], codec=f["codec"], codec_word=f["codec_word"],
@@ -97,3 +98,9 @@ class Header:
             callsign=f["callsign"].rstrip(b"\0").decode("ascii", "replace"),
             timestamp_us=f["timestamp"],
         )  # fmt: skip
+        # The receiver encodes the header again, to learn the channel from it: a header that would
+        # come out otherwise than it came in is none of ours.
+        try:
+            return header if header.pack() == data else None
+        except ValueError:
+            return None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packets of equalised symbols to whole pictures' worth of them, whatever is missing."""
 
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from percast.blocks.waveform.interleaver import deinterleave
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.demodulate import Packet
 from percast.blocks.waveform.transmit import packet_span
+
+_REMEMBERED = 64  # pictures whose late packets are recognised
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,21 @@ class ReceivedImage:
     clock_ppm: float
 
 
-@dataclass
 class Reassembler:
     """Collects the packets of each picture.
 
-    A picture is given out when it is complete, when a packet of another one arrives, or when
-    the stream has gone on for `patience` samples without a further packet.
+    A picture is given out when it is complete, when its sender has gone on to another one, or
+    when the stream has gone on for `patience` samples without a further packet of it. Packets of
+    a picture that was given out already are left alone.
+
+    Args:
+        profile: the waveform.
     """
 
-    profile: Profile
-    _packets: list[Packet] = field(default_factory=list)
+    def __init__(self, profile: Profile):
+        self.profile = profile
+        self._pictures: dict[tuple, list[Packet]] = {}
+        self._finished: deque[tuple] = deque(maxlen=_REMEMBERED)
 
     @property
     def patience(self) -> int:
@@ -54,26 +62,32 @@ class Reassembler:
         return 3 * self.profile.packet_len(self.profile.max_payload_symbols)
 
     def push(self, packet: Packet) -> list[ReceivedImage]:
-        """Take a packet, give out the pictures that are finished by it (0, 1 or 2)."""
-        out = []
-        if self._packets and _key(self._packets[0]) != _key(packet):
-            out += self.flush()
-        if all(p.header.packet != packet.header.packet for p in self._packets):
-            self._packets.append(packet)
-        if len(self._packets) == packet.header.packets:
-            out += self.flush()
+        """Take a packet, give out the pictures that are finished by it."""
+        key = _key(packet)
+        if key in self._finished:
+            return []
+        session = packet.header.session
+        left_behind = [k for k in self._pictures if k[0] == session and k != key]
+        out = [self._finish(k) for k in left_behind]
+        parts = self._pictures.setdefault(key, [])
+        if all(p.header.packet != packet.header.packet for p in parts):
+            parts.append(packet)
+        if len(parts) == packet.header.packets:
+            out.append(self._finish(key))
         return out
 
     def expire(self, position: int) -> list[ReceivedImage]:
-        """The picture in progress if the stream, now at `position`, has left it behind."""
-        if self._packets and position - self._packets[-1].start > self.patience:
-            return self.flush()
-        return []
+        """The pictures that the stream, now at `position`, has left behind."""
+        old = [k for k, p in self._pictures.items() if position - p[-1].start > self.patience]
+        return [self._finish(k) for k in old]
 
     def flush(self) -> list[ReceivedImage]:
-        """Give out the picture in progress as it is."""
-        packets, self._packets = self._packets, []
-        return [assemble(self.profile, packets)] if packets else []
+        """Give out the pictures in progress as they are."""
+        return [self._finish(k) for k in list(self._pictures)]
+
+    def _finish(self, key: tuple) -> ReceivedImage:
+        self._finished.append(key)
+        return assemble(self.profile, self._pictures.pop(key))
 
 
 def _key(packet: Packet) -> tuple:

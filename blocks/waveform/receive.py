@@ -25,7 +25,8 @@ from percast.blocks.waveform.transmit import packet_span, payload_symbols
 # after them, so that the result does not depend on how the samples come in.
 _DC_BLOCK = 4096
 _DC_MEMORY = 16  # blocks
-_WILD = np.float32(1e3)  # times full scale: no radio's sample
+_DC_OUTLIER = 1e4  # power over the median's; such samples tell nothing of the DC offset
+_WILD = np.float32(1e15)  # its square would still fit; what lies beyond is damage
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Receiver:
     Args:
         profile: the waveform.
 
-    NaN, infinite samples and those beyond 1,000 times full scale count as zeros (and in
+    NaN, infinite and absurdly large samples count as zeros (and in
     `stats.bad_samples`); a DC offset of the radio is tracked and removed.
     """
 
@@ -69,7 +70,7 @@ class Receiver:
         self._buffer = np.zeros(0, np.complex64)
         self._origin = 0  # stream position of the buffer's first sample
         self._dc, self._dc_blocks = 0j, 0
-        self._dc_sum, self._dc_left = 0j, _DC_BLOCK
+        self._dc_block, self._dc_filled = np.zeros(_DC_BLOCK, np.complex64), 0
         self._pending: _Pending | None = None
         self._enough = 0  # buffer length before which a further search is no use
 
@@ -89,7 +90,7 @@ class Receiver:
     def _append(self, samples: np.ndarray) -> None:
         samples = np.ascontiguousarray(samples, np.complex64)
         self.stats.samples += len(samples)
-        # One wild value would bury the DC estimate; NaN fails the comparison too.
+        # NaN fails the comparison too.
         parts = np.abs(samples.view(np.float32)) < _WILD
         good = parts[::2] & parts[1::2]
         if not good.all():
@@ -101,15 +102,15 @@ class Receiver:
         out = np.empty_like(samples)
         done = 0
         while done < len(samples):
-            part = samples[done : done + self._dc_left]
+            part = samples[done : done + _DC_BLOCK - self._dc_filled]
             out[done : done + len(part)] = part - np.complex64(self._dc)
+            self._dc_block[self._dc_filled : self._dc_filled + len(part)] = part
+            self._dc_filled += len(part)
             done += len(part)
-            self._dc_sum += complex(part.sum(dtype=np.complex128))
-            self._dc_left -= len(part)
-            if self._dc_left == 0:
+            if self._dc_filled == _DC_BLOCK:
+                self._dc_filled = 0
                 self._dc_blocks = min(self._dc_blocks + 1, _DC_MEMORY)
-                self._dc += (self._dc_sum / _DC_BLOCK - self._dc) / self._dc_blocks
-                self._dc_sum, self._dc_left = 0j, _DC_BLOCK
+                self._dc += (_block_dc(self._dc_block) - self._dc) / self._dc_blocks
         return out
 
     def _drop(self, count: int) -> None:
@@ -203,6 +204,13 @@ class Receiver:
         self._drop(pending.end)
         self.stats.packets += 1
         return packet
+
+
+def _block_dc(block: np.ndarray) -> complex:
+    """Mean of complex64 [n] without outliers: one wild value would bury all others."""
+    power = block.real**2 + block.imag**2
+    sane = power <= _DC_OUTLIER * np.median(power[::8])
+    return complex(block[sane].mean(dtype=np.complex128)) if sane.any() else 0j
 
 
 def _summit(strength: np.ndarray, start: int, reach: int) -> int:

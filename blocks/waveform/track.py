@@ -8,6 +8,7 @@ from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
 _DRIFT_SPANS = (12, 28)
+MAX_CLOCK_PPM = 150.0  # that `clock_drift` follows over the longest packets
 
 
 def rotation_rate(gains: np.ndarray) -> float:
@@ -31,7 +32,7 @@ def clock_drift(
     """Timing drift in rad per carrier and symbol: weighted least squares on the pilots.
 
     The fit is linear in small phases, so it starts with few symbols, undoes what it finds and
-    goes on with more; good to about 150 ppm.
+    goes on with more; good to `MAX_CLOCK_PPM`.
 
     Args:
         products: complex [symbols, n_pilots], received * conj(expected) with the common phase of

@@ -17,6 +17,7 @@ from percast.blocks.waveform.preamble import pilot_values, preamble
 from percast.blocks.waveform.profile import Profile
 
 DEFAULT_PAPR_DB = 8.5
+DEFAULT_TX_LEVEL = -12.0  # dB relative to full scale, mean power of a burst
 _FILLER = 0x66696C6C
 
 

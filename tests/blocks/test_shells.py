@@ -2,6 +2,7 @@
 """The GNU Radio blocks: messages, errors, the end of a stream."""
 
 import threading
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -79,7 +80,9 @@ def run_link(messages, config=ChannelConfig(model="awgn", snr_db=20.0)):
     graph.msg_connect(modulator, "sent", probe, "store")
     post(modulator, "symbols", *messages)
     graph.start()
-    assert symbols.done.wait(30) or modulator.error
+    deadline = time.monotonic() + 30
+    while not symbols.done.wait(0.05) and not modulator.error:
+        assert time.monotonic() < deadline
     graph.stop()
     graph.wait()
     sent = [pmt.to_long(probe.get_message(i)) for i in range(probe.num_messages())]
@@ -109,7 +112,7 @@ def test_the_end_survives_a_clock_offset_and_fading():
     assert len(received) == 1
 
 
-def test_an_error_in_a_block_is_kept_and_does_not_hang_the_graph():
+def test_an_error_in_a_block_is_kept_and_the_graph_can_be_stopped():
     modulator, _, _ = run_link([to_pdu({"header": "00" * 59}, b"")])
     assert isinstance(modulator.error, ValueError)
 

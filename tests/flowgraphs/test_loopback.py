@@ -123,6 +123,61 @@ def test_a_paced_source_drops_what_the_link_cannot_take(percast, photos):
     assert s["received"] == s["sent"]
 
 
+def test_a_source_that_fails_in_mid_run_loses_nothing_already_sent(percast, small_photos, tmp_path):
+    """The only picture is removed while the link goes round it."""
+    import shutil
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    shutil.copy(small_photos / "0.png", folder)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "percast.tools.cli", "loopback", "--source", folder, "--frames", "0",
+         "--fps", "30", "--out", tmp_path / "out", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "out").glob("0*.png"))) < 10 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (folder / "0.png").unlink()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 6, err
+    assert "Traceback" not in err
+    s = json.loads(out)
+    assert s["sent"] >= 10 and s["lost"] == 0
+    assert s["decoded"] == len((tmp_path / "out/frames.jsonl").read_text().splitlines())
+
+
+def test_a_slow_sink_holds_the_sender_back(photos):
+    """Nothing is dropped, and only so many pictures are under way at once."""
+    from fractions import Fraction
+
+    from percast.blocks.channel import ChannelConfig
+    from percast.blocks.images import open_sink, open_source
+    from percast.blocks.scoring import Scorer
+    from percast.blocks.waveform.profile import open_profile
+    from percast.engines.learned import LearnedCodec
+    from percast.flowgraphs.loopback import Loopback
+    from percast.flowgraphs.run import run
+
+    ahead = []
+
+    def slowly(record: dict) -> None:
+        ahead.append(graph.transmitter.source.sent - len(ahead))
+        time.sleep(0.03)
+
+    with LearnedCodec("base", Fraction(1, 192)) as codec, open_source(
+        str(photos), size=(64, 64), frames=200
+    ) as pictures:
+        graph = Loopback(
+            pictures, codec, open_profile(), ChannelConfig(snr_db=20.0), open_sink(None),
+            Scorer(()), slowly,
+        )  # fmt: skip
+        ending = run(graph)
+        ending.check()
+    assert len(ahead) == 200
+    assert max(ahead) < 60
+
+
 def test_nothing_received_is_exit_5(percast, small_photos):
     run = percast("loopback", "--source", small_photos, "--snr", -25, "--json")
     assert run.code == 5

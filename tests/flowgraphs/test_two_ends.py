@@ -2,12 +2,16 @@
 """Transmitter and receiver as commands of their own."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
+from percast.blocks.waveform.transmit import modulate
+from tests.blocks.waveform.conftest import Link
 from tests.conftest import load
 
 
@@ -78,6 +82,39 @@ def test_damaged_recordings_keep_what_can_be_decoded(percast, recording, tmp_pat
     ids = [json.loads(x)["id"] for x in (tmp_path / "out/frames.jsonl").read_text().splitlines()]
     # The header of the last one was whole, its payload was not: it may appear, as mere noise.
     assert {0, 4} <= set(ids) <= {0, 1, 2, 4, 5}
+
+
+def test_a_foreign_packet_is_counted_and_the_rest_arrives(percast, recording, tmp_path):
+    x = np.fromfile(recording.with_name("six.sigmf-data"), np.complex64)
+    link = Link()
+    header = link.header(image=0, symbols=4096, model=b"else")
+    (packet,) = modulate(link.profile, header, np.ones(4096, np.complex64))
+    np.concatenate([packet * np.float32(0.25), np.zeros(600), x]).astype(np.complex64).tofile(
+        tmp_path / "f.cf32"
+    )
+    run = percast("replay", tmp_path / "f.cf32", "--json", "--out", tmp_path / "out")
+    assert run.code == 0, run.err
+    assert run.json["decoded"] == 6 and run.json["received"] == 7
+    (reason,) = run.json["foreign"]
+    assert run.json["foreign"][reason] == 1 and b"else".hex() in reason
+    percast_only = packet * np.float32(0.25)
+    np.pad(percast_only, 3000).astype(np.complex64).tofile(tmp_path / "only.cf32")
+    assert percast("replay", tmp_path / "only.cf32").code == 4
+
+
+def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "percast.tools.cli", "rx", "--device", "zmq", "--args",
+         f"ipc://{tmp_path}/iq", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert json.loads(out)["received"] == 0
+    assert time.monotonic() - start < 6
 
 
 def test_noise_gives_no_picture_and_exit_5(percast, tmp_path):

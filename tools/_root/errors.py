@@ -4,6 +4,8 @@
 Anything that is not a `PercastError` is a bug and keeps its traceback (exit code 1).
 """
 
+INTERRUPTED = 130  # exit code after Ctrl-C
+
 
 class PercastError(Exception):
     """Base of all errors that a user can cause; the message says what to do."""

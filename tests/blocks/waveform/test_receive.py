@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.blocks.waveform.reassemble import Reassembler
+from percast.blocks.waveform.receive import Receiver
 
 
 def send(link, snr_db, images=10, symbols=4096, freq_offset=0.0):
@@ -87,10 +90,52 @@ def test_noise_alone_gives_nothing(link):
 
 
 def test_a_dc_offset_does_no_harm(link):
-    x = send(link, 15, images=8) + np.complex64(2 - 1j)
-    packets = link.receive(x)
-    assert len(packets) == 8
+    """With a carrier offset the DC offset falls among the carriers, where it would hurt."""
+    x = send(link, 15, images=8, freq_offset=10.4 * link.profile.samp_rate / 256)
+    packets = link.receive(x + np.complex64(2 - 1j))
+    assert len(packets) >= 7
     assert link.latent_snr(packets[2:]) > 14
+
+
+def test_one_wild_value_costs_one_packet_at_most(link):
+    x = send(link, 15, images=6)
+    x[300] = 1e14
+    x[len(x) // 2] = -1e9j
+    assert len(link.receive(x)) >= 4
+
+
+@pytest.mark.parametrize("amplitude", [1e-7, 3e4])
+def test_the_amplitude_does_not_matter(link, amplitude):
+    packets = link.receive(send(link, 20, images=3) * np.float32(amplitude))
+    assert len(packets) == 3
+    assert link.latent_snr(packets) > 19.5
+    snr = 10 * np.log10(packets[0].signal / packets[0].noise)
+    assert snr == pytest.approx(20, abs=0.6)
+
+
+def test_interference_during_the_payload_is_reported_as_noise(link):
+    p = link.profile
+    x = send(link, 25, images=1, symbols=12288)
+    clean = link.receive(x.copy())[0]
+    link.receiver = Receiver(p)
+    start = clean.start + 2 * p.fft_size + (p.header_symbols + 30) * p.symbol_len
+    x[start : start + 20 * p.symbol_len] += link.noise(20 * p.symbol_len, 5)
+    (hit,) = link.receive(x)
+    rows = hit.noise_var.reshape(-1, p.data_carriers).mean(1)
+    assert -10 * np.log10(rows[34:46].mean()) == pytest.approx(5, abs=2)
+    assert -10 * np.log10(rows[:15].mean()) > 23
+
+
+def test_faint_tones_in_the_silence_before_a_packet_do_not_hide_it(link):
+    x = send(link, 300, images=3)
+    x += (1e-3 * np.exp(2j * np.pi * 0.0371 * np.arange(len(x)))).astype(np.complex64)
+    assert len(link.receive(x)) == 3
+
+
+def test_carrier_offset_is_estimated_finely(link):
+    packets = link.receive(send(link, 20, images=4, freq_offset=12345.0))
+    errors = [abs(p.freq_offset - 12345.0) for p in packets]
+    assert max(errors) < 5  # of 15,625 Hz between carriers
 
 
 def test_bad_samples_are_counted_and_cost_one_packet_at_most(link):
@@ -142,18 +187,42 @@ def test_a_lost_packet_only_erases_its_symbols(link):
 
 
 def test_a_picture_is_given_out_when_the_next_one_starts(link):
-    x = send(link, 20, images=2, symbols=24576)
-    first, second = link.receive(x)[:2], link.receive(np.zeros(0, np.complex64))
-    assert len(first) == 2 and second == []
+    packets = link.receive(send(link, 20, images=1, symbols=24576))
     reassembler = Reassembler(link.profile)
-    assert reassembler.push(first[0]) == []
-    later = make_packet_of_next_image(first[0])
+    assert reassembler.push(packets[0]) == []
+    later = other(packets[0], image=1)
     (image,) = reassembler.push(later)
     assert image.header.image == 0
     assert reassembler.expire(later.start + reassembler.patience + 1)[0].header.image == 1
 
 
-def make_packet_of_next_image(packet):
-    from dataclasses import replace
+def test_two_senders_do_not_cut_each_others_pictures(link):
+    a0, a1 = link.receive(send(link, 20, images=1, symbols=24576))
+    b0, b1 = other(a0, session=8), other(a1, session=8)
+    reassembler = Reassembler(link.profile)
+    out = [image for p in (a0, b0, a1, b1) for image in reassembler.push(p)]
+    assert [(i.header.session, i.lost_symbols) for i in out] == [(7, 0), (8, 0)]
 
-    return replace(packet, header=replace(packet.header, image=packet.header.image + 1))
+
+def test_a_repeated_packet_makes_no_second_picture(link):
+    first, second = link.receive(send(link, 20, images=1, symbols=24576))
+    reassembler = Reassembler(link.profile)
+    out = [i for p in (first, first, second, second, first) for i in reassembler.push(p)]
+    assert [i.lost_symbols for i in out] == [0]
+    assert reassembler.flush() == []
+
+
+def test_a_header_that_does_not_fit_the_profile_is_not_believed(link):
+    """One packet announced for so many symbols that they need nine."""
+    from percast.blocks.waveform import transmit
+
+    header = link.header(symbols=100_000)
+    carriers = transmit.packet_carriers(link.profile, header, np.ones(192, np.complex64))
+    body = transmit.to_samples(link.profile, carriers, link.profile.cp_len).ravel()
+    x = np.concatenate([np.zeros(500), transmit.preamble(link.profile), body, np.zeros(9000)])
+    assert link.receive(x.astype(np.complex64) + link.noise(len(x), 25)) == []
+    assert link.receiver.stats.headers_lost >= 1
+
+
+def other(packet, **fields):
+    return replace(packet, header=replace(packet.header, **fields))

@@ -57,6 +57,7 @@ def test_clipping_costs_the_evm_that_is_stated(link, limit, least_sdr):
     clipped = clip_and_filter(p, carriers, limit)
     gain = np.vdot(carriers, clipped) / np.vdot(carriers, carriers)
     error = np.mean(np.abs(clipped - gain * carriers) ** 2)
+    assert np.mean(np.abs(clipped) ** 2) == pytest.approx(np.mean(np.abs(carriers) ** 2), rel=1e-3)
     assert -10 * np.log10(error) > least_sdr
     assert papr(to_samples(p, clipped).ravel()) < papr(to_samples(p, carriers).ravel()) - 1
     assert papr(to_samples(p, clipped).ravel()) < limit + 1.6
