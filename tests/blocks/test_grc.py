@@ -149,7 +149,8 @@ def test_the_class_documents_the_block(platform, key):
 
 
 def test_defaults_are_those_of_the_command_line(platform):
-    args = vars(build_parser().parse_args(["loopback", "--source", "x"]))
+    argv = ["loopback", "--source", "x"]
+    args = vars(build_parser(argv).parse_args(argv))
     iq_gain_db, iq_phase_deg = args["iq_imbalance"]
     own = {"iq_gain_db": iq_gain_db, "iq_phase_deg": iq_phase_deg, "size": "", "out": ""}
     others = {"source", "file", "threads", "realism", "live", "stop_at_end", "hold_for"}
