@@ -27,6 +27,7 @@ from percast.tools.settings import (
     gnu_radio,
     open_codec,
     parse_metrics,
+    transmitter_config,
 )
 from percast.tools.summaries import engine_part, receiver_part, sender_part, waveform_part
 
@@ -93,14 +94,7 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
     with gnu_radio():
         from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
-        from percast.flowgraphs.transmitter import TransmitterConfig
-    config = TransmitterConfig(
-        fps=args.fps,
-        tx_level=args.tx_level,
-        papr_db=args.papr or None,
-        callsign=args.callsign,
-        session=int(splitmix64(args.seed, 1)[0]) >> 32,
-    )
+    config = transmitter_config(args, session=int(splitmix64(args.seed, 1)[0]) >> 32)
     with contextlib.ExitStack() as stack:
         pictures = stack.enter_context(
             open_source(args.source, size=size, frames=args.frames, insecure=args.insecure)

@@ -26,6 +26,23 @@ def gnu_radio() -> Iterator[None]:
         raise DeviceError(f"GNU Radio cannot be loaded ({error}): run `percast doctor`") from error
 
 
+def transmitter_config(args: argparse.Namespace, session: int | None = None):
+    """The `TransmitterConfig` that the options describe.
+
+    Raises:
+        DeviceError: GNU Radio cannot be loaded.
+    """
+    with gnu_radio():
+        from percast.flowgraphs.transmitter import TransmitterConfig
+    return TransmitterConfig(
+        fps=args.fps,
+        tx_level=args.tx_level,
+        papr_db=args.papr or None,
+        callsign=args.callsign,
+        session=session,
+    )
+
+
 def open_codec(args: argparse.Namespace, roles: Collection[str]) -> LearnedCodec:
     """The codec that the options describe, warmed up for `--size`.
 

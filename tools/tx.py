@@ -16,7 +16,7 @@ from percast.tools.options import (
     add_radio_options,
     add_waveform_options,
 )
-from percast.tools.settings import check_ranges, gnu_radio, open_codec
+from percast.tools.settings import check_ranges, gnu_radio, open_codec, transmitter_config
 from percast.tools.summaries import engine_part, sender_part, waveform_part
 
 
@@ -37,13 +37,8 @@ def main(args: argparse.Namespace) -> int:
         from percast.flowgraphs.one_end import Transmit
         from percast.flowgraphs.radio import RadioConfig, open_sink
         from percast.flowgraphs.run import run as run_graph
-        from percast.flowgraphs.transmitter import Transmitter, TransmitterConfig
-    config = TransmitterConfig(
-        fps=args.fps,
-        tx_level=args.tx_level,
-        papr_db=args.papr or None,
-        callsign=args.callsign,
-    )
+        from percast.flowgraphs.transmitter import Transmitter
+    config = transmitter_config(args)
     with contextlib.ExitStack() as stack:
         pictures = stack.enter_context(
             open_source(args.source, size=size, frames=args.frames, insecure=args.insecure)
