@@ -25,6 +25,7 @@ VERBS = {
     "rx": "pictures from a radio or a recording",
     "replay": "decode a recording again, with any engine or realism",
     "demo": "send photographs through a fading channel and make a contact sheet",
+    "train": "train the learned code on a folder of pictures (needs torch)",
     "eval": "what measuring quality needs: `eval fetch-weights`",
     "grc": "show the blocks in gnuradio-companion",
     "doctor": "check the installation and say what to fix",

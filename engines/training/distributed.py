@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One process or several, as torchrun starts them: one for each GPU."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes of a run.
+
+    Args:
+        rank: number of this one; 0 writes files and decides.
+        size: how many there are.
+        device: that this one computes on.
+    """
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @classmethod
+    def open(cls) -> "Group":
+        """As torchrun's environment says; one process without it. A GPU if there is one."""
+        rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        device = torch.device("cpu")
+        if torch.cuda.is_available():
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(device)
+        if size > 1:
+            # Gradients travel between GPUs, decisions between hosts' memories.
+            dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        return cls(rank, size, device)
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module with gradients averaged over all processes, all starting from rank 0's."""
+        if self.size == 1:
+            return module
+        # The buffers need no broadcast: they are constants, and the spectral norms' vectors,
+        # which follow from the weights alike everywhere.
+        return DistributedDataParallel(module, broadcast_buffers=False)
+
+    def agree(self, *values: float) -> tuple[float, ...]:
+        """Rank 0's numbers, in all processes."""
+        if self.size == 1:
+            return values
+        tensor = torch.tensor(values, dtype=torch.float64)
+        dist.broadcast(tensor, 0)
+        return tuple(tensor.tolist())
+
+    def close(self) -> None:
+        if self.size > 1:
+            dist.destroy_process_group()

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A training run, from its configuration to its weights."""
+
+import contextlib
+import copy
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from percast.engines.networks import STRIDE
+from percast.engines.training import (
+    channel,
+    checkpoint,
+    losses,
+    muon,
+    schedule,
+    seeds,
+    start,
+    weights,
+)
+from percast.engines.training.adversary import Adversary, autocast
+from percast.engines.training.config import Config
+from percast.engines.training.crops import open_crops
+from percast.engines.training.distributed import Group
+from percast.engines.training.log import Bar, Stopwatch, progress_bar
+from percast.engines.training.records import FIGURES, Records
+from percast.engines.training.validation import Validation
+from percast.errors import ModelError
+
+
+class Trainer:
+    """One run in one folder, made by one or several processes.
+
+    The folder gets the last two checkpoints, `weights.pt` (the averaged weights, for
+    `percast.engines.export` and `--init`), `train.csv`, `validation.csv`, `samples/` and
+    TensorBoard's `events/`.
+
+    Args:
+        config: the run.
+        out: its folder; made if it is not there.
+        group: the processes.
+        init: what to start from, see `percast.engines.training.weights`; else the data's KLT.
+        resume: a checkpoint to go on from, as `percast.engines.training.checkpoint` loads it.
+
+    Raises:
+        UsageError: no data, or settings that do not fit it.
+        ModelError: weights that cannot be read, or are of other networks.
+        FileError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        out: Path,
+        group: Group,
+        init: str | None = None,
+        resume: dict[str, Any] | None = None,
+    ):
+        self.config, self.out, self.group = config, out, group
+        self.step, self.images, self._spent = 0, 0, 0.0
+        device = group.device
+        if device.type == "cuda":
+            torch.backends.cudnn.benchmark = True
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        training, held_out = start.open_data(config, group)
+        self._perceptual = start.open_perceptual(config, device)
+        link, discriminator = start.networks(config, training, init, resume is not None)
+        channels_last = {"device": device, "memory_format": torch.channels_last}
+        self._link = link.to(**channels_last)
+        self._ema = copy.deepcopy(self._link).eval().requires_grad_(False)
+        self._optimisers = muon.optimisers((self._link.encoder, self._link.generator), config)
+        self._adversary = None
+        if config.adversarial:
+            self._adversary = Adversary(config, group, discriminator.to(**channels_last))
+        if resume is not None:
+            self._load(resume)
+        wrapped = group.wrap(self._link)
+        self._forward: nn.Module = torch.compile(wrapped) if config.compile else wrapped
+        self._crops = open_crops(
+            training, config.crops, config.batch, config.crop, config.seed, group.rank, device
+        )
+        self._validation = Validation(held_out, config, device, self._perceptual)
+        self._records = Records(out, self.step, self._validation.names) if group.first else None
+        self._data_time = Stopwatch(device)
+        self._totals = torch.zeros(len(FIGURES), dtype=torch.float64, device=device)
+        self._counted = 0
+        self._stop = False
+
+    def run(self) -> dict[str, Any]:
+        """Trains until the budget is spent; Ctrl-C or SIGTERM saves and stops.
+
+        Returns:
+            step, images, minutes, images_per_second, data_share, and psnr_db and lpips (means
+            over the points of the last validation, None where there is none).
+
+        Raises:
+            ModelError: the loss is no longer finite, or memory ran out.
+            FileError: the folder cannot be written.
+            KeyboardInterrupt: it was stopped, after a checkpoint.
+        """
+        self._began = self._interval = time.monotonic()
+        share = self._share()
+        try:
+            with _signals(self._ask_to_stop), progress_bar(share) as bar:
+                while share < 1 and not self._stop:
+                    self._train_step(share)
+                    self.step += 1
+                    self.images += self.config.batch * self.group.size
+                    share = self._share()
+                    self._rest(share, bar)
+                self._save()
+            if self._stop:
+                raise KeyboardInterrupt
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            raise ModelError(
+                f"out of memory with batch = {self.config.batch} crops of "
+                f"{self.config.crop}x{self.config.crop}: --set batch={self.config.batch // 2 or 1}"
+            ) from error
+        finally:
+            if self._records:
+                self._records.close()
+        return {
+            "step": self.step,
+            "images": self.images,
+            "minutes": self._minutes(),
+            **(self._records.last if self._records else {}),
+        }
+
+    def _train_step(self, share: float) -> None:
+        c, device = self.config, self.group.device
+        with self._data_time.running():
+            original = self._crops(self.step)
+        root = seeds.sequence(seeds.Purpose.CHANNEL, c.seed, self.group.rank, self.step)
+        generator = seeds.device_generator(root, device)
+        conditions = channel.draw_conditions(c.batch, c, generator)
+        air = channel.draw_air(conditions, c.crop // STRIDE, c.crop // STRIDE, generator)
+        self._stage = 2 if share >= c.adversary_from else 1
+        adversary = self._adversary if self._stage == 2 else None
+
+        with autocast(device.type, c):
+            picture, sent = self._forward(original, conditions, air)
+            terms = self._terms(picture, original)
+        late = self._stage == 2
+        loss = losses.distortion_loss(terms, conditions.realism, c, texture_counts=late)
+        fooling = judging = torch.zeros((), device=device)
+        if adversary:
+            fooling = adversary.fooling(picture, sent, conditions.realism)
+        self._link.zero_grad(set_to_none=True)
+        (loss + fooling).backward()
+        norm = nn.utils.clip_grad_norm_(self._link.parameters(), c.clip)
+        schedule.set_lr(self._optimisers, schedule.lr_factor(c, share, self.step))
+        for optimiser in self._optimisers:
+            optimiser.step()
+        if adversary:
+            judging = adversary.learn(original, picture, sent, share)
+        self._average()
+        self._count(terms, fooling.detach(), judging, norm)
+
+    def _terms(self, picture: Tensor, original: Tensor) -> losses.Terms:
+        mse = (picture - original).square().mean((1, 2, 3))
+        if not self.config.perceptual:
+            return losses.Terms(mse, torch.zeros_like(mse), torch.zeros_like(mse))
+        return losses.Terms(mse, *self._perceptual(picture, original))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Moves the averaged weights."""
+        weight = 1 - schedule.ema_decay(self.config, self.step)
+        averages, values = list(self._ema.parameters()), list(self._link.parameters())
+        torch._foreach_lerp_(averages, values, weight)
+
+    def _count(self, terms: losses.Terms, fooling: Tensor, judging: Tensor, norm: Tensor) -> None:
+        """Adds a step's figures up on the device; reading them would make the GPU wait."""
+        with torch.no_grad():
+            psnr = -10 * torch.log10(terms.mse.clamp(min=1e-10))
+            means = [value.mean() for value in (*terms, psnr)]
+            self._totals += torch.stack([*means, fooling, judging, norm]).double()
+        self._counted += 1
+
+    def _rest(self, share: float, bar: Bar) -> None:
+        """What is due after a step."""
+        c, ended = self.config, share >= 1 or self._stop
+        if self.step % c.log_every == 0 or ended:
+            self._report(share, bar)
+        if self.step % c.validate_every == 0 or (ended and not self._stop):
+            self._validate()
+        if self.step % c.save_every == 0 and not ended:  # the end is saved by itself
+            self._save()
+
+    def _report(self, share: float, bar: Bar) -> None:
+        figures = self._figures()
+        now = time.monotonic()
+        seconds, self._interval = now - self._interval, now
+        images = self._counted * self.config.batch * self.group.size
+        self._totals.zero_()
+        self._counted = 0
+        speed = {
+            "images_per_second": images / seconds,
+            "data_share": self._data_time.read() / seconds,
+        }
+        if self._records:
+            lr = self._optimisers[-1].param_groups[0]["lr"]
+            row = {"step": self.step, "images": self.images, "minutes": self._minutes()}
+            text = self._records.training(
+                {**row, "stage": self._stage, "lr": lr, **figures, **speed}
+            )
+            bar(share, text)
+
+    def _validate(self) -> None:
+        if self._records:
+            # The time of a validation is none of the training's.
+            began = time.monotonic()
+            scores, rows = self._validation(self._ema)
+            row = {"step": self.step, "images": self.images, "minutes": self._minutes()}
+            self._records.validation(row, scores, rows)
+            self._interval += time.monotonic() - began
+
+    def _figures(self) -> dict[str, float]:
+        """Means since the last report.
+
+        Raises:
+            ModelError: they are not finite.
+        """
+        values = (self._totals / max(self._counted, 1)).tolist()
+        if not all(map(math.isfinite, values)):
+            kept = checkpoint.all_in(self.out)
+            left = f"{kept[0]} is whole" if kept else "there is no checkpoint yet"
+            raise ModelError(
+                f"the loss is not finite at step {self.step}, training has stopped; {left}: "
+                f"lower lr and muon_lr ({self.config.lr:g}, {self.config.muon_lr:g})"
+            )
+        return dict(zip(FIGURES, values, strict=True))
+
+    def _save(self) -> None:
+        """Checkpoint and averaged weights; never after a step that went wrong."""
+        self._figures()
+        if not self.group.first:
+            return
+        adversary = self._adversary
+        state = {
+            "config": self.config.to_dict(),
+            "images": self.images,
+            "minutes": self._minutes(),
+            "link": self._link.state_dict(),
+            "ema": self._ema.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "adversary": adversary.state() if adversary else None,
+        }
+        checkpoint.save(self.out, self.step, state)
+        adversarial = adversary is not None and adversary.age > 0
+        path = self.out / weights.FILE_NAME
+        weights.save(path, self._ema, self.config, self.step, self.images, adversarial)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        try:
+            self._link.load_state_dict(state["link"])
+            self._ema.load_state_dict(state["ema"])
+            for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
+                optimiser.load_state_dict(saved)
+            if self._adversary and state["adversary"]:
+                self._adversary.load_state(state["adversary"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"--resume: the checkpoint is of other networks: {' '.join(str(error).split())}"
+            ) from error
+        self.step, self.images, self._spent = state["step"], state["images"], state["minutes"]
+
+    def _minutes(self) -> float:
+        """Of this run, all its parts together."""
+        return self._spent + (time.monotonic() - self._began) / 60
+
+    def _share(self) -> float:
+        """Share of the budget that is spent; all processes agree on it, and on stopping."""
+        minutes, stop = self.group.agree(self._minutes(), float(self._stop))
+        self._stop = bool(stop)
+        return schedule.share_done(self.config, self.step, minutes)
+
+    def _ask_to_stop(self) -> None:
+        self._stop = True
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Calls `stop` on the first SIGINT or SIGTERM; a second one acts as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.getsignal(kind) for kind in kinds}
+
+    def handler(kind: int, frame: FrameType | None) -> None:
+        signal.signal(kind, before[signal.Signals(kind)])
+        stop()
+
+    for kind in kinds:
+        signal.signal(kind, handler)
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            signal.signal(kind, before[kind])
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """On a CPU, torch has no exception of its own for it."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

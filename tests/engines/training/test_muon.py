@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: E402 - the imports must follow importorskip
+import copy
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from torch import nn
+
+from percast.engines.training import muon, schedule
+from percast.engines.training.config import Config
+from percast.engines.training.link import Link
+
+CONFIG = Config(steps=100, warmup=10)
+
+
+@pytest.fixture
+def link():
+    torch.manual_seed(0)
+    return Link(CONFIG).to(memory_format=torch.channels_last)
+
+
+def test_kernels_move_in_all_directions_alike():
+    torch.manual_seed(0)
+    kernel = nn.Parameter(torch.randn(16, 8, 3, 3).contiguous(memory_format=torch.channels_last))
+    before = kernel.detach().clone()
+    optimiser = muon.KernelMuon([kernel], lr=0.5)
+    kernel.grad = torch.randn_like(kernel)
+    gradient = kernel.grad.clone()
+    optimiser.step()
+    moved = (kernel.detach() - before).flatten(1)
+    singular = torch.linalg.svdvals(moved)
+    # Five Newton-Schulz steps leave singular values of about 0.7 to 1.2, times the learning rate.
+    assert 0.25 < singular.min() and singular.max() < 0.65
+    assert (moved * gradient.flatten(1)).sum() < 0  # downhill
+
+
+def test_kernels_that_would_be_copied_are_refused():
+    with pytest.raises(ValueError, match="channels_last"):
+        muon.KernelMuon([nn.Parameter(torch.randn(4, 4, 3, 3))], lr=1)
+
+
+def test_every_weight_has_one_optimiser(link):
+    kernels, rest = muon.optimisers((link.encoder, link.generator), CONFIG)
+    inner = {id(kernel) for kernel in kernels.kernels}
+    outer = {id(p) for group in rest.param_groups for p in group["params"]}
+    assert not inner & outer
+    assert inner | outer == {id(parameter) for parameter in link.parameters()}
+    named = {name for name, parameter in link.named_parameters() if id(parameter) in inner}
+    assert {
+        "encoder.stages.0.0.conv1.weight", "encoder.downs.1.weight", "encoder.head.weight",
+        "generator.stages.2.1.conv2.weight", "generator.ups.0.weight", "generator.head.weight",
+    } <= named  # fmt: skip
+    assert not {name for name in named if "linear" in name or "film" in name or "stem" in name}
+    assert len(named) == 7 * 2 + 2 + 1 + 10 * 2 + 2 + 1
+
+
+def test_all_of_them_learn(link):
+    optimisers = muon.optimisers((link.encoder, link.generator), CONFIG)
+    before = {name: p.detach().clone() for name, p in link.named_parameters()}
+    for parameter in link.parameters():
+        parameter.grad = torch.ones_like(parameter) + torch.rand_like(parameter)
+    for optimiser in optimisers:
+        optimiser.step()
+    for name, parameter in link.named_parameters():
+        assert not torch.equal(parameter, before[name]), name
+
+
+def test_the_momentum_survives_saving(link):
+    def steps(link, optimisers, count, seed):
+        random = torch.Generator().manual_seed(seed)
+        for _ in range(count):
+            for parameter in link.parameters():
+                parameter.grad = torch.randn(parameter.shape, generator=random)
+            for optimiser in optimisers:
+                optimiser.step()
+
+    networks = (link.encoder, link.generator)
+    optimisers = muon.optimisers(networks, CONFIG)
+    steps(link, optimisers, 2, seed=1)
+    saved = copy.deepcopy([optimiser.state_dict() for optimiser in optimisers])
+    other = Link(CONFIG).to(memory_format=torch.channels_last)
+    other.load_state_dict(link.state_dict())
+    loaded = muon.optimisers((other.encoder, other.generator), CONFIG)
+    for optimiser, state in zip(loaded, saved, strict=True):
+        optimiser.load_state_dict(state)
+    steps(link, optimisers, 1, seed=2)
+    steps(other, loaded, 1, seed=2)
+    for ours, theirs in zip(link.parameters(), other.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_learning_rates_rise_and_fall_together(link):
+    optimisers = muon.optimisers((link.encoder, link.generator), CONFIG)
+
+    def rates(share, age):
+        schedule.set_lr(optimisers, schedule.lr_factor(CONFIG, share, age))
+        return [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
+
+    assert rates(0, 0) == pytest.approx([0.001, 4e-5])
+    assert rates(0, 9) == pytest.approx([0.01, 4e-4])
+    assert rates(0.5, 50) == pytest.approx([0.00515, 2.06e-4])
+    assert rates(1, 100) == pytest.approx([0.0003, 1.2e-5])
+
+
+def test_a_budget_is_steps_or_minutes():
+    assert schedule.share_done(Config(steps=200), 50, 1e9) == 0.25
+    assert schedule.share_done(Config(minutes=10), 10**9, 4) == 0.4
+    assert schedule.share_done(Config(steps=200), 300, 0) == 1
+
+
+def test_the_average_forgets_the_start():
+    assert schedule.ema_decay(CONFIG, 0) == 0.1
+    assert schedule.ema_decay(CONFIG, 10**6) == CONFIG.ema
