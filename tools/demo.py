@@ -22,7 +22,7 @@ from percast.tools.options import add_output_options
 SIZE = "384x256"
 ROUNDS = 10
 SHOWN = 4  # those in the public domain, so that the sheet may be shown anywhere
-OUTAGE = 0.01  # of the digital link: percast's own is to be lower
+OUTAGE = 0.01  # share of packets that the digital link may lose
 CHANNEL = {
     "--channel": "tdl-c",
     "--snr": "10",
