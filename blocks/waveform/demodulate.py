@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from percast.blocks.waveform import header_code
 from percast.blocks.waveform.drift import channel_change
@@ -15,6 +16,13 @@ from percast.blocks.waveform.rotate import phasors
 from percast.blocks.waveform.track import clock_drift, rotation_rate, smooth_gains
 from percast.blocks.waveform.transmit import header_carriers, packet_span, packets_needed
 
+# Error power at a symbol's pilots, over that of its neighbours, that only a burst explains: noise
+# alone exceeds it at the eight pilots of one symbol in 20,000.
+_BURST, _BURST_WINDOW = 3.0, 15
+_LOUD, _LOUD_WINDOW = 10.0, 31  # likewise of the power over that of the neighbours
+# The same over all carriers of header and training, where channels that move between its middle
+# and its ends reach 4.
+_HEAD_BURST = 10.0
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
 
 
@@ -61,6 +69,8 @@ def read_header(profile: Profile, training: np.ndarray, rows: np.ndarray) -> Hea
         None when its CRC is wrong, or it does not fit the profile.
     """
     p = profile
+    training, rows = _blanked(training, rows)
+    training = training[training.any(1)]
     known = np.broadcast_to(training_carriers(p), training.shape)
     channel = estimate_channel(p, training, known)
     noise = _noise(training, channel * known, p.cp_len)
@@ -70,7 +80,10 @@ def read_header(profile: Profile, training: np.ndarray, rows: np.ndarray) -> Hea
     anchor = len(p.pilot_index) * np.mean(np.abs(channel) ** 2)
     rate = rotation_rate(np.concatenate([[anchor, anchor], pilots]))
     turn = phasors(-rate * np.arange(2, 2 + p.header_symbols))
-    llr = 4 / noise * (matched[:, p.data_index] * turn[:, None]).real.ravel()
+    at_pilots = channel[p.pilot_index] * pilot_values(p)[: p.header_symbols]
+    pilot_power = (np.abs(rows[:, p.pilot_index] * turn[:, None] - at_pilots) ** 2).mean(1)
+    row_noise = np.where(_hit(pilot_power, noise), pilot_power, noise)[:, None]
+    llr = 4 * ((matched[:, p.data_index] * turn[:, None]).real / row_noise).ravel()
 
     found: list[Header] = []
 
@@ -111,6 +124,7 @@ def demodulate(
     known[:, p.pilot_index] = pilots[:heads]
     reference = np.broadcast_to(training_carriers(p), training.shape)
 
+    training, rows = _blanked(training, rows)
     received = np.concatenate([training, rows])
     # Time in OFDM symbols; the training symbols have no prefix between them.
     time = np.concatenate(
@@ -119,7 +133,8 @@ def demodulate(
             np.arange(len(rows)),
         ]
     )
-    channel = estimate_channel(p, training, reference)
+    there = training.any(1)
+    channel = estimate_channel(p, training[there], reference[there])
 
     # Common phase: all carriers of training and header, the pilots of the payload.
     matched = received * channel.conj()
@@ -149,13 +164,19 @@ def demodulate(
     head_gain = (head_gain / np.sum(np.abs(channel) ** 2)).astype(np.complex64)
     turned = received[: 2 + heads] * phasors(-np.angle(head_gain))[:, None]
     channel = estimate_channel(p, turned, all_known)
+    power = (np.abs(turned - channel * all_known) ** 2).mean(1)
+    calm = power <= _HEAD_BURST * np.median(power)
+    if not calm.all():
+        turned, all_known = turned[calm], all_known[calm]
+        channel = estimate_channel(p, turned, all_known)
     expected = channel * all_known
-    noise = _noise(turned, expected, p.cp_len + heads)
+    noise = _noise(turned, expected, p.cp_len + len(turned) - 2)
 
     payload = received[2 + heads :]
     at_pilots = channel[p.pilot_index]
     power = np.sum(np.abs(at_pilots) ** 2)
     pilot_gain = (payload[:, p.pilot_index] * pilots[heads:] * at_pilots.conj()).sum(1) / power
+    pilot_gain[~payload.any(1)] = 1  # a blanked symbol tells nothing
     gain = smooth_gains(pilot_gain, noise / power)
     response = gain[:, None] * channel
     pilot_error = payload[:, p.pilot_index] * pilots[heads:] - response[:, p.pilot_index]
@@ -182,21 +203,46 @@ def demodulate(
     )
 
 
+def _blanked(training: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Symbols that are all burst are put to zero, so that they lead nothing astray; unless these
+    were both training symbols."""
+    power = np.concatenate([np.mean(np.abs(x) ** 2, axis=1) for x in (training, rows)])
+    # Of its neighbours: over the whole packet the channel may rise out of a fade.
+    usual = median_filter(power, _LOUD_WINDOW, mode="constant", cval=np.median(power))
+    loud = power > _LOUD * usual
+    if not loud.any() or loud[: len(training)].all():
+        return training, rows
+    calm = ~loud[:, None]
+    return training * calm[: len(training)], rows * calm[len(training) :]
+
+
 def _noise(received: np.ndarray, expected: np.ndarray, parameters: float) -> float:
     floor = _LEAST_NOISE * float(np.mean(np.abs(expected) ** 2))
     return max(residual_variance(received, expected, parameters), floor, 1e-35)
+
+
+def _hit(power: np.ndarray, noise: float) -> np.ndarray:
+    """Which symbols a burst of noise has hit, bool [symbols].
+
+    Args:
+        power: of the error at the pilots of each symbol.
+        noise: variance that it should have.
+    """
+    return power > _BURST * np.maximum(median_filter(power, _BURST_WINDOW, mode="mirror"), noise)
 
 
 def _payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np.ndarray:
     """Noise variance of every payload symbol, float [symbols].
 
     The header's noise, unless the pilots show clearly more: the channel has moved since, or
-    somebody interfered.
+    somebody interfered. Bursts hit single symbols; all else is averaged over `window` of them.
     """
     power = (np.abs(pilot_error) ** 2).mean(1)
+    hit = _hit(power, noise)
     weights = np.ones(min(window, len(power)))
-    local = np.convolve(power, weights, "same") / np.convolve(np.ones(len(power)), weights, "same")
-    return np.where(local > 1.4 * noise, local, noise)
+    count = np.convolve(~hit, weights, "same")
+    local = np.convolve(np.where(hit, 0, power), weights, "same") / np.maximum(count, 1)
+    return np.where(hit, power, np.where(local > 1.4 * noise, local, noise))
 
 
 def _evm(head_error: np.ndarray, pilot_error: np.ndarray, channel: np.ndarray, p: Profile) -> float:

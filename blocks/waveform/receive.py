@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The streaming receiver: samples in, packets of equalised symbols out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,9 +17,12 @@ from percast.blocks.waveform.synchronise import (
     TIMING_SLACK,
     Sync,
     detection_sums,
+    first_broad,
     lagged_phase,
     locate,
+    sliding_sum,
 )
+from percast.blocks.waveform.tones import ToneNotch
 from percast.blocks.waveform.transmit import packet_span, payload_symbols
 
 # The receiver's DC offset is averaged over whole blocks of the stream and taken off the blocks
@@ -41,6 +45,19 @@ class ReceiverStats:
 
 
 @dataclass(frozen=True)
+class UnreadPacket:
+    """A packet whose header could not be read.
+
+    Args:
+        freq_offset: carrier offset in Hz.
+        start: stream position of the first training symbol, samples.
+    """
+
+    freq_offset: float
+    start: int
+
+
+@dataclass(frozen=True)
 class _Pending:
     """A packet whose header is known and whose payload is still arriving."""
 
@@ -58,6 +75,7 @@ class Receiver:
 
     Args:
         profile: the waveform.
+        on_packet: called with every packet, also with those whose header is lost.
 
     NaN, infinite and absurdly large samples count as zeros (and in
     `stats.bad_samples`); a DC offset of the radio is tracked and removed.
@@ -65,12 +83,16 @@ class Receiver:
 
     profile: Profile
     stats: ReceiverStats = field(default_factory=ReceiverStats)
+    on_packet: Callable[[Packet | UnreadPacket], None] = lambda packet: None
 
     def __post_init__(self) -> None:
         self._buffer = np.zeros(0, np.complex64)
         self._origin = 0  # stream position of the buffer's first sample
+        # Of the buffer's first blocks: several searches may go over the same samples.
+        self._corr, self._energy = np.zeros(0, np.complex64), np.zeros(0, np.float32)
         self._dc, self._dc_blocks = 0j, 0
         self._dc_block, self._dc_filled = np.zeros(_DC_BLOCK, np.complex64), 0
+        self._notch = ToneNotch()
         self._pending: _Pending | None = None
         self._enough = 0  # buffer length before which a further search is no use
 
@@ -96,7 +118,8 @@ class Receiver:
         if not good.all():
             self.stats.bad_samples += len(samples) - int(good.sum())
             samples = np.where(good, samples, 0)
-        self._buffer = np.concatenate([self._buffer, self._without_dc(samples)])
+        samples = self._notch.process(self._without_dc(samples))
+        self._buffer = np.concatenate([self._buffer, samples])
 
     def _without_dc(self, samples: np.ndarray) -> np.ndarray:
         out = np.empty_like(samples)
@@ -117,6 +140,10 @@ class Receiver:
         self._buffer = self._buffer[count:]
         self._origin += count
         self._enough = max(0, self._enough - count)
+        blocks, off = divmod(count, BLOCK)
+        if off:
+            blocks = len(self._corr)
+        self._corr, self._energy = self._corr[blocks:], self._energy[blocks:]
 
     def _step(self) -> "Packet | bool | None":
         """One thing done: a packet, True for progress, None when more samples are needed."""
@@ -134,20 +161,20 @@ class Receiver:
         blocks = (len(self._buffer) - p.short_period) // BLOCK
         if blocks < window:
             return None
-        corr, energy = detection_sums(p, self._buffer, blocks)
-        corr, energy = _sliding_sum(corr, window), _sliding_sum(energy, window)
-        strength = np.abs(corr) ** 2
-        over = np.flatnonzero(strength > THRESHOLD * energy**2)
-        if not len(over):
+        self._sum_up_to(blocks)
+        strength = np.abs(sliding_sum(self._corr, window)) ** 2
+        over = np.flatnonzero(strength > THRESHOLD * sliding_sum(self._energy, window) ** 2)
+        first = first_broad(p, self._buffer, strength, over)
+        if first is None:
             self._drop((blocks - window + 1) * BLOCK)
             return None
-        best = _summit(strength, int(over[0]), window + 4)
+        best = _summit(strength, first, window + 4)
         start = best * BLOCK
         header_end = start + p.preamble_len + p.header_symbols * p.symbol_len + 2 * TIMING_SLACK
         needed = max(header_end, start + 2 * p.short_len + 5 * BLOCK)
         if len(self._buffer) < needed:
             self._enough = needed
-            self._drop(max(0, int(over[0]) - 8) * BLOCK)
+            self._drop(max(0, first - 8) * BLOCK)
             return None
         self.stats.detections += 1
         # Summed afresh: the running sums' rounding depends on where the buffer starts.
@@ -162,6 +189,8 @@ class Receiver:
         header = read_header(p, training, head)
         if header is None:
             self.stats.headers_lost += 1
+            offset = sync.freq_offset * p.samp_rate
+            self.on_packet(UnreadPacket(offset, self._origin + sync.start))
             self._drop(start + p.short_len)
             return True
         lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
@@ -169,6 +198,14 @@ class Receiver:
         end = sync.start + 2 * p.fft_size + (p.header_symbols + rows) * p.symbol_len
         self._pending = _Pending(sync, header, training, head, rows, end)
         return True
+
+    def _sum_up_to(self, blocks: int) -> None:
+        known = len(self._corr)
+        if blocks > known:
+            rest = self._buffer[known * BLOCK :]
+            corr, energy = detection_sums(self.profile, rest, blocks - known)
+            self._corr = np.concatenate([self._corr, corr])
+            self._energy = np.concatenate([self._energy, energy])
 
     def _carriers(self, sync: Sync, first: int, count: int, step: int) -> np.ndarray:
         """FFT windows that start `first`, `first + step`, ... after the sync point, carrier
@@ -203,6 +240,7 @@ class Receiver:
         )
         self._drop(pending.end)
         self.stats.packets += 1
+        self.on_packet(packet)
         return packet
 
 
@@ -222,9 +260,3 @@ def _summit(strength: np.ndarray, start: int, reach: int) -> int:
     while (step := int(strength[start : start + reach].argmax())) > 0:
         start += step
     return start
-
-
-def _sliding_sum(values: np.ndarray, width: int) -> np.ndarray:
-    total = np.cumsum(values, dtype=np.complex128 if np.iscomplexobj(values) else np.float64)
-    total = np.concatenate([[0], total])
-    return total[width:] - total[:-width]

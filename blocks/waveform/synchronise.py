@@ -2,7 +2,10 @@
 """Finding a packet: detection on the short part, carrier offset, timing on the long part.
 
 Detection correlates the signal with itself one short period later (T. M. Schmidl, D. C. Cox,
-"Robust frequency and timing synchronization for OFDM", IEEE Trans. Commun. 45(12), 1997).
+"Robust frequency and timing synchronization for OFDM", IEEE Trans. Commun. 45(12), 1997). A tone,
+or any narrow signal, does that too, but correlates at shorter lags as well, where the short part
+does not: it has several carriers, and of two some power of two below the period is a lag at which
+they are in opposition.
 The carrier offset is then refined over longer and longer lags, each unambiguous within the
 accuracy of the one before.
 """
@@ -20,6 +23,12 @@ BLOCK = 32  # samples per detection step
 # Squared normalised correlation: noise alone exceeds it about once in 10^7 steps, a packet at
 # -3 dB lies at about 0.08.
 THRESHOLD = 0.025
+# Least correlation at the shorter lags over that at the short period, above which a signal is too
+# narrow for a short part: 0 for six equal carriers, 0.8 where 90% of the power is in one of them.
+NARROW = 0.8
+# In noise alone the correlation with a training symbol exceeds so many times its mean at one
+# instant in 12,000; a packet at -3 dB lies at 144 without multipath.
+_TRAINED = 12
 # How far the detection's idea of the start may be off, in samples.
 TIMING_SLACK = 192
 # A path this much weaker than the strongest may still be the first.
@@ -48,11 +57,55 @@ def detection_sums(
     Returns:
         complex64 [blocks], float32 [blocks].
     """
+    view = samples[: blocks * BLOCK].view(np.float32).reshape(blocks, 2 * BLOCK)
+    energy = np.einsum("ij,ij->i", view, view)
+    return _lagged_sums(samples, profile.short_period, blocks), energy
+
+
+def _lagged_sums(samples: np.ndarray, lag: int, blocks: int) -> np.ndarray:
+    """Correlation of every block of samples with those `lag` later, complex64 [blocks]."""
     n = blocks * BLOCK
-    x, later = samples[:n], samples[profile.short_period : n + profile.short_period]
-    corr = (later * x.conj()).reshape(blocks, BLOCK).sum(1)
-    view = samples[:n].view(np.float32).reshape(blocks, 2 * BLOCK)
-    return corr, np.einsum("ij,ij->i", view, view)
+    return (samples[lag : n + lag] * samples[:n].conj()).reshape(blocks, BLOCK).sum(1)
+
+
+def first_broad(
+    profile: Profile, samples: np.ndarray, strength: np.ndarray, over: np.ndarray
+) -> int | None:
+    """The first detection that is no narrow-band signal.
+
+    Args:
+        samples: complex64, what was searched.
+        strength: squared correlation at the short period over windows of the short part's
+            length that start at each block, float [windows].
+        over: where it is over the threshold, ascending, int [detections], at least one.
+
+    Returns:
+        One of `over`, or None.
+    """
+    window, reach = profile.short_len // BLOCK, 2 * profile.short_len // BLOCK
+    while len(over):
+        # A tone may last long: look further every time.
+        these = over[: np.searchsorted(over, over[0] + reach)]
+        blocks = these[-1] - these[0] + window
+        part = samples[these[0] * BLOCK :]
+        least = np.full(len(these), np.inf)
+        lag = profile.short_period // 2
+        while lag:
+            sums = sliding_sum(_lagged_sums(part, lag, blocks), window)[these - these[0]]
+            least = np.minimum(least, np.abs(sums) ** 2)
+            lag //= 2
+        broad = np.flatnonzero(least < NARROW**2 * strength[these])
+        if len(broad):
+            return int(these[broad[0]])
+        over, reach = over[len(these) :], 4 * reach
+    return None
+
+
+def sliding_sum(values: np.ndarray, width: int) -> np.ndarray:
+    """Sums of `width` neighbours, [n] to [n - width + 1], in double precision."""
+    total = np.cumsum(values, dtype=np.complex128 if np.iscomplexobj(values) else np.float64)
+    total = np.concatenate([[0], total])
+    return total[width:] - total[:-width]
 
 
 def lagged_phase(samples: np.ndarray, lag: int) -> float:
@@ -94,12 +147,10 @@ def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float)
     peak = int(both.argmax())
     energy = np.vdot(window[peak : peak + 2 * n], window[peak : peak + 2 * n]).real
     # In noise alone the correlation takes 1/n of the energy.
-    if both[peak] * 2 < 8 * energy:
+    if both[peak] * 2 < _TRAINED * energy:
         return None
     early = both[max(0, peak - profile.cp_len) : peak + 1]
-    first = peak + 1 - len(early) + int(
-        np.argmax(early > both[peak] * 10 ** (-FIRST_PATH_DB / 10))
-    )
+    first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * 10 ** (-FIRST_PATH_DB / 10)))
     start = lo + first - BACKOFF
     freq = refine(freq, samples[start : start + 2 * n], n)
     return Sync(start, freq)
