@@ -10,6 +10,7 @@ from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, to_pdu
+from percast.blocks.recorder import Recorder
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
 from percast.blocks.waveform.receive import Receiver
@@ -28,12 +29,20 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         profile: the waveform.
         hold: while this returns true no more samples are taken. In the loopback that is how a
             slow generator slows the sender down; over the air nothing can wait, leave it out.
+        recorder: writes down what is heard.
     """
 
-    def __init__(self, profile: Profile, hold: Callable[[], bool] = lambda: False):
+    def __init__(
+        self,
+        profile: Profile,
+        hold: Callable[[], bool] = lambda: False,
+        recorder: Recorder | None = None,
+    ):
         gr.sync_block.__init__(self, "percast OFDM demodulator", [np.complex64], None)
         self.receiver, self.reassembler = Receiver(profile), Reassembler(profile)
-        self.hold = hold
+        self.hold, self.recorder = hold, recorder
+        if recorder is not None:
+            self.receiver.on_packet = recorder.note
         self.images = 0
         self._stopping = self._ended = False
         self.message_port_register_out(pmt.intern("symbols"))
@@ -45,6 +54,8 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         samples = input_items[0]
         if self._ended:
             return len(samples)
+        if self.recorder is not None:
+            self.recorder.write(samples)
         for packet in self.receiver.push(samples):
             self._publish(self.reassembler.push(packet))
         self._publish(self.reassembler.expire(self.receiver.stats.samples))

@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Recordings of complex samples: SigMF, and raw files of floats or bytes.
+"""Reading recordings of complex samples: SigMF, and raw files of floats or bytes.
 
-The suffix says what a file is: `.sigmf-meta` (with its `.sigmf-data`; cf32_le or ci8), `.cf32`
-(little-endian float pairs), `.cs8` (signed byte pairs, full scale 127).
-Specification: https://sigmf.org
+The suffix says what a file is: `.sigmf-meta` (with its `.sigmf-data`, or the file that
+`core:dataset` names), `.sigmf` (an archive of both), `.cf32` (little-endian float pairs), `.cs8`
+(signed byte pairs, full scale 127).
 """
 
-import datetime
-import json
+import hashlib
 import logging
-import os
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from percast import __version__
+from percast.blocks.sample_types import SampleType, sample_type
+from percast.blocks.sigmf import Metadata, Segment, read_metadata
 from percast.errors import FileError, UsageError
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = {".sigmf-meta": None, ".cf32": "cf32_le", ".cs8": "ci8"}
-_TYPES = {"cf32_le": np.dtype("<f4"), "ci8": np.dtype("i1")}
-_BYTE_SCALE = 127.0
-_EXTENSION = {"name": "percast", "version": "1.0.0", "optional": True}
+RAW = {".cf32": sample_type("cf32_le"), ".cs8": sample_type("ci8")}
+META, ARCHIVE = ".sigmf-meta", ".sigmf"
+SUFFIXES = (META, ARCHIVE, *RAW)
 
 
 @dataclass(frozen=True)
@@ -32,208 +31,177 @@ class Recording:
 
     Args:
         path: of the samples.
-        datatype: cf32_le or ci8.
+        datatype: how one of them lies there.
         length: samples.
+        segments: where they lie, ascending.
+        channels: interleaved ones, of which the first is read.
         samp_rate: samples/s, None where the file does not say.
         freq: Hz, likewise.
     """
 
     path: Path
-    datatype: str
+    datatype: SampleType
     length: int
+    segments: tuple[Segment, ...] = (Segment(0, 0),)
+    channels: int = 1
     samp_rate: float | None = None
     freq: float | None = None
 
     def read(self, start: int, count: int) -> np.ndarray:
-        """Up to `count` samples from `start`, complex64.
+        """Up to `count` samples from `start`, complex64; fewer only at the end.
 
         Raises:
             FileError: the file has gone or cannot be read any more.
         """
-        kind = _TYPES[self.datatype]
-        count = max(0, min(count, self.length - start))
+        end = max(start, min(start + count, self.length))
+        stops = [*(s.first for s in self.segments[1:]), self.length]
+        pieces = [np.zeros(0, np.complex64)]
+        for segment, stop in zip(self.segments, stops, strict=True):
+            lo, hi = max(start, segment.first), min(end, stop)
+            if lo < hi:
+                pieces.append(self._read_within(segment, lo, hi - lo))
+        return np.concatenate(pieces)
+
+    def _read_within(self, segment: Segment, start: int, count: int) -> np.ndarray:
+        kind, frame = self.datatype.part, self.datatype.size * self.channels
+        at = segment.at + (start - segment.first) * frame
         try:
-            parts = np.fromfile(self.path, kind, 2 * count, offset=2 * start * kind.itemsize)
+            parts = np.fromfile(self.path, kind, 2 * self.channels * count, offset=at)
         except OSError as error:
             raise FileError(f"{self.path}: cannot be read ({error.strerror})") from error
-        parts = parts[: len(parts) // 2 * 2].astype(np.float32)
-        if self.datatype == "ci8":
-            parts /= np.float32(_BYTE_SCALE)
-        return parts.view(np.complex64)
+        whole = len(parts) // (2 * self.channels)
+        parts = parts[: whole * 2 * self.channels].reshape(whole, self.channels, 2)[:, 0]
+        return self.datatype.decode(np.ascontiguousarray(parts).ravel())
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """A stretch of a file."""
+
+    path: Path
+    start: int
+    size: int
+
+    def read(self) -> bytes:
+        with open(self.path, "rb") as file:
+            file.seek(self.start)
+            return file.read(self.size)
+
+    def sha512(self) -> str:
+        digest, left = hashlib.sha512(), self.size
+        with open(self.path, "rb") as file:
+            file.seek(self.start)
+            while left and (part := file.read(min(left, 1 << 20))):
+                digest.update(part)
+                left -= len(part)
+        return digest.hexdigest()
 
 
 def open_recording(path: str | Path) -> Recording:
     """A recording of any known suffix.
 
-    A file cut off in mid-sample loses that sample; a checksum that does not fit, or fewer samples
-    than the metadata promise, is warned about and read all the same.
+    A file cut off in mid-sample loses that sample; a checksum that does not fit is warned about
+    and the samples are read all the same. Of several interleaved channels the first is read.
 
     Raises:
         UsageError: unknown suffix.
-        FileError: missing, empty, or metadata that make no sense.
+        FileError: missing, empty, real samples, or metadata that make no sense.
     """
     path = Path(path)
-    suffix = _known_suffix(path)
+    suffix = known_suffix(path)
     if not path.is_file():
         raise FileError(f"{path}: no such recording")
-    if suffix != ".sigmf-meta":
-        return _measured(path, SUFFIXES[suffix])
-    return _open_sigmf(path)
+    try:
+        if suffix in RAW:
+            size = path.stat().st_size
+            _check_whole(path, size, RAW[suffix].size)
+            return _checked(Recording(path, RAW[suffix], size // RAW[suffix].size))
+        if suffix == ARCHIVE:
+            return _open_archive(path)
+        return _open_pair(path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _known_suffix(path: Path) -> str:
+def known_suffix(path: Path) -> str:
+    """The one of `SUFFIXES` that a path ends in.
+
+    Raises:
+        UsageError: none of them.
+    """
     for suffix in SUFFIXES:
         if path.name.endswith(suffix):
             return suffix
     raise UsageError(f"{path}: a recording ends in {', '.join(SUFFIXES)}")
 
 
-def _measured(path: Path, datatype: str, **fields: float | None) -> Recording:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror})") from error
-    sample = 2 * _TYPES[datatype].itemsize
-    if size < sample:
-        raise FileError(f"{path}: holds no samples")
-    if size % sample:
-        log.warning("%s: cut off in mid-sample; its last %d bytes are left out", path, size % sample)
-    return Recording(path, datatype, size // sample, **fields)
-
-
-def _open_sigmf(path: Path) -> Recording:
-    data = path.with_name(path.name.removesuffix("-meta") + "-data")
-    try:
-        meta = json.loads(path.read_text())
-        info = meta["global"]
-        datatype, rate = info["core:datatype"], info.get("core:sample_rate")
-        captures = meta.get("captures") or [{}]
-        freq = captures[0].get("core:frequency")
-        checksum = info.get("core:sha512")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise FileError(f"{path}: not SigMF metadata ({type(error).__name__}: {error})") from error
-    if datatype not in _TYPES:
-        raise FileError(f"{path}: samples of type {datatype}; percast reads {', '.join(_TYPES)}")
-    if not data.is_file():
-        raise FileError(f"{path}: its samples {data.name} are missing")
-    recording = _measured(data, datatype, samp_rate=_number(rate), freq=_number(freq))
-    if checksum and _sha512(data) != checksum:
-        log.warning("%s: the samples do not fit the checksum; reading them all the same", data)
+def _checked(recording: Recording) -> Recording:
+    if not recording.length:
+        raise FileError(f"{recording.path}: holds no samples")
     return recording
 
 
-def _number(value: object) -> float | None:
-    sane = isinstance(value, int | float) and np.isfinite(value) and value > 0
-    return float(value) if sane else None
+def _check_whole(path: Path, size: int, frame: int) -> None:
+    if size % frame and size > frame:
+        log.warning("%s: cut off in mid-sample; its last %d bytes are left out", path, size % frame)
 
 
-def _sha512(path: Path) -> str:
-    import hashlib
+def _open_pair(path: Path) -> Recording:
+    meta = _parse(path, path.read_bytes())
+    name = meta.dataset or path.name.removesuffix("-meta") + "-data"
+    data = path.with_name(name)
+    if not data.is_file():
+        raise FileError(f"{path}: its samples {data.name} are missing")
+    return _open_sigmf(meta, _Extent(data, 0, data.stat().st_size))
 
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha512").hexdigest()
+
+def _open_archive(path: Path) -> Recording:
+    """The only recording of an uncompressed tar file, read where it lies."""
+    members: dict[str, _Extent] = {}
+    size = path.stat().st_size
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for m in archive:
+                if m.isreg() and 0 <= m.offset_data <= size and m.size >= 0:
+                    extent = _Extent(path, m.offset_data, min(m.size, size - m.offset_data))
+                    members[m.name] = extent
+    except (tarfile.TarError, ValueError, OverflowError) as error:
+        # What comes before the damage is still there.
+        if not members:
+            raise FileError(f"{path}: not a SigMF archive ({error})") from error
+    names = [name for name in members if name.endswith(META)]
+    if len(names) != 1:
+        raise FileError(f"{path}: holds {len(names)} recordings; unpack it and name one")
+    meta = _parse(path, members[names[0]].read())
+    data = members.get(names[0].removesuffix("-meta") + "-data")
+    if data is None:
+        raise FileError(f"{path}: holds no samples")
+    return _open_sigmf(meta, data)
 
 
-class RecordingWriter:
-    """Writes a recording; SigMF metadata are there from the start and complete at the end.
+def _parse(path: Path, text: bytes) -> Metadata:
+    try:
+        return read_metadata(text)
+    except ValueError as error:
+        raise FileError(f"{path}: {error}") from error
 
-    Args:
-        path: its suffix says what to write; SigMF samples are cf32_le, or ci8 where asked.
-        samp_rate: samples/s.
-        freq: Hz, for the metadata.
-        datatype: for SigMF.
 
-    Raises:
-        UsageError: unknown suffix.
-        FileError: the file cannot be written.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        samp_rate: float,
-        freq: float | None = None,
-        datatype: str = "cf32_le",
-    ):
-        self.path = Path(path)
-        suffix = _known_suffix(self.path)
-        self.datatype = SUFFIXES[suffix] or datatype
-        self._sigmf = suffix == ".sigmf-meta"
-        name = self.path.name.removesuffix("-meta") + "-data" if self._sigmf else self.path.name
-        self.data = self.path.with_name(name)
-        self.length = 0
-        self.saturated = 0
-        self._started = datetime.datetime.now(datetime.UTC)
-        self._samp_rate, self._freq = samp_rate, freq
-        self._annotations: list[dict] = []
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.data, "wb")  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise FileError(f"{self.data}: cannot be written ({error.strerror})") from error
-        self._write_meta()
-
-    def write(self, samples: np.ndarray) -> None:
-        """Append complex64 [n].
-
-        Raises:
-            FileError: the disk is full, or gone.
-        """
-        parts = np.ascontiguousarray(samples, np.complex64).view(np.float32)
-        if self.datatype == "ci8":
-            scaled = np.rint(parts * np.float32(_BYTE_SCALE))
-            self.saturated += int((np.abs(scaled) > _BYTE_SCALE).sum())
-            parts = np.clip(scaled, -_BYTE_SCALE, _BYTE_SCALE)
-        try:
-            self._file.write(parts.astype(_TYPES[self.datatype]).tobytes())
-        except OSError as error:
-            raise FileError(f"{self.data}: cannot be written ({error.strerror})") from error
-        self.length += len(samples)
-
-    def annotate(self, start: int, length: int, label: str, **fields: object) -> None:
-        """Note a stretch of samples; `fields` go into the percast namespace."""
-        note = {"core:sample_start": start, "core:sample_count": length, "core:label": label}
-        self._annotations.append(note | {f"percast:{key}": value for key, value in fields.items()})
-
-    def close(self) -> None:
-        """Finish the file and its metadata.
-
-        Raises:
-            FileError: the disk is full, or gone.
-        """
-        if self._file.closed:
-            return
-        try:
-            self._file.close()
-        except OSError as error:
-            raise FileError(f"{self.data}: cannot be written ({error.strerror})") from error
-        if self.saturated:
-            log.warning("%s: %d values were saturated; lower --tx-level", self.data, self.saturated)
-        self._write_meta(_sha512(self.data) if self._sigmf else None)
-
-    def _write_meta(self, checksum: str | None = None) -> None:
-        if not self._sigmf:
-            return
-        info = {
-            "core:datatype": self.datatype,
-            "core:sample_rate": self._samp_rate,
-            "core:version": "1.0.0",
-            "core:recorder": f"percast {__version__}",
-            "core:extensions": [_EXTENSION],
-        }
-        if checksum:
-            info["core:sha512"] = checksum
-        capture = {
-            "core:sample_start": 0,
-            "core:datetime": self._started.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }
-        if self._freq is not None:
-            capture["core:frequency"] = self._freq
-        notes = sorted(self._annotations, key=lambda note: note["core:sample_start"])
-        meta = {"global": info, "captures": [capture], "annotations": notes}
-        partial = self.path.with_name(f".{self.path.name}.part")
-        try:
-            partial.write_text(json.dumps(meta, indent=2) + "\n")
-            os.replace(partial, self.path)
-        except OSError as error:
-            raise FileError(f"{self.path}: cannot be written ({error.strerror})") from error
+def _open_sigmf(meta: Metadata, data: _Extent) -> Recording:
+    segments, length = meta.layout(data.size)
+    last = segments[-1]
+    _check_whole(data.path, max(0, data.size - meta.trailer - last.at), meta.frame)
+    if meta.channels > 1:
+        log.warning("%s: %d channels; the first one is read", data.path, meta.channels)
+    if meta.sha512 and data.sha512() != meta.sha512:
+        log.warning("%s: the samples do not fit the checksum; read all the same", data.path)
+    return _checked(
+        Recording(
+            path=data.path,
+            datatype=meta.datatype,
+            length=length,
+            segments=tuple(Segment(s.first, s.at + data.start) for s in segments),
+            channels=meta.channels,
+            samp_rate=meta.samp_rate,
+            freq=meta.freq,
+        )
+    )

@@ -10,6 +10,7 @@ from percast.blocks.image_generator import ImageGenerator
 from percast.blocks.image_sink import ImageSink
 from percast.blocks.images import ImageSink as Out
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
+from percast.blocks.recorder import Recorder
 from percast.blocks.scoring import Scorer
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codec import Codec
@@ -27,6 +28,7 @@ class Receiver(gr.hier_block2):
         realism: 0..1 in place of what the sender wished, None to follow the sender.
         live: samples do not wait: when pictures come faster than they are decoded, the oldest
             is dropped and counted. Otherwise samples are held back.
+        recorder: writes down what is heard; closed by whoever opened it.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Receiver(gr.hier_block2):
         on_image: Callable[[dict], None] = lambda record: None,
         realism: float | None = None,
         live: bool = True,
+        recorder: Recorder | None = None,
     ):
         gr.hier_block2.__init__(
             self,
@@ -46,7 +49,7 @@ class Receiver(gr.hier_block2):
             gr.io_signature(0, 0, 0),
         )
         hold = (lambda: False) if live else self._busy
-        self.demodulator = OfdmDemodulator(profile, hold)
+        self.demodulator = OfdmDemodulator(profile, hold, recorder)
         self.generator = ImageGenerator(codec, realism, live=live)
         self.sink = ImageSink(out, scorer, on_image, live=live)
         self.percast_blocks = (self.demodulator, self.generator, self.sink)

@@ -18,21 +18,24 @@ class NullSink(ImageSink):
         """Does nothing."""
 
 
-def open_sink(spec: str | None, insecure: bool = False) -> ImageSink:
+def open_sink(
+    spec: str | None, insecure: bool = False, zmq_keys: str | Path | None = None
+) -> ImageSink:
     """Opens an image sink.
 
     Args:
         spec: A folder, zmq:tcp://HOST:PORT, or None to keep nothing.
-        insecure: Allow a zmq address that other machines can reach.
+        insecure: Allow a zmq address that other machines can reach without keys.
+        zmq_keys: Folder of CURVE keys for zmq.
 
     Raises:
         UsageError: the text names no sink.
-        FileError: the folder cannot be written.
+        FileError: the folder cannot be written; no usable keys.
     """
     if spec is None:
         return NullSink()
     if spec.startswith("zmq:"):
-        return ZmqImageSink(spec.removeprefix("zmq:"), insecure)
+        return ZmqImageSink(spec.removeprefix("zmq:"), insecure, zmq_keys)
     if not spec:
         raise UsageError("--out: give a folder or zmq:tcp://HOST:PORT")
     return FolderSink(Path(spec))

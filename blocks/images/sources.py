@@ -17,6 +17,7 @@ def open_source(
     size: Size | None = None,
     frames: int | None = None,
     insecure: bool = False,
+    zmq_keys: str | Path | None = None,
 ) -> ImageSource:
     """Opens an image source.
 
@@ -24,11 +25,12 @@ def open_source(
         spec: PATH of a folder or a picture, video:PATH, camera:N, or zmq:tcp://HOST:PORT.
         size: Fit each picture to this (W, H), pixels; None keeps their own sizes.
         frames: Pictures to hand over; 0 = for ever; None = once through, for ever if live.
-        insecure: Allow a zmq address that other machines can reach.
+        insecure: Allow a zmq address that other machines can reach without keys.
+        zmq_keys: Folder of CURVE keys for zmq.
 
     Raises:
         UsageError: the text names no source, or PyAV is needed and missing.
-        FileError: the folder, file or video is missing or holds no usable picture.
+        FileError: the folder, file or video is missing or holds no usable picture; no usable keys.
         DeviceError: the camera is absent or busy.
     """
     if size is not None:
@@ -43,7 +45,7 @@ def open_source(
             raise UsageError(f"--source {spec}: give the camera's number, such as camera:0")
         return CameraSource(f"/dev/video{int(rest)}", size, frames)
     if kind == "zmq":
-        return ZmqImageSource(rest, size, frames, insecure)
+        return ZmqImageSource(rest, size, frames, insecure, zmq_keys)
     if not spec:
         raise UsageError("--source: give a folder, a picture, video:PATH, camera:N or zmq:ADDRESS")
     return FileSource(Path(spec), size, frames)

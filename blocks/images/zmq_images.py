@@ -4,6 +4,8 @@
 Both ends bind, so that the other program may come and go:
     source: PULL; the other program connects a PUSH, and waits when the link is slower.
     sink: PUB; other programs connect SUBs; one that is too slow misses pictures.
+
+They listen on this machine only, unless there are keys (`zmq_keys`) or the user insists.
 """
 
 import ipaddress
@@ -11,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import zmq
@@ -23,6 +26,7 @@ from percast.blocks.images.messages import (
     encode_message,
 )
 from percast.blocks.images.picture import BadPicture, Size, check_usable, fit
+from percast.blocks.images.zmq_keys import CurveServer
 from percast.errors import UsageError
 
 QUEUE = 8  # messages that wait in a socket, each way
@@ -50,32 +54,37 @@ class ZmqImageSource(ImageSource):
         size: Size | None = None,
         frames: int | None = None,
         insecure: bool = False,
+        keys: str | Path | None = None,
     ):
         """
         Args:
             address: tcp://HOST:PORT, ipc://PATH or inproc://NAME.
             size: Fit each picture to this (W, H); None keeps their own sizes.
             frames: See `ImageSource`.
-            insecure: Allow an address that other machines can reach.
+            insecure: Allow an address that other machines can reach without keys.
+            keys: Folder of CURVE keys; only the clients in it may connect, encrypted.
 
         Raises:
             UsageError: the address is wrong, in use, or open to other machines.
+            FileError: the folder holds no usable keys.
         """
         super().__init__(frames)
-        check_address(address, insecure)
+        check_address(address, insecure, keys)
         self.malformed = 0
         self._size = size
         self._next_warning = 0.0
         self._turn = threading.Lock()  # a socket is for one thread at a time
-        self._socket = zmq.Context.instance().socket(zmq.PULL)
+        self._port = _Port(zmq.PULL, keys, shared=address.startswith("inproc:"))
+        self._socket = self._port.socket
         self._socket.rcvhwm = QUEUE
+        self._socket.linger = 0
         self._socket.maxmsgsize = MAX_PAYLOAD_BYTES
-        self.address = _bind(self._socket, address)
+        self.address = self._port.bind(address)
 
     def close(self) -> None:
         super().close()
         with self._turn:
-            self._socket.close(linger=0)
+            self._port.close()
 
     def _round(self) -> Iterator[tuple[np.ndarray, str]]:
         while not self._closed.is_set():
@@ -125,34 +134,66 @@ class ZmqImageSink(ImageSink):
         address: Where it listens, with the port number where `*` was given.
     """
 
-    def __init__(self, address: str, insecure: bool = False):
+    def __init__(self, address: str, insecure: bool = False, keys: str | Path | None = None):
         """Arguments and errors as for `ZmqImageSource`."""
-        check_address(address, insecure)
-        # A context of its own can be made to wait until the last pictures have left; inproc
-        # works only within the process's shared one.
-        self._own_context = None if address.startswith("inproc:") else zmq.Context()
-        self._socket = (self._own_context or zmq.Context.instance()).socket(zmq.PUB)
+        check_address(address, insecure, keys)
+        self._port = _Port(zmq.PUB, keys, shared=address.startswith("inproc:"))
+        self._socket = self._port.socket
         self._socket.sndhwm = QUEUE
         self._socket.linger = LINGER_MS
-        try:
-            self.address = _bind(self._socket, address)
-        except UsageError:
-            self.close()
-            raise
+        self.address = self._port.bind(address)
 
     def write(self, rgb: np.ndarray, record: dict) -> None:
         self._socket.send_multipart(encode_message(rgb, record, "png"))
 
     def close(self) -> None:
-        self._socket.close()
-        if self._own_context is not None:
-            self._own_context.term()
+        self._port.close()
 
 
-def check_address(address: str, insecure: bool) -> None:
+class _Port:
+    """A socket, with a context of its own: that can be made to wait until the last pictures have
+    left, and asks for keys on its own account.
+
+    Args:
+        kind: of socket.
+        keys: folder of CURVE keys, or None.
+        shared: use the process's context, as inproc must.
+    """
+
+    def __init__(self, kind: int, keys: str | Path | None, shared: bool):
+        self._guard = CurveServer(keys) if keys is not None else None
+        self._context = None if shared else zmq.Context()
+        context = self._context or zmq.Context.instance()
+        self.socket = context.socket(kind)
+        if self._guard and not shared:
+            self._guard.protect(context, self.socket)
+
+    def bind(self, address: str) -> str:
+        """Binds and returns the address in full; closes the port if that fails."""
+        self.socket.ipv6 = "[" in address
+        try:
+            self.socket.bind(address)
+        except zmq.ZMQError as error:
+            self.socket.linger = 0
+            self.close()
+            raise UsageError(
+                f"zmq:{address}: cannot listen there ({error.strerror}); choose another address"
+            ) from error
+        return self.socket.last_endpoint.decode()
+
+    def close(self) -> None:
+        self.socket.close()
+        if self._guard is not None:
+            self._guard.close()
+        if self._context is not None:
+            self._context.term()
+
+
+def check_address(address: str, insecure: bool, keys: str | Path | None = None) -> None:
     """Raises `UsageError` unless `address` is one that only this machine reaches.
 
-    tcp:// on 127.0.0.0/8, localhost or ::1, ipc:// and inproc://; with `insecure` any tcp://.
+    tcp:// on 127.0.0.0/8, localhost or ::1, ipc:// and inproc://; with `insecure` or `keys` any
+    tcp://.
     """
     scheme, _, place = address.partition("://")
     if scheme in ("ipc", "inproc") and place:
@@ -160,10 +201,10 @@ def check_address(address: str, insecure: bool) -> None:
     host, _, port = place.rpartition(":")
     if scheme != "tcp" or not host or not _is_port(port):
         raise UsageError(f"zmq:{address}: give an address such as zmq:tcp://127.0.0.1:5555")
-    if not insecure and not _is_loopback(host):
+    if not insecure and keys is None and not _is_loopback(host):
         raise UsageError(
-            f"zmq:{address}: other machines could reach this; use 127.0.0.1, or add --insecure "
-            "if that is meant"
+            f"zmq:{address}: other machines could reach this; use 127.0.0.1, or --zmq-keys DIR "
+            "(made by `percast keys`), or --insecure if that is meant"
         )
 
 
@@ -178,16 +219,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:  # a name or an interface, whose address nobody promises
         return False
-
-
-def _bind(socket: zmq.Socket, address: str) -> str:
-    """Binds and returns the address in full; closes the socket if that fails."""
-    socket.ipv6 = "[" in address
-    try:
-        socket.bind(address)
-    except zmq.ZMQError as error:
-        socket.close(linger=0)
-        raise UsageError(
-            f"zmq:{address}: cannot listen there ({error.strerror}); choose another address"
-        ) from error
-    return socket.last_endpoint.decode()
