@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One end of a link with its radio, as flowgraphs to run."""
+"""One end of a link with its device, as flowgraphs to run."""
 
 import time
 
 from gnuradio import gr
 
+from percast.blocks.receive_bridge import SampleInlet
+from percast.blocks.transmit_bridge import PacketOutlet
 from percast.flowgraphs.radio import Radio
 from percast.flowgraphs.receiver import Receiver
+from percast.flowgraphs.station import Station
 from percast.flowgraphs.transmitter import Transmitter
 
 
@@ -16,7 +19,7 @@ def _guarded(radio: Radio) -> tuple:
 
 
 class Transmit(gr.top_block):
-    """transmitter -> radio, until the last sample is out."""
+    """transmitter -> file or other process, until the last sample is out."""
 
     def __init__(self, transmitter: Transmitter, radio: Radio):
         gr.top_block.__init__(self, "percast transmit", catch_exceptions=False)
@@ -49,8 +52,61 @@ class Transmit(gr.top_block):
         self.transmitter.abort()
 
 
+class TransmitOnAir(gr.top_block):
+    """transmitter -> queue -> radio in a graph of its own, until the radio has sent all."""
+
+    def __init__(self, transmitter: Transmitter, station: Station):
+        gr.top_block.__init__(self, "percast transmit", catch_exceptions=False)
+        self.transmitter, self.station = transmitter, station
+        self.outlet = PacketOutlet(station.queue, keep_silence=not station.bursts)
+        self.percast_blocks = (*transmitter.percast_blocks, self.outlet, station)
+        self._quiet_since: float | None = None
+        self.connect(transmitter, self.outlet)
+
+    def start(self) -> None:
+        """Start the radio, then the transmitter.
+
+        Raises:
+            DeviceError: the radio does not start.
+        """
+        self.station.start()
+        gr.top_block.start(self)
+
+    def stop(self) -> None:
+        self.station.stop()
+        gr.top_block.stop(self)
+
+    def wait_done(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the radio to send the last sample."""
+        if self.transmitter.modulator.ended.wait(timeout) and self._all_out():
+            now = time.monotonic()
+            self._quiet_since = self._quiet_since or now
+            if now - self._quiet_since > self.station.latency:
+                return True
+            time.sleep(timeout)
+        return False
+
+    def _all_out(self) -> bool:
+        modulated = self.transmitter.modulator.nitems_written(0)
+        return self.outlet.nitems_read(0) >= modulated and self.station.idle()
+
+    def progress(self) -> object | None:
+        """Changes while samples go; None while pictures are encoded or lie in the radio."""
+        busy = self.transmitter.progress() is None
+        return None if busy or self._quiet_since else self.outlet.nitems_read(0)
+
+    def finish(self) -> None:
+        """Read no more pictures; what was read is still sent."""
+        self.transmitter.finish()
+
+    def abort(self) -> None:
+        """Send nothing more."""
+        self.transmitter.abort()
+        self.outlet.abort()
+
+
 class Receive(gr.top_block):
-    """radio -> receiver, until the stream ends or somebody calls `finish`."""
+    """file or other process -> receiver, until the stream ends or somebody calls `finish`."""
 
     def __init__(self, radio: Radio, receiver: Receiver):
         gr.top_block.__init__(self, "percast receive", catch_exceptions=False)
@@ -71,3 +127,44 @@ class Receive(gr.top_block):
         self.receiver.finish()
 
     abort = finish
+
+
+class ReceiveOnAir(gr.top_block):
+    """radio in a graph of its own -> queue -> receiver, until somebody calls `finish` or the
+    radio is lost."""
+
+    def __init__(self, station: Station, receiver: Receiver):
+        gr.top_block.__init__(self, "percast receive", catch_exceptions=False)
+        self.receiver, self.station = receiver, station
+        self.inlet = SampleInlet(station.queue)
+        self.percast_blocks = (station, self.inlet, *receiver.percast_blocks)
+        self.connect(self.inlet, receiver)
+
+    def start(self) -> None:
+        """Start the receiver, then the radio.
+
+        Raises:
+            DeviceError: the radio does not start.
+        """
+        gr.top_block.start(self)
+        self.station.start()
+
+    def stop(self) -> None:
+        self.station.stop()
+        gr.top_block.stop(self)
+
+    def wait_done(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds for the last picture to be through."""
+        return self.receiver.done.wait(timeout)
+
+    def progress(self) -> object | None:
+        """Changes while samples come; None while pictures are decoded or written."""
+        return self.receiver.progress()
+
+    def finish(self) -> None:
+        """Release the radio; what has arrived is still decoded."""
+        self.station.stop()
+
+    def abort(self) -> None:
+        """Let nothing wait any more."""
+        self.receiver.finish()

@@ -1,62 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The radio factory: `--device` to a GNU Radio block of complex samples.
 
-Here: recordings, and samples between processes of one machine over ZeroMQ.
+Files, processes of this machine, and radios (`radios/` has one module per driver). Drivers are
+loaded when they are asked for.
 """
 
-import contextlib
-import ipaddress
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from urllib.parse import urlsplit
+import importlib
 
-from gnuradio import gr, zeromq
+from percast.errors import DeviceError, PercastError
+from percast.flowgraphs.radios.config import DEVICES, Radio, RadioConfig
+from percast.flowgraphs.radios.explain import explain
 
-from percast.blocks.recording_sink import RecordingSink
-from percast.blocks.recording_source import RecordingSource
-from percast.blocks.recordings import RecordingWriter, open_recording
-from percast.errors import UsageError
+__all__ = ["DEVICES", "Radio", "RadioConfig", "open_sink", "open_source"]
 
-DEVICES = ("file", "zmq")
-_ZMQ_TIMEOUT = 100  # ms that a block waits for samples before GNU Radio may stop it
-_ZMQ_LINGER = 0.5  # s
-_ZMQ_DEFAULT = "tcp://127.0.0.1:5557"
-
-
-@dataclass(frozen=True)
-class RadioConfig:
-    """What `--device` and its options say.
-
-    Args:
-        device: one of `DEVICES`.
-        args: file: the path; zmq: the address, which the transmitter binds.
-        samp_rate: samples/s.
-        freq: carrier in Hz, None where there is none.
-    """
-
-    device: str
-    args: str
-    samp_rate: float
-    freq: float | None = None
-
-
-@dataclass(frozen=True)
-class Radio:
-    """An open device.
-
-    Args:
-        block: source or sink of complex samples.
-        took: what the device took where that may differ from what was asked.
-        live: samples come when they come and cannot be held back.
-        close: to be called when the graph has stopped.
-    """
-
-    block: gr.basic_block
-    took: dict
-    live: bool
-    close: Callable[[], None] = lambda: None
+# The Debian package that brings what a module in `radios/` needs.
+_PACKAGES = {"uhd": "gnuradio", "osmosdr": "gr-osmosdr", "soapy": "gnuradio"}
 
 
 def open_source(config: RadioConfig) -> Radio:
@@ -64,16 +22,15 @@ def open_source(config: RadioConfig) -> Radio:
 
     Raises:
         UsageError: wrong options.
+        DeviceError: no such radio, or it cannot be used.
         FileError: no such recording, or one that makes no sense.
     """
-    if config.device == "file":
-        recording = open_recording(_path(config))
-        took = {"samp_rate": recording.samp_rate, "freq": recording.freq}
-        return Radio(RecordingSource(recording), took, live=False)
-    block = zeromq.pull_source(
-        gr.sizeof_gr_complex, 1, _zmq_address(config), _ZMQ_TIMEOUT
+    if config.hardware:
+        return _open_radio(config, transmit=False)
+    local = importlib.import_module("percast.flowgraphs.radios.local")
+    return (
+        local.open_file_source(config) if config.device == "file" else local.open_zmq_source(config)
     )
-    return Radio(block, {}, live=True)
 
 
 def open_sink(config: RadioConfig) -> Radio:
@@ -81,31 +38,26 @@ def open_sink(config: RadioConfig) -> Radio:
 
     Raises:
         UsageError: wrong options.
+        DeviceError: no such radio, or it cannot be used.
         FileError: the recording cannot be written.
     """
-    if config.device == "file":
-        writer = RecordingWriter(_path(config), config.samp_rate, config.freq)
-        return Radio(RecordingSink(writer), {}, live=False, close=writer.close)
-    block = zeromq.push_sink(
-        gr.sizeof_gr_complex, 1, _zmq_address(config), _ZMQ_TIMEOUT
-    )
-    # Its socket drops what has not left when it goes.
-    return Radio(block, {}, live=False, close=partial(time.sleep, _ZMQ_LINGER))
+    if config.hardware:
+        return _open_radio(config, transmit=True)
+    local = importlib.import_module("percast.flowgraphs.radios.local")
+    return local.open_file_sink(config) if config.device == "file" else local.open_zmq_sink(config)
 
 
-def _path(config: RadioConfig) -> str:
-    if not config.args:
-        raise UsageError("--device file: name the recording with --args PATH")
-    return config.args
-
-
-def _zmq_address(config: RadioConfig) -> str:
-    """GNU Radio's ZeroMQ blocks know no encryption, so samples stay on this machine."""
-    address = config.args or _ZMQ_DEFAULT
-    with contextlib.suppress(ValueError):
-        url = urlsplit(address)
-        host = url.hostname or ""
-        local = host == "localhost" or (host and ipaddress.ip_address(host).is_loopback)
-        if url.scheme == "ipc" or (url.scheme == "tcp" and local and url.port):
-            return address
-    raise UsageError(f"--args {address}: give tcp://127.0.0.1:PORT or ipc://PATH for samples")
+def _open_radio(config: RadioConfig, transmit: bool) -> Radio:
+    try:
+        driver = importlib.import_module(f"percast.flowgraphs.radios.{config.device}")
+    except ImportError as error:
+        package = _PACKAGES[config.device]
+        raise DeviceError(
+            f"--device {config.device}: no driver ({error}); apt install {package}"
+        ) from error
+    try:
+        return driver.open_radio(config, transmit)
+    except PercastError:
+        raise
+    except Exception as error:  # noqa: BLE001 - drivers throw RuntimeError, ValueError and others
+        raise DeviceError(explain(error, config, transmit)) from error

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Running a flowgraph: errors of its blocks, Ctrl-C, a clean stop."""
 
+import logging
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from percast.errors import DeviceError
 
+log = logging.getLogger(__name__)
+
 POLL = 0.05  # seconds
+_STATUS = 5.0  # seconds between two lines of status
 _STILL = 20  # polls without any progress after which a finishing graph has finished
 
 
@@ -44,13 +49,20 @@ class Ending:
             raise self.error
 
 
-def run(graph: Runnable) -> Ending:
+def run(
+    graph: Runnable, seconds: float | None = None, status: Callable[[], str] | None = None
+) -> Ending:
     """Run a flowgraph until it is done, has failed or is interrupted.
 
     The first SIGINT or SIGTERM lets pictures on their way arrive; the second stops at once.
 
+    Args:
+        graph: to run.
+        seconds: after which to finish as after the first signal, but not as interrupted.
+        status: a line to log now and then.
+
     Raises:
-        DeviceError: GNU Radio cannot start.
+        DeviceError: GNU Radio cannot start, or the radio.
     """
     signals = 0
 
@@ -65,10 +77,11 @@ def run(graph: Runnable) -> Ending:
             graph.start()
         except RuntimeError as error:
             raise DeviceError(f"GNU Radio cannot start: {error}") from error
-        _wait(graph, lambda: signals)
-        graph.abort()
-        graph.stop()
-        graph.wait()
+        except DeviceError:
+            _end(graph)
+            raise
+        _wait(graph, lambda: signals, seconds, status)
+        _end(graph)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -76,17 +89,33 @@ def run(graph: Runnable) -> Ending:
     return Ending(signals > 0, _error(graph) or late)
 
 
-def _wait(graph: Runnable, signals: Callable[[], int]) -> None:
+def _end(graph: Runnable) -> None:
+    graph.abort()
+    graph.stop()
+    graph.wait()
+
+
+def _wait(
+    graph: Runnable,
+    signals: Callable[[], int],
+    seconds: float | None,
+    status: Callable[[], str] | None,
+) -> None:
     finishing, still, last = False, 0, None
+    started = told = time.monotonic()
     while not graph.wait_done(POLL) and not _error(graph) and signals() < 2:
-        if not signals():
+        now = time.monotonic()
+        if status is not None and now - told > _STATUS:
+            log.info("%s", status())
+            told = now
+        if not signals() and (seconds is None or now - started < seconds):
             continue
         if not finishing:
             graph.finish()
             finishing = True
-        now = graph.progress()
-        still = still + 1 if now is not None and now == last else 0
-        last = now
+        progress = graph.progress()
+        still = still + 1 if progress is not None and progress == last else 0
+        last = progress
         if still > _STILL:
             return
 

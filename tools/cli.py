@@ -5,7 +5,7 @@ Exit codes: 0 ok, 1 bug, 2 usage, 3 device, 4 model or engine, 5 link (nothing r
 6 file (unreadable recording, unwritable or full output), 130 interrupted.
 """
 
-import percast.tools.process  # isort: skip  # before numpy is loaded
+from percast.tools import process  # isort: skip  # before numpy is loaded
 
 import argparse
 import errno
@@ -21,12 +21,16 @@ from percast.errors import INTERRUPTED, FileError, PercastError
 
 VERBS = {
     "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
-    "tx": "pictures to a radio or a recording",
-    "rx": "pictures from a radio or a recording",
+    "tx": "pictures to a radio, a recording or another process",
+    "rx": "pictures from a radio, a recording or another process",
     "replay": "decode a recording again, with any engine or realism",
     "demo": "send photographs through a fading channel and make a contact sheet",
     "train": "train the learned code on a folder of pictures (needs torch)",
-    "eval": "what measuring quality needs: `eval fetch-weights`",
+    "devices": "list radios that are attached, and drivers that are missing",
+    "tune": "change frequency or gain of a running tx or rx",
+    "eval": "score a model over rate x SNR x realism; `eval fetch-weights` gets what metrics need",
+    "engine": "compile engines, list, verify and time them",
+    "keys": "make keys for zmq ports that other machines may reach",
     "grc": "show the blocks in gnuradio-companion",
     "doctor": "check the installation and say what to fix",
 }
@@ -55,7 +59,12 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    argv = sys.argv[1:] if argv is None else argv
+    code = _run(sys.argv[1:] if argv is None else argv)
+    process.leave_if_hanging(code)
+    return code
+
+
+def _run(argv: list[str]) -> int:
     try:
         args = build_parser(argv).parse_args(argv)
         logging.basicConfig(

@@ -11,8 +11,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from percast.errors import PercastError
+from percast.errors import ModelError, PercastError
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,30 @@ def check_packages() -> Iterator[Finding]:
 def check_engines() -> Iterator[Finding]:
     yield _module("openvino", "openvino", "pip install openvino", 4)
     yield _module("onnxruntime", "onnxruntime", "pip install onnxruntime")
-    yield _module("tensorrt", "tensorrt", "NVIDIA GPUs only: pip install tensorrt pycuda")
+    yield from _check_tensorrt()
+
+
+def _check_tensorrt() -> Iterator[Finding]:
+    """A finding for each piece that TensorRT needs; whether `auto` takes it, models tell."""
+    from percast.engines.nvidia import NoGpu, first_gpu
+    from percast.engines.tensorrt_package import PIP, RTX, TENSORRT, installed, load
+
+    try:
+        gpu = first_gpu()
+    except NoGpu as error:
+        yield Finding("NVIDIA GPU", False, f"{error}: engines run on the CPU")
+    else:
+        yield Finding("NVIDIA GPU", True, f"{gpu.name}, {gpu.target}")
+    for name, use in ((TENSORRT, "NVIDIA GPUs"), (RTX, "RTX GPUs, and plans without a GPU")):
+        if not installed(name):
+            yield Finding(name, False, f"{use}: {PIP[name]}")
+            continue
+        try:
+            yield Finding(name, True, load(name).version)
+        except ModelError as error:
+            yield Finding(name, False, str(error))
+    yield _module("pycuda.driver", "pycuda", f"tensorrt on a GPU: {PIP['pycuda']}")
+    yield _module("onnx", "onnx", f"tensorrt in fp16: {PIP['onnx']}")
 
 
 def check_model() -> Iterator[Finding]:
@@ -148,13 +172,26 @@ def check_radios() -> Iterator[Finding]:
     yield _module("gnuradio.uhd", "uhd", "USRP: apt install gnuradio")
     yield _module("osmosdr", "gr-osmosdr", "HackRF: apt install gr-osmosdr")
     yield _module("gnuradio.soapy", "gr-soapy", "Soapy radios: apt install gnuradio")
+    finder = shutil.which("uhd_find_devices")
+    hint = "list of USRPs, USB permissions: apt install uhd-host"
+    yield Finding("uhd-host", finder is not None, finder or hint)
+    yield _soapy_modules()
+
+
+def _soapy_modules() -> Finding:
+    """What SoapySDR can drive; it knows no radio without its modules."""
+    what, hint = "SoapySDR modules", "apt install python3-soapysdr soapysdr-module-all"
+    try:
+        import SoapySDR
+    except Exception as error:  # noqa: BLE001 - a broken package may raise anything
+        return Finding(what, False, f"{hint} ({type(error).__name__}: {error})")
+    names = sorted(Path(m).stem.removeprefix("lib") for m in SoapySDR.listModules())
+    return Finding(what, bool(names), ", ".join(names) or hint)
 
 
 def check_machine() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0))
     yield Finding("cores", cores >= 2, f"{cores}" if cores >= 2 else "1: the link will be slow")
-    nvidia = shutil.which("nvidia-smi") is not None
-    yield Finding("NVIDIA driver", nvidia, "found" if nvidia else "none: the CPU does the work")
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (

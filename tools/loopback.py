@@ -97,9 +97,9 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
     config = transmitter_config(args, session=int(splitmix64(args.seed, 1)[0]) >> 32)
     with contextlib.ExitStack() as stack:
         pictures = stack.enter_context(
-            open_source(args.source, size=size, frames=args.frames, insecure=args.insecure)
+            open_source(args.source, size, args.frames, args.insecure, args.zmq_keys)
         )
-        out = open_sink(args.out, insecure=args.insecure)
+        out = open_sink(args.out, args.insecure, args.zmq_keys)
         stack.callback(out.close)
         codec = open_codec(args, ("encode", "decode"))
         stack.callback(codec.close)

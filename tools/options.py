@@ -5,8 +5,10 @@ import argparse
 import os
 
 from percast.blocks.quantity import quantity
+from percast.blocks.recording_writer import DATATYPES
 from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
+from percast.flowgraphs.radios.config import DEVICES, parse_gain
 
 # Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
 # picture is through sooner than with half the cores each.
@@ -24,7 +26,10 @@ def add_image_options(parser: argparse.ArgumentParser, out: bool = True) -> None
     if out:
         _add_out(group)
     group.add_argument(
-        "--frames", type=int, metavar="N", help="pictures to send, going round; 0 = for ever"
+        "--frames",
+        type=int,
+        metavar="N",
+        help="pictures to send, going round; 0 = for ever (radios: the default)",
     )
     group.add_argument(
         "--fps", type=quantity, metavar="F", help="pictures per second (default: as the link goes)"
@@ -38,7 +43,14 @@ def _add_out(group) -> None:
 
 
 def _add_insecure(group) -> None:
-    group.add_argument("--insecure", action="store_true", help="let zmq listen beyond this machine")
+    group.add_argument(
+        "--zmq-keys",
+        metavar="DIR",
+        help="only clients with keys may connect, from other machines too (see `percast keys`)",
+    )
+    group.add_argument(
+        "--insecure", action="store_true", help="let zmq listen beyond this machine without keys"
+    )
 
 
 def add_code_options(
@@ -62,10 +74,16 @@ def add_code_options(
         "--realism", type=quantity, metavar="0..1", help="0: faithful, 1: lifelike (default 1)"
     )
     group.add_argument(
-        "--engine", default="auto", metavar="NAME", help="openvino or onnxruntime (default auto)"
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="tensorrt, openvino, onnxruntime or torch (default auto)",
     )
     group.add_argument(
-        "--precision", default="auto", metavar="NAME", help="fp32 or bf16 (default auto)"
+        "--precision",
+        default="auto",
+        metavar="NAME",
+        help="fp32, bf16, fp16 or int8 (default auto)",
     )
     group.add_argument(
         "--threads",
@@ -119,16 +137,64 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-v", "--verbose", action="store_true")
 
 
-def add_radio_options(parser: argparse.ArgumentParser) -> None:
+def add_radio_options(parser: argparse.ArgumentParser, transmit: bool) -> None:
     group = parser.add_argument_group("radio")
-    group.add_argument("--device", choices=["file", "zmq"], required=True)
+    group.add_argument("--device", choices=DEVICES, required=True)
     group.add_argument(
         "--args",
         default="",
         metavar="TEXT",
-        help="file: the recording (.sigmf-meta, .cf32, .cs8); zmq: tcp://127.0.0.1:PORT",
+        help="which one: uhd serial=... or addr=...; hackrf SERIAL; soapy driver=...; osmosdr "
+        "rtl=0; file: the recording (.sigmf-meta, .cf32, .cs8); zmq: tcp://127.0.0.1:PORT",
     )
-    group.add_argument("--freq", type=quantity, metavar="HZ", help="carrier, for the metadata")
+    group.add_argument("--freq", type=quantity, metavar="HZ", help="carrier; a radio needs it")
+    default = "the lowest" if transmit else "of a HackRF LNA=16,VGA=20,AMP=0, else the middle"
+    group.add_argument(
+        "--gain",
+        type=parse_gain,
+        metavar="DB",
+        help=f"in all, or stages by name: VGA=20,AMP=0 (default {default})",
+    )
+    if not transmit:
+        group.add_argument("--agc", action="store_true", help="let the radio set its gain")
+    group.add_argument("--antenna", metavar="NAME", help="port of the radio")
+    group.add_argument("--channels", type=int, metavar="N", help="channel of the radio (one)")
+    group.add_argument(
+        "--lo-offset",
+        type=quantity,
+        metavar="HZ",
+        help="local oscillator from the carrier (USRP; default: a receiver's beside the band)",
+    )
+    group.add_argument("--clock-source", metavar="NAME", help="such as internal, external, gpsdo")
+    group.add_argument("--time-source", metavar="NAME", help="likewise")
+    group.add_argument("--bandwidth", type=quantity, metavar="HZ", help="of the analogue filters")
+    group.add_argument(
+        "--reconnect", action="store_true", help="open the radio again when it was unplugged"
+    )
+    group.add_argument(
+        "--control",
+        metavar="ADDRESS",
+        help="listen here for `percast tune`, such as tcp://127.0.0.1:5560",
+    )
+    group.add_argument("--seconds", type=quantity, metavar="S", help="end after this time")
+    group.add_argument(
+        "--dry-run", action="store_true", help="print what would be done; open no device"
+    )
+
+
+def add_record_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("recording")
+    group.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write down what is heard, packets annotated: .sigmf-meta, .cf32 or .cs8",
+    )
+    group.add_argument(
+        "--record-format",
+        choices=DATATYPES,
+        default=DATATYPES[0],
+        help="of SigMF samples: 8 or 2 bytes each (default cf32_le)",
+    )
 
 
 def add_receiver_options(parser: argparse.ArgumentParser) -> None:

@@ -68,6 +68,19 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         f"LPIPS {number(s['lpips'], '.4f')}"
     )
     yield "code", f"{s['model']} on {s['engine']}, {s['precision']}"
+    if "radio" in s:
+        yield "radio", radio_line(s)
+
+
+def radio_line(s: dict) -> str:
+    """How a radio did: what its JSON keys say, in words."""
+    names = ("overruns", "underruns", "late", "sequence_errors", "reconnected")
+    counts = [f"{s[name]} {name.replace('_', ' ')}" for name in names if s[name]]
+    level = s.get("level")
+    if level and level["loudest_dbfs"] is not None:
+        share = level["clipped_share"]
+        counts.insert(0, f"loudest {level['loudest_dbfs']:.0f} dBFS, {share:.2%} clipped")
+    return ", ".join(counts) or "no errors"
 
 
 def print_summary(summary: dict) -> None:
@@ -92,6 +105,28 @@ def print_sent(summary: dict) -> None:
     """What a transmitter did, on stdout."""
     print(f"pictures   {summary['sent']} sent, {summary['frames_per_second']:.1f} pictures/s")
     print(f"code       {summary['model']} on {summary['engine']}, {summary['precision']}")
+    if "radio" in summary:
+        print(f"radio      {radio_line(summary)}")
+
+
+def print_plan(plan: dict) -> None:
+    """What `--dry-run` would do, on stdout."""
+
+    def mega(value: float | None) -> str:
+        return "-" if value is None else f"{value / 1e6:.6g} MHz"
+
+    asked = ", ".join(f"{name} {value}" for name, value in plan["asked"].items())
+    print(f"device     {plan['device']} {plan['args']}".rstrip() + f", to {plan['direction']}")
+    print(f"frequency  {mega(plan['freq'])}, {plan['samp_rate'] / 1e6:g} Msps")
+    print(
+        f"bandwidth  {plan['occupied_bandwidth_hz'] / 1e6:.3f} MHz occupied, "
+        f"{mega(plan['lower_edge_hz'])} to {mega(plan['upper_edge_hz'])}"
+    )
+    print(f"asked      {asked or '-'}")
+    if plan["direction"] == "transmit":
+        print(f"stream     {plan['stream']}")
+        print(f"level      {plan['tx_level_dbfs']:g} dBFS mean in packets, gain {plan['gain']}")
+        print(f"power      {plan['eirp'] or 'nothing is radiated'}")
 
 
 def say(text: str) -> None:

@@ -10,15 +10,20 @@ from pathlib import Path
 
 from percast.blocks.images import open_sink, open_source, parse_size
 from percast.blocks.link_stats import LinkStats
+from percast.blocks.recorder import Recorder
+from percast.blocks.recording_writer import RecordingWriter
+from percast.blocks.recordings import META
 from percast.blocks.scoring import Scorer
-from percast.blocks.waveform.profile import open_profile
-from percast.errors import INTERRUPTED, LinkError, ModelError
+from percast.blocks.waveform.profile import Profile, open_profile
+from percast.errors import INTERRUPTED, LinkError, ModelError, UsageError
+from percast.tools import radio as radios
 from percast.tools import report
 from percast.tools.options import (
     add_code_options,
     add_output_options,
     add_radio_options,
     add_receiver_options,
+    add_record_options,
     add_waveform_options,
 )
 from percast.tools.settings import (
@@ -34,12 +39,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_receiver_options(parser)
     add_code_options(parser, encoder=False)
     add_waveform_options(parser, sender=False)
-    add_radio_options(parser)
+    add_radio_options(parser, transmit=False)
+    add_record_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=main)
 
 
 def main(args: argparse.Namespace) -> int:
+    if vars(args).get("dry_run"):
+        profile = open_profile(args.profile, args.samp_rate)
+        asked = radios.radio_config(args, profile, transmit=False)
+        radios.tell_plan(args, asked, profile, transmit=False)
+        return 0
     with report.progress(args.frames) as on_image:
         summary, ending = receive(args, on_image)
     if args.json:
@@ -51,9 +62,19 @@ def main(args: argparse.Namespace) -> int:
         return INTERRUPTED
     if summary["foreign"] and not summary["decoded"]:
         raise ModelError(f"no picture could be decoded: {next(iter(summary['foreign']))}")
+    if not summary["received"] and summary["bad_samples"] > 0.01 * summary["samples"]:
+        raise LinkError("nothing was received: many samples are no numbers; has it another type?")
     if not summary["received"]:
-        raise LinkError("nothing was received: check --profile and --samp-rate, then the level")
+        raise LinkError(f"nothing was received: check --profile and --samp-rate, then {_level(summary)}")
     return 0
+
+
+def _level(summary: dict) -> str:
+    if "level" not in summary:
+        return "the level"
+    loudest = summary["level"]["loudest_dbfs"]
+    heard = "nothing was heard" if loudest is None else f"loudest {loudest:.0f} dBFS"
+    return f"--freq, and --gain at both ends ({heard}; packets should reach -30 to -10)"
 
 
 def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple[dict, object]:
@@ -65,21 +86,30 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
     """
     profile = open_profile(args.profile, args.samp_rate)
     check_ranges(args)
+    asked = radios.radio_config(args, profile, transmit=False)
     with gnu_radio():
-        from percast.flowgraphs.one_end import Receive
-        from percast.flowgraphs.radio import RadioConfig
+        from percast.flowgraphs.one_end import Receive, ReceiveOnAir
         from percast.flowgraphs.radio import open_source as open_radio
         from percast.flowgraphs.receiver import Receiver
         from percast.flowgraphs.run import run as run_graph
     stats = LinkStats()
+    station = radio = None
     with contextlib.ExitStack() as stack:
-        radio = open_radio(RadioConfig(args.device, args.args, profile.samp_rate, args.freq))
-        stack.callback(radio.close)
-        if args.samp_rate is None and radio.took.get("samp_rate"):
-            profile = replace(profile, samp_rate=radio.took["samp_rate"])
+        if asked.hardware:
+            on_air = stack.enter_context(radios.on_air(args, asked, transmit=False))
+            station = on_air.station
+            profile = replace(profile, samp_rate=station.took["samp_rate"])
+        else:
+            radio = open_radio(asked)
+            stack.callback(radio.close)
+            if args.samp_rate is None and radio.took.get("samp_rate"):
+                profile = replace(profile, samp_rate=radio.took["samp_rate"])
+            elif args.samp_rate is None and args.args.endswith(META):
+                raise UsageError(f"{args.args}: does not say its sample rate; give --samp-rate")
+        live = radio is None or radio.live
         codec = open_codec(args, ("decode",))
         stack.callback(codec.close)
-        out = open_sink(args.out, insecure=args.insecure)
+        out = open_sink(args.out, args.insecure, args.zmq_keys)
         stack.callback(out.close)
         scorer = Scorer(parse_metrics(args.metrics) if args.reference else ())
         if args.reference:
@@ -92,13 +122,26 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
             if args.frames and receiver.demodulator.images >= args.frames:
                 graph.finish()
 
+        def status() -> str:
+            packets = receiver.demodulator.receiver.stats.packets
+            snr = stats.mean_db("snr_db")
+            heard = f"{receiver.demodulator.images} pictures of {packets} packets received"
+            heard += "" if snr is None else f", SNR {snr:.1f} dB"
+            return f"{heard}, {station.status()}" if station else heard
+
+        recorder = _recorder(args, profile, (station or radio).took)
+        if recorder is not None:
+            stack.callback(recorder.close)
         receiver = Receiver(
-            codec, profile, out, scorer, count, args.realism, live=radio.live
+            codec, profile, out, scorer, count, args.realism, live=live, recorder=recorder
         )
-        graph = Receive(radio, receiver)
+        graph = ReceiveOnAir(station, receiver) if station else Receive(radio, receiver)
         start = time.monotonic()
-        ending = run_graph(graph)
+        ending = run_graph(graph, vars(args).get("seconds"), status)
         seconds = time.monotonic() - start
+        if recorder is not None and (failure := recorder.close()):
+            ending = replace(ending, error=ending.error or failure)
+        about_radio = on_air.part() if station else {}
     samples = receiver.demodulator.receiver.stats.samples
     summary = {
         "sent": None,
@@ -114,12 +157,26 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
         "real_time_ratio": samples / seconds / profile.samp_rate,
         **waveform_part(profile),
         **engine_part(codec.model.name, codec.generator),
+        **about_radio,
     }
-    if not radio.live:
+    if not live:
         # Its pictures were read when it was made: their age says nothing of this run.
         rate = stats.received / seconds
         summary |= {"latency_ms": {"p50": None, "p99": None}, "frames_per_second": rate}
     return summary, ending
+
+
+def _recorder(args: argparse.Namespace, profile: Profile, took: dict) -> Recorder | None:
+    """What `--record` asks for; `replay` does not have it."""
+    path = vars(args).get("record")
+    if path is None:
+        return None
+    if args.device == "file" and Path(path).absolute() == Path(args.args).absolute():
+        raise UsageError(f"--record {path}: that is the recording to be read; choose another name")
+    hardware = took.get("driver") and f"{args.device}, {took['driver']}"
+    freq = took.get("freq") or args.freq
+    writer = RecordingWriter(path, profile.samp_rate, freq, args.record_format, hardware)
+    return Recorder(writer, profile)
 
 
 def _originals(args: argparse.Namespace) -> list[tuple[str, object]]:

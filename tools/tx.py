@@ -4,10 +4,12 @@
 import argparse
 import contextlib
 import time
+from dataclasses import replace
 
 from percast.blocks.images import open_source, parse_size
 from percast.blocks.waveform.profile import open_profile
 from percast.errors import INTERRUPTED
+from percast.tools import radio as radios
 from percast.tools import report
 from percast.tools.options import (
     add_code_options,
@@ -24,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_image_options(parser, out=False)
     add_code_options(parser, decoder=False)
     add_waveform_options(parser)
-    add_radio_options(parser)
+    add_radio_options(parser, transmit=True)
     add_output_options(parser)
     parser.set_defaults(main=main)
 
@@ -32,33 +34,57 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     profile = open_profile(args.profile, args.samp_rate)
     check_ranges(args)
+    asked = radios.radio_config(args, profile, transmit=True)
     size = parse_size(args.size) if args.size else None
+    if args.dry_run:
+        radios.tell_plan(args, asked, profile, transmit=True)
+        return 0
+    if args.frames is None and asked.hardware:
+        args.frames = 0
     with gnu_radio():
-        from percast.flowgraphs.one_end import Transmit
-        from percast.flowgraphs.radio import RadioConfig, open_sink
+        from percast.flowgraphs.one_end import Transmit, TransmitOnAir
+        from percast.flowgraphs.radio import open_sink
         from percast.flowgraphs.run import run as run_graph
         from percast.flowgraphs.transmitter import Transmitter
     config = transmitter_config(args)
+    station = None
     with contextlib.ExitStack() as stack:
+        if asked.hardware:
+            # Before the pictures and the model: what fails most often is told first.
+            on_air = stack.enter_context(radios.on_air(args, asked, transmit=True))
+            station = on_air.station
+            profile = replace(profile, samp_rate=station.took["samp_rate"])
         pictures = stack.enter_context(
-            open_source(args.source, size=size, frames=args.frames, insecure=args.insecure)
+            open_source(args.source, size, args.frames, args.insecure, args.zmq_keys)
         )
         codec = open_codec(args, ("encode",))
         stack.callback(codec.close)
-        radio = open_sink(RadioConfig(args.device, args.args, profile.samp_rate, args.freq))
-        stack.callback(radio.close)
         transmitter = Transmitter(pictures, codec, profile, config=config)
+        if station is not None:
+            graph = TransmitOnAir(transmitter, station)
+        else:
+            radio = open_sink(asked)
+            stack.callback(radio.close)
+            graph = Transmit(transmitter, radio)
+
+        def status() -> str:
+            sent = f"{transmitter.source.sent} pictures sent"
+            return f"{sent}, {station.status()}" if station else sent
+
         start = time.monotonic()
-        ending = run_graph(Transmit(transmitter, radio))
+        ending = run_graph(graph, args.seconds, status)
         seconds = time.monotonic() - start
-    sent = sender_part(transmitter, profile)
-    summary = {
-        **sent,
-        "frames_per_second": sent["sent"] / seconds,
-        "session": transmitter.encoder.session,
-        **waveform_part(profile),
-        **engine_part(codec.model.name, codec.encoder),
-    }
+        sent = sender_part(transmitter, profile)
+        summary = {
+            **sent,
+            "frames_per_second": sent["sent"] / seconds,
+            "session": transmitter.encoder.session,
+            "overruns": 0,
+            "underruns": 0,
+            **(on_air.part() if station else {}),
+            **waveform_part(profile),
+            **engine_part(codec.model.name, codec.encoder),
+        }
     if args.json:
         report.print_json(summary)
     else:

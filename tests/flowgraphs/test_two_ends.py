@@ -105,16 +105,24 @@ def test_a_foreign_packet_is_counted_and_the_rest_arrives(percast, recording, tm
 def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "percast.tools.cli", "rx", "--device", "zmq", "--args",
-         f"ipc://{tmp_path}/iq", "--json"],
+         f"ipc://{tmp_path}/iq", "--json", "-v"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    time.sleep(4)
+    assert any("generator" in line for line in process.stderr)  # told when it is ready
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     start = time.monotonic()
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert json.loads(out)["received"] == 0
     assert time.monotonic() - start < 6
+
+
+def test_a_receiver_ends_after_its_time(percast, tmp_path):
+    run = percast("rx", "--device", "zmq", "--args", f"ipc://{tmp_path}/iq", "--seconds", 1, "--json")
+    assert run.code == 5 and run.json["received"] == 0
+    run = percast("rx", "--device", "zmq", "--seconds", 0)
+    assert run.code == 2 and "--seconds" in run.complaint
 
 
 def test_noise_gives_no_picture_and_exit_5(percast, tmp_path):

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One module per driver; `percast.flowgraphs.radio` chooses."""

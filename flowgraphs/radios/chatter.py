@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What drivers print.
+
+gr-osmosdr and gr-soapy tell overruns and underruns by single letters on stderr and in no other
+way, and all drivers greet at length. Here their output is caught, counted, and shown at -v only.
+"""
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import threading
+from collections import Counter
+
+log = logging.getLogger(__name__)
+
+# At the start of a line: letters without end, perhaps with the next message right behind them.
+_LETTERS = re.compile(r"(?:s[OUT]|t[GP]|[OUDSL](?=s[OUT]|t[GP]|[^a-z]|$))+(?=$|[\[(]|[A-Z][a-z])")
+_LETTER = re.compile(r"s[OUT]|t[GP]|[OUDSL]")
+_MEANING = {"O": "overruns", "D": "overruns", "U": "underruns", "L": "late", "S": "sequence_errors"}
+# gr-soapy's own; SoapySDR's modules may print the plain letter besides.
+_SOAPY = {"sO": "overruns", "sU": "underruns"}
+_COMPLAINT = re.compile(r"error|warning|fatal|fail|timeout|disconnected", re.IGNORECASE)
+
+
+class Chatter:
+    """Catches file descriptors 1 and 2; what Python prints still goes where it went.
+
+    Attributes:
+        last: the last line that reads like a complaint, or nothing.
+        stays: do not let the drivers have the terminal back: one of them cannot be stopped.
+    """
+
+    def __init__(self):
+        self._letters: Counter[str] = Counter()
+        self.last = ""
+        self.stays = False
+
+    def __enter__(self) -> "Chatter":
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._kept = os.dup(1), os.dup(2)
+        self._python = sys.stdout, sys.stderr
+        sys.stdout = os.fdopen(os.dup(1), "w", errors="backslashreplace")
+        sys.stderr = os.fdopen(os.dup(2), "w", errors="backslashreplace", buffering=1)
+        _redirect_logging(self._python[1], sys.stderr)
+        self._threads = [self._catch(number) for number in (1, 2)]
+        return self
+
+    def counts(self, driver: str) -> dict[str, int]:
+        """overruns, underruns, late and sequence_errors that a driver has told so far."""
+        counts = dict.fromkeys(_MEANING.values(), 0)
+        for letter, meaning in (_SOAPY if driver == "gr-soapy" else _MEANING).items():
+            counts[meaning] += self._letters[letter]
+        return counts
+
+    def _catch(self, number: int) -> threading.Thread:
+        read, write = os.pipe()
+        os.dup2(write, number)
+        os.close(write)
+        thread = threading.Thread(
+            target=self._read, args=(read, number == 2), name="driver output", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def __exit__(self, *_) -> None:
+        if self.stays:
+            return
+        for number, kept in zip((1, 2), self._kept, strict=True):
+            os.dup2(kept, number)
+            os.close(kept)
+        # Now the pipes have no writers, unless a driver has a copy.
+        for thread in self._threads:
+            thread.join(timeout=0.5)
+        ours, (sys.stdout, sys.stderr) = (sys.stdout, sys.stderr), self._python
+        _redirect_logging(ours[1], sys.stderr)
+        for stream in ours:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+    def _read(self, pipe: int, letters: bool) -> None:
+        with contextlib.suppress(OSError):
+            while data := os.read(pipe, 1 << 16):
+                for line in data.decode(errors="replace").splitlines():
+                    self._take(line.strip(), letters)
+        os.close(pipe)
+
+    def _take(self, line: str, letters: bool) -> None:
+        if letters and (told := _LETTERS.match(line)):
+            self._letters.update(_LETTER.findall(told[0]))
+            line = line[told.end() :].strip()
+        if line:
+            if _COMPLAINT.search(line):
+                self.last = line
+            log.info("driver: %s", line)
+
+
+def _redirect_logging(before, after) -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is before:
+            handler.setStream(after)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all drivers have in common: one channel of a radio, set up and tuned."""
+
+import abc
+from typing import Any
+
+from percast.errors import UsageError
+from percast.flowgraphs.radios.config import Gain, RadioConfig
+
+Range = tuple[float, float]
+
+
+class Frontend(abc.ABC):
+    """One channel of an open radio.
+
+    Args:
+        block: the driver's GNU Radio block.
+        transmit: the direction.
+    """
+
+    driver = ""  # the GNU Radio module
+
+    def __init__(self, block: Any, transmit: bool):
+        self.block, self.transmit = block, transmit
+
+    @abc.abstractmethod
+    def set_rate(self, rate: float) -> float:
+        """Samples/s; gives what the radio took, as the other setters do."""
+
+    @abc.abstractmethod
+    def set_freq(self, freq: float) -> float:
+        """Carrier in Hz."""
+
+    @abc.abstractmethod
+    def stages(self) -> dict[str, Range]:
+        """Gain stages with the least and the most dB that they take."""
+
+    @abc.abstractmethod
+    def set_stage(self, name: str, gain: float) -> None: ...
+
+    @abc.abstractmethod
+    def stage(self, name: str) -> float:
+        """Gain in dB that a stage has now."""
+
+    @abc.abstractmethod
+    def set_total_gain(self, gain: float) -> None:
+        """Spread a gain over the stages."""
+
+    @abc.abstractmethod
+    def total_range(self) -> Range:
+        """The least and the most total gain."""
+
+    @abc.abstractmethod
+    def antennas(self) -> list[str]: ...
+
+    @abc.abstractmethod
+    def set_antenna(self, name: str) -> None: ...
+
+    @abc.abstractmethod
+    def antenna(self) -> str: ...
+
+    @abc.abstractmethod
+    def set_bandwidth(self, bandwidth: float | None) -> float | None:
+        """Hz of the analogue filters, None for what suits the sample rate."""
+
+    @abc.abstractmethod
+    def set_agc(self, on: bool) -> None: ...
+
+    @abc.abstractmethod
+    def set_clock_source(self, name: str) -> None: ...
+
+    @abc.abstractmethod
+    def set_time_source(self, name: str) -> None: ...
+
+    def default_gain(self) -> Gain:
+        """The lowest of a transmitter, the middle of a receiver."""
+        low, high = self.total_range()
+        return low if self.transmit else round((low + high) / 2)
+
+    def set_up(self, config: RadioConfig) -> dict:
+        """Apply all options; gives what the radio took.
+
+        Raises:
+            UsageError: a name or a number that this radio does not have.
+            Exception: what the driver throws.
+        """
+        for name, set_source in (("clock", self.set_clock_source), ("time", self.set_time_source)):
+            if (source := getattr(config, f"{name}_source")) is not None:
+                _named(f"--{name}-source {source}", set_source, source)
+        took = {"samp_rate": self.set_rate(config.samp_rate)}
+        took["bandwidth"] = self.set_bandwidth(config.bandwidth)
+        took["freq"] = self.set_freq(config.freq)
+        if config.antenna is not None:
+            if config.antenna not in self.antennas():
+                have = ", ".join(self.antennas()) or "no choice"
+                raise UsageError(f"--antenna {config.antenna}: this radio has {have}")
+            self.set_antenna(config.antenna)
+        took["antenna"] = self.antenna()
+        if config.agc:
+            self.set_agc(True)
+            took["gain"] = "agc"
+        else:
+            took["gain"] = self.set_gain(self._first_gain(config.gain))
+        return took
+
+    def _first_gain(self, asked: Gain | None) -> Gain:
+        """What was asked, and the default of what was not."""
+        default = self.default_gain()
+        if asked is None:
+            return default
+        if isinstance(asked, dict) and isinstance(default, dict):
+            given = {name.upper() for name in asked}
+            return {n: g for n, g in default.items() if n.upper() not in given} | asked
+        return asked
+
+    def set_gain(self, gain: Gain) -> dict[str, float]:
+        """Set a total, or stages by name; gives what all stages have then.
+
+        Raises:
+            UsageError: a stage that this radio does not have, or a gain beyond its range.
+        """
+        if isinstance(gain, dict):
+            by_name = {name.upper(): name for name in self.stages()}
+            for name, value in gain.items():
+                if name.upper() not in by_name:
+                    have = ", ".join(self.stages())
+                    raise UsageError(f"--gain {name}={value:g}: this radio's stages are {have}")
+            for name, value in gain.items():
+                stage = by_name[name.upper()]
+                _check_gain(f"{stage}={value:g}", value, self.stages()[stage])
+                self.set_stage(stage, value)
+        else:
+            _check_gain(f"{gain:g}", gain, self.total_range())
+            self.set_total_gain(gain)
+        return {name: self.stage(name) for name in self.stages()}
+
+    def tune(self, freq: float | None, gain: Gain | None) -> dict:
+        """Change a running radio; see `Radio.tune`."""
+        took = {}
+        if freq is not None:
+            took["freq"] = self.set_freq(freq)
+        if gain is not None:
+            took["gain"] = self.set_gain(gain)
+        return took
+
+
+def _check_gain(text: str, gain: float, limits: Range) -> None:
+    low, high = limits
+    if not low <= gain <= high:
+        raise UsageError(f"--gain {text}: this radio takes {low:g} to {high:g} dB")
+
+
+def _named(text: str, setter, name: str) -> None:
+    try:
+        setter(name)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise UsageError(f"{text}: this radio refuses it ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""HackRF boards: through gr-osmosdr, or gr-soapy where that is absent or better.
+
+gr-osmosdr waits for ever for a board that was unplugged, and then cannot open it again, so
+`--reconnect` takes gr-soapy.
+"""
+
+import contextlib
+import importlib.util
+import logging
+from math import ceil
+
+from percast.errors import DeviceError
+from percast.flowgraphs.radios.config import Radio, RadioConfig
+from percast.flowgraphs.radios.hackrf_gains import HackrfGains
+
+log = logging.getLogger(__name__)
+
+_BUFFER = 131072  # samples in a transfer, in libhackrf and in both drivers
+_IN_LIBRARY = 4  # transfers that libhackrf itself keeps
+_ENOUGH = 0.2  # seconds of samples that a sink's driver is to hold: less latency than its default
+_LEAST, _MOST = 4, 15  # buffers
+
+
+def open_radio(config: RadioConfig, transmit: bool) -> Radio:
+    """A source or sink of a board.
+
+    Raises:
+        UsageError: a gain that the board does not have.
+        DeviceError: no driver is installed.
+        RuntimeError, ValueError: the driver's.
+    """
+    have_soapy = importlib.util.find_spec("gnuradio.soapy") is not None
+    have_osmosdr = importlib.util.find_spec("osmosdr") is not None
+    if not have_soapy and not have_osmosdr:
+        raise DeviceError("--device hackrf: no driver; apt install gr-osmosdr")
+    if config.reconnect and not have_soapy:
+        raise DeviceError("--reconnect: gr-soapy is missing; apt install gnuradio")
+    buffers = min(_MOST, max(_LEAST, ceil(_ENOUGH * config.samp_rate / _BUFFER)))
+    if have_osmosdr and not config.reconnect:
+        front = _through_osmosdr(config.args, transmit, buffers)
+    else:
+        front = _through_soapy(config.args, transmit, buffers)
+        why = "for --reconnect" if config.reconnect else "for gr-osmosdr is not installed"
+        log.info("HackRF through gr-soapy, %s", why)
+    took = {"driver": front.driver, **front.set_up(config)}
+    latency = (buffers + _IN_LIBRARY + 1) * _BUFFER / took["samp_rate"] + 0.1
+    return Radio(front.block, took, live=True, latency=latency, tune=front.tune)
+
+
+def _through_osmosdr(args: str, transmit: bool, buffers: int) -> HackrfGains:
+    from percast.flowgraphs.radios.osmosdr import HackrfFrontend, make_block
+
+    if "hackrf" not in args:
+        args = f"hackrf={args or 0}"
+    if transmit and "buffers" not in args:
+        args += f",buffers={buffers}"
+    return HackrfFrontend(make_block(args, transmit), transmit)
+
+
+def _through_soapy(args: str, transmit: bool, buffers: int) -> HackrfGains:
+    from percast.flowgraphs.radios.soapy import HackrfFrontend, make_block
+
+    parts = f"driver=hackrf,{_serial(args.removeprefix('hackrf='))}".rstrip(",")
+    block = make_block(parts, transmit, f"buffers={buffers}" if transmit else "")
+    return HackrfFrontend(block, transmit)
+
+
+def _serial(name: str) -> str:
+    """The board that gr-osmosdr knows by a digit (an index) or the end of its serial number, as
+    SoapyHackRF wants it; other arguments stay as they are."""
+    first, _, rest = name.partition(",")
+    if not first or "=" in first:
+        return name
+    serial = first
+    with contextlib.suppress(ImportError):  # it takes whole serial numbers only
+        import SoapySDR
+
+        there = [dict(found)["serial"] for found in SoapySDR.Device.enumerate("driver=hackrf")]
+        if len(first) == 1 and first.isdigit():
+            there = there[int(first) :]
+        else:
+            there = [one for one in there if one.endswith(first)]
+        if not there:
+            raise RuntimeError("no hackrf device matches")
+        serial = there[0]
+    return f"serial={serial},{rest}".rstrip(",")

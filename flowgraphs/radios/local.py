@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is no radio: recordings, and samples between processes of one machine over ZeroMQ."""
+
+import contextlib
+import ipaddress
+import time
+from functools import partial
+from urllib.parse import urlsplit
+
+from gnuradio import gr, zeromq
+
+from percast.blocks.recording_sink import RecordingSink
+from percast.blocks.recording_source import RecordingSource
+from percast.blocks.recording_writer import RecordingWriter
+from percast.blocks.recordings import open_recording
+from percast.errors import UsageError
+from percast.flowgraphs.radios.config import Radio, RadioConfig
+
+_ZMQ_TIMEOUT = 100  # ms that a block waits for samples before GNU Radio may stop it
+_ZMQ_LINGER = 0.5  # s
+_ZMQ_DEFAULT = "tcp://127.0.0.1:5557"
+
+
+def open_file_source(config: RadioConfig) -> Radio:
+    """A recording to be received.
+
+    Raises:
+        UsageError, FileError: see `open_recording`.
+    """
+    recording = open_recording(_path(config))
+    took = {"samp_rate": recording.samp_rate, "freq": recording.freq}
+    return Radio(RecordingSource(recording), took, live=False)
+
+
+def open_file_sink(config: RadioConfig) -> Radio:
+    """A recording of what is sent.
+
+    Raises:
+        UsageError, FileError: see `RecordingWriter`.
+    """
+    writer = RecordingWriter(_path(config), config.samp_rate, config.freq)
+    return Radio(RecordingSink(writer), {}, live=False, close=writer.close)
+
+
+def open_zmq_source(config: RadioConfig) -> Radio:
+    """Samples of another process.
+
+    Raises:
+        UsageError: an address beyond this machine.
+    """
+    address = _zmq_address(config)
+    return Radio(zeromq.pull_source(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT), {}, live=True)
+
+
+def open_zmq_sink(config: RadioConfig) -> Radio:
+    """Samples for another process.
+
+    Raises:
+        UsageError: an address beyond this machine.
+    """
+    address = _zmq_address(config)
+    block = zeromq.push_sink(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT)
+    # Its socket drops what has not left when it goes.
+    return Radio(block, {}, live=False, close=partial(time.sleep, _ZMQ_LINGER))
+
+
+def _path(config: RadioConfig) -> str:
+    if not config.args:
+        raise UsageError("--device file: name the recording with --args PATH")
+    return config.args
+
+
+def _zmq_address(config: RadioConfig) -> str:
+    """GNU Radio's ZeroMQ blocks know no encryption, so samples stay on this machine."""
+    address = config.args or _ZMQ_DEFAULT
+    with contextlib.suppress(ValueError):
+        url = urlsplit(address)
+        host = url.hostname or ""
+        local = host == "localhost" or (host and ipaddress.ip_address(host).is_loopback)
+        if url.scheme == "ipc" or (url.scheme == "tcp" and local and url.port):
+            return address
+    raise UsageError(f"--args {address}: give tcp://127.0.0.1:PORT or ipc://PATH for samples")

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever gr-osmosdr drives."""
+
+import osmosdr
+
+from percast.errors import DeviceError, UsageError
+from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
+from percast.flowgraphs.radios.frontend import Frontend, Range
+from percast.flowgraphs.radios.hackrf_gains import HackrfGains
+
+
+class OsmosdrFrontend(Frontend):
+    """The first channel of a gr-osmosdr block; see `Frontend`."""
+
+    driver = "gr-osmosdr"
+
+    def set_rate(self, rate: float) -> float:
+        return self.block.set_sample_rate(rate)
+
+    def set_freq(self, freq: float) -> float:
+        return self.block.set_center_freq(freq, 0)
+
+    def stages(self) -> dict[str, Range]:
+        ranges = {name: self.block.get_gain_range(name, 0) for name in self.block.get_gain_names(0)}
+        return {name: (r.start(), r.stop()) for name, r in ranges.items()}
+
+    def set_stage(self, name: str, gain: float) -> None:
+        self.block.set_gain(gain, name, 0)
+
+    def stage(self, name: str) -> float:
+        return self.block.get_gain(name, 0)
+
+    def set_total_gain(self, gain: float) -> None:
+        self.block.set_gain(gain, 0)
+
+    def total_range(self) -> Range:
+        limits = self.block.get_gain_range(0)
+        return limits.start(), limits.stop()
+
+    def default_gain(self) -> dict[str, float]:
+        # The "total" of some of its drivers is one stage, and the others would stay as they were.
+        middle = 0.0 if self.transmit else 0.5
+        return {name: lo + round(middle * (hi - lo)) for name, (lo, hi) in self.stages().items()}
+
+    def antennas(self) -> list[str]:
+        return list(self.block.get_antennas(0))
+
+    def set_antenna(self, name: str) -> None:
+        self.block.set_antenna(name, 0)
+
+    def antenna(self) -> str:
+        return self.block.get_antenna(0)
+
+    def set_bandwidth(self, bandwidth: float | None) -> float | None:
+        return self.block.set_bandwidth(bandwidth or 0.0, 0) or None
+
+    def set_agc(self, on: bool) -> None:
+        if self.block.set_gain_mode(on, 0) != on:
+            raise UsageError("--agc: this radio has none; use --gain")
+
+    def set_clock_source(self, name: str) -> None:
+        self.block.set_clock_source(name)
+
+    def set_time_source(self, name: str) -> None:
+        self.block.set_time_source(name)
+
+
+class HackrfFrontend(HackrfGains, OsmosdrFrontend):
+    renamed = True
+
+
+def make_block(args: str, transmit: bool):
+    """A block for one channel.
+
+    Raises:
+        RuntimeError: gr-osmosdr's.
+    """
+    make = osmosdr.sink if transmit else osmosdr.source
+    return make(args=f"numchan=1 {args}")
+
+
+def open_radio(config: RadioConfig, transmit: bool) -> Radio:
+    """A source or sink.
+
+    Raises:
+        UsageError: a setting that this radio does not have.
+        DeviceError: `--args` names none. Left to choose, gr-osmosdr 0.2.4 takes any device of any
+            of its drivers, and has crashed on that.
+        RuntimeError: gr-osmosdr's.
+    """
+    if not config.args:
+        raise DeviceError(
+            "--device osmosdr: name the radio with --args, such as --args hackrf=0 or rtl=0; "
+            "`percast devices` lists what is there"
+        )
+    if config.channel:
+        raise UsageError(f"--channels {config.channel}: --device osmosdr has channel 0 only")
+    kind = HackrfFrontend if "hackrf" in config.args else OsmosdrFrontend
+    front = kind(make_block(config.args, transmit), transmit)
+    took = {"driver": front.driver, **front.set_up(config)}
+    latency = most_latency(took["samp_rate"])
+    return Radio(front.block, took, live=True, latency=latency, tune=front.tune)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a command would do with a radio, without the radio."""
+
+from percast.blocks.waveform.profile import Profile
+from percast.flowgraphs.radios.config import RadioConfig
+
+# Upper edge in Hz and the least and most dBm at the antenna port at full gain:
+# https://hackrf.readthedocs.io/en/latest/faq.html, "what is the transmit power of HackRF?"
+_HACKRF_DBM = (
+    (1e6, None),
+    (2170e6, (5, 15)),
+    (2740e6, (13, 15)),
+    (4000e6, (0, 5)),
+    (6000e6, (-10, 0)),
+)
+
+
+def plan(
+    config: RadioConfig, profile: Profile, transmit: bool, tx_level: float | None = None
+) -> dict:
+    """Frequencies in Hz, levels in dB; None for what is not known.
+
+    Args:
+        config: checked by `check_flags`.
+        profile: with the sample rate that will be asked for.
+        transmit: the direction.
+        tx_level: mean power of a packet, dB relative to full scale.
+    """
+    half = profile.occupied_bandwidth / 2
+    band = (config.freq - half, config.freq + half) if config.freq else (None, None)
+    told = {
+        "device": config.device,
+        "args": config.args,
+        "direction": "transmit" if transmit else "receive",
+        "freq": config.freq,
+        "samp_rate": profile.samp_rate,
+        "occupied_bandwidth_hz": profile.occupied_bandwidth,
+        "lower_edge_hz": band[0],
+        "upper_edge_hz": band[1],
+        "asked": config.asked(),
+    }
+    if transmit:
+        told |= {
+            "stream": "bursts" if config.bursts else "continuous, with zeros between packets",
+            "gain": config.gain if config.gain is not None else "the lowest",
+            "tx_level_dbfs": tx_level,
+            "eirp": eirp_note(config, tx_level),
+        }
+    return told
+
+
+def eirp_note(config: RadioConfig, tx_level: float | None) -> str | None:
+    """What is published of a radio's power, in words; None where nothing is radiated."""
+    if not config.hardware:
+        return None
+    if "hackrf" not in (config.device, *config.args.replace("=", ",").split(",")):
+        if config.device == "uhd" and "b2" in config.args:
+            return "a USRP B200/B210 gives more than 10 dBm at full gain; antenna gain comes on top"
+        return "unknown: see the radio's data sheet, or measure it; antenna gain comes on top"
+    dbm = next((d for edge, d in _HACKRF_DBM if config.freq < edge), None)
+    if dbm is None:
+        return "unknown: HackRF's makers give no power here"
+    low, high = dbm
+    stages = config.gain if isinstance(config.gain, dict) else {"VGA": config.gain or 0}
+    stages = {"VGA": 0, "AMP": 0} | {name.upper(): gain for name, gain in stages.items()}
+    less = 47 - stages["VGA"] + 14 - stages["AMP"] - (tx_level or 0)
+    return (
+        f"a HackRF gives at most {low} to {high} dBm here (full scale, VGA=47,AMP=14), and at this "
+        f"gain and level some {less:g} dB less; antenna gain comes on top"
+    )

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`--control` and `percast tune`."""
+
+import json
+
+import pytest
+import zmq
+
+from percast.errors import DeviceError, UsageError
+from percast.tools.control import ControlServer, parse_request
+
+
+@pytest.fixture
+def address(tmp_path) -> str:
+    return f"ipc://{tmp_path}/control"
+
+
+@pytest.fixture
+def server(address):
+    """A server whose radio takes everything but 1 Hz, and breaks at 2 Hz."""
+    tuned = []
+
+    def tune(freq, gain):
+        if freq == 1:
+            raise DeviceError("not so low")
+        if freq == 2:
+            raise ZeroDivisionError
+        tuned.append((freq, gain))
+        return {"freq": freq}
+
+    server = ControlServer(address, tune)
+    server.tuned = tuned
+    yield server
+    server.close()
+
+
+def talk(address: str, *frames: bytes) -> dict:
+    with zmq.Context.instance().socket(zmq.REQ) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(address)
+        socket.send_multipart(frames)
+        assert socket.poll(5000)
+        return json.loads(socket.recv())
+
+
+def test_tune_prints_what_the_radio_took(percast, server, address):
+    run = percast("tune", "--control", address, "--freq", "2.42G", "--gain", "VGA=20", "--json")
+    assert run.code == 0, run.err
+    assert run.json == {"ok": True, "took": {"freq": 2.42e9}}
+    assert server.tuned == [(2.42e9, {"VGA": 20.0})]
+
+
+def test_a_refusal_is_exit_3_with_the_radios_reason(percast, server, address):
+    run = percast("tune", "--control", address, "--freq", "1")
+    assert run.code == 3 and run.complaint == "percast: not so low"
+
+
+def test_nobody_there_is_exit_3(percast, tmp_path):
+    run = percast("tune", "--control", f"ipc://{tmp_path}/nobody", "--gain", "3", timeout=30)
+    assert run.code == 3 and "--control" in run.complaint
+
+
+def test_tune_wants_something_to_do(percast, address):
+    run = percast("tune", "--control", address)
+    assert run.code == 2 and "--freq" in run.complaint
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        (b"",),
+        (b"\xff\x00",),
+        (b"[1]",),
+        (b"{}",),
+        (b'{"freq": "much"}',),
+        (b'{"freq": NaN}',),
+        (b'{"freq": -5}',),
+        (b'{"freq": true}',),
+        (b'{"gain": {}}',),
+        (b'{"gain": [1]}',),
+        (b'{"gain": "LNA="}',),
+        (b'{"freq": 1e9, "exec": "rm"}',),
+        (b"[" * 4000,),
+        (b"{}", b"{}"),
+    ],
+)
+def test_malformed_requests_are_answered_counted_and_change_nothing(server, address, frames):
+    answer = talk(address, *frames)
+    assert answer["ok"] is False and answer["error"]
+    assert server.malformed == 1 and server.tuned == []
+    assert talk(address, b'{"freq": 5}')["ok"]
+
+
+def test_a_radio_that_breaks_is_an_answer_and_not_the_end(server, address):
+    assert "ZeroDivisionError" in talk(address, b'{"freq": 2}')["error"]
+    assert talk(address, b'{"freq": 5, "gain": {"LNA": 8}}')["ok"]
+    assert server.tuned == [(5.0, {"LNA": 8.0})]
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://0.0.0.0:5560", "tcp://*:5560", "udp://127.0.0.1:1", "x"]
+)
+def test_other_machines_are_kept_out(address):
+    with pytest.raises(UsageError, match="127.0.0.1"):
+        ControlServer(address, lambda freq, gain: {})
+
+
+def test_a_taken_address_is_told():
+    first = ControlServer("tcp://127.0.0.1:47653", lambda freq, gain: {})
+    try:
+        with pytest.raises(UsageError, match="choose another"):
+            ControlServer("tcp://127.0.0.1:47653", lambda freq, gain: {})
+    finally:
+        first.close()
+
+
+def test_texts_are_understood_as_on_the_command_line():
+    assert parse_request([b'{"freq": "2.4G", "gain": "LNA=8"}']) == (2.4e9, {"LNA": 8.0})
+    assert parse_request([b'{"gain": 20}']) == (None, 20.0)
