@@ -2,15 +2,20 @@
 """GNU Radio block: pictures (PDUs) to coded pictures (PDUs)."""
 
 import secrets
+from collections.abc import Sequence
+
+import numpy as np
 
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
-from percast.engines.codec import Codec
+from percast.engines.codec import Codec, CodedImage
+from percast.engines.worker import leading
 
 
 class ImageEncoder(WorkerBlock):
-    """Runs a codec's encoder in a worker thread.
+    """Runs a codec's encoder in a worker thread, on several waiting pictures of one size at once
+    where the codec says that this pays.
 
     Message input `images`, as `ImageSource` sends them. Message output `symbols`, as
     `OfdmModulator` takes them; then the end message.
@@ -31,14 +36,32 @@ class ImageEncoder(WorkerBlock):
         self.latent_symbols = 0
         self.source_samples = 0
 
-    def process(self, message) -> None:
+    def unpack(self, message) -> tuple[dict, np.ndarray] | None:
         if is_end(message):
+            return None
+        meta, data = from_pdu(message)
+        return meta, data.reshape(meta["height"], meta["width"], 3)
+
+    def batch(self, waiting: Sequence) -> int:
+        return leading(
+            waiting,
+            kind=lambda item: item and item[1].shape,
+            most=lambda item: self.codec.batch_to_encode(*item[1].shape[:2]),
+        )
+
+    def process(self, *items) -> None:
+        if items == (None,):
             self.publish(END)
             return
-        meta, data = from_pdu(message)
-        rgb = data.reshape(meta["height"], meta["width"], 3)
-        coded, symbols = self.codec.encode(rgb)
-        header = Header(
+        encoded = self.codec.encode_batch([rgb for _, rgb in items])
+        for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
+            header = self._header(meta, coded, len(symbols))
+            self.latent_symbols += len(symbols)
+            self.source_samples += rgb.size
+            self.publish(to_pdu({"header": header.pack().hex()}, symbols.tobytes()))
+
+    def _header(self, meta: dict, coded: CodedImage, symbols: int) -> Header:
+        return Header(
             session=self.session,
             image=meta["image"],
             packet=0,
@@ -46,7 +69,7 @@ class ImageEncoder(WorkerBlock):
             width=coded.width,
             height=coded.height,
             cbr=coded.cbr,
-            symbols=len(symbols),
+            symbols=symbols,
             codec=coded.codec_id,
             codec_word=coded.codec_word,
             model=coded.model_id,
@@ -56,6 +79,3 @@ class ImageEncoder(WorkerBlock):
             callsign=self.callsign,
             timestamp_us=int(meta["read_at"] * 1e6),
         )
-        self.latent_symbols += len(symbols)
-        self.source_samples += rgb.size
-        self.publish(to_pdu({"header": header.pack().hex()}, symbols.tobytes()))

@@ -3,6 +3,8 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,13 +12,58 @@ from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codec import Codec, CodedImage
+from percast.engines.worker import leading
 from percast.errors import ModelError
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _Arrived:
+    """A received picture: how it came, what its header says, and its symbols."""
+
+    meta: dict
+    header: Header
+    symbols: np.ndarray
+    noise_var: np.ndarray
+
+    @classmethod
+    def from_pdu(cls, message) -> "_Arrived":
+        meta, data = from_pdu(message)
+        header = Header.unpack(bytes.fromhex(meta.pop("header")))
+        symbols = data[: 8 * header.symbols].view(np.complex64)
+        return cls(meta, header, symbols, data[8 * header.symbols :].view(np.float32))
+
+    @property
+    def coded(self) -> CodedImage:
+        return CodedImage(
+            width=self.header.width,
+            height=self.header.height,
+            cbr=self.header.cbr,
+            codec_id=self.header.codec,
+            codec_word=self.header.codec_word,
+            model_id=self.header.model,
+            design_snr_db=self.header.design_snr_db,
+            realism=self.header.realism,
+        )
+
+    def record(self) -> dict:
+        """What the sink writes down."""
+        header = self.header
+        return self.meta | {
+            "id": header.image,
+            "session": header.session,
+            "width": header.width,
+            "height": header.height,
+            "cbr": len(self.symbols) / (3 * header.width * header.height),
+            "callsign": header.callsign,
+            "read_at": header.timestamp_us / 1e6,
+        }
+
+
 class ImageGenerator(WorkerBlock):
-    """Runs a codec's decoder in a worker thread.
+    """Runs a codec's decoder in a worker thread, on several waiting pictures of one size at once
+    where the codec says that this pays.
 
     Message input `symbols`, as `OfdmDemodulator` sends them. Message output `images`: PDU of
     what the sink writes down and rgb bytes; then the end message. Pictures that the codec cannot
@@ -36,49 +83,47 @@ class ImageGenerator(WorkerBlock):
         self.codec, self.realism = codec, realism
         self.foreign: dict[str, int] = {}
 
-    def process(self, message) -> None:
-        if is_end(message):
+    def unpack(self, message) -> _Arrived | None:
+        return None if is_end(message) else _Arrived.from_pdu(message)
+
+    def batch(self, waiting: Sequence) -> int:
+        return leading(
+            waiting,
+            kind=self._kind,
+            most=lambda item: self.codec.batch_to_decode(item.coded.height, item.coded.width),
+        )
+
+    def process(self, *items) -> None:
+        if items == (None,):
             self.publish(END)
             return
-        meta, data = from_pdu(message)
-        header = Header.unpack(bytes.fromhex(meta.pop("header")))
-        symbols = data[: 8 * header.symbols].view(np.complex64)
-        noise_var = data[8 * header.symbols :].view(np.float32)
-        coded = CodedImage(
-            width=header.width,
-            height=header.height,
-            cbr=header.cbr,
-            codec_id=header.codec,
-            codec_word=header.codec_word,
-            model_id=header.model,
-            design_snr_db=header.design_snr_db,
-            realism=header.realism,
-        )
-        if reason := self._not_ours(coded, len(symbols)):
+        if len(items) == 1 and (reason := self._not_ours(items[0])):
             if reason not in self.foreign:
                 log.warning("picture of another kind, left out: %s", reason)
             self.foreign[reason] = self.foreign.get(reason, 0) + 1
             return
-        rgb = self.codec.decode(coded, symbols, noise_var, self.realism)
+        pictures = self.codec.decode_batch(
+            [(item.coded, item.symbols, item.noise_var) for item in items], self.realism
+        )
         decoded_at = time.time()
-        meta |= {
-            "id": header.image,
-            "session": header.session,
-            "width": header.width,
-            "height": header.height,
-            "cbr": len(symbols) / (3 * header.width * header.height),
-            "callsign": header.callsign,
-            "read_at": header.timestamp_us / 1e6,
-            "decoded_at": decoded_at,
-        }
-        self.publish(to_pdu(meta, rgb.tobytes()))
+        for item, rgb in zip(items, pictures, strict=True):
+            self.publish(to_pdu(item.record() | {"decoded_at": decoded_at}, rgb.tobytes()))
 
-    def _not_ours(self, coded: CodedImage, symbols: int) -> str | None:
+    def _kind(self, item: _Arrived | None) -> tuple[int, int] | None:
+        """The size of a picture that may share a batch; foreign ones stay alone."""
+        if item is None or self._not_ours(item):
+            return None
+        return item.coded.height, item.coded.width
+
+    def _not_ours(self, item: _Arrived) -> str | None:
         """Why this codec cannot decode a picture, None when it can."""
+        coded, symbols = item.coded, len(item.symbols)
         try:
             expected = self.codec.symbol_count(coded)
         except ModelError as error:
             return str(error)
         if expected != symbols:
-            return f"{coded.width}x{coded.height} needs {expected} symbols, its header says {symbols}"
+            return (
+                f"{coded.width}x{coded.height} needs {expected} symbols, its header says {symbols}"
+            )
         return None

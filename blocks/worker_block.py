@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A GNU Radio message block that does its work in a thread of its own."""
 
+import logging
+from collections.abc import Sequence
+from typing import Any
+
 import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
 from percast.engines.worker import Worker
 
+log = logging.getLogger(__name__)
+
 
 class WorkerBlock(Guarded, gr.basic_block):
-    """Takes messages into a bounded queue; a worker thread hands them, one at a time, to the
-    method `process(message)` that subclasses have.
+    """Takes messages into a bounded queue; a worker thread hands them to the method `process`
+    that subclasses have: as many arguments as `batch` says, one unless a subclass overrides it.
+    What queues is what `unpack` makes of a message.
+
+    A batch that fails is tried again one by one, so that one bad item takes no others with it:
+    `process` must publish and count nothing before all that may fail is done.
 
     Args:
         name: of the block.
@@ -23,7 +33,9 @@ class WorkerBlock(Guarded, gr.basic_block):
 
     def __init__(self, name: str, takes: str, gives: str | None, depth: int, live: bool = False):
         gr.basic_block.__init__(self, name, None, None)
-        self._worker = Worker(self._guarded_process, depth=depth, drop_oldest=live, name=name)
+        self._worker = Worker(
+            self._process, depth=depth, drop_oldest=live, name=name, batch=self.batch
+        )
         self.message_port_register_in(pmt.intern(takes))
         self.set_msg_handler(pmt.intern(takes), self._take)
         self._gives = None
@@ -45,13 +57,30 @@ class WorkerBlock(Guarded, gr.basic_block):
     def publish(self, message) -> None:
         self.message_port_pub(self._gives, message)
 
-    @guarded()
-    def _take(self, message) -> None:
-        self._worker.submit(message)
+    def unpack(self, message) -> Any:
+        """What waits in the queue for a message; the message itself unless overridden."""
+        return message
+
+    def batch(self, waiting: Sequence) -> int:
+        """How many of the waiting items, oldest first, to process at once."""
+        return 1
 
     @guarded()
-    def _guarded_process(self, message) -> None:
-        self.process(message)
+    def _take(self, message) -> None:
+        self._worker.submit(self.unpack(message))
+
+    def _process(self, *items) -> None:
+        if len(items) > 1:
+            try:
+                return self.process(*items)
+            except Exception as error:  # noqa: BLE001 - comes again from the item to blame
+                log.debug("%s: a batch of %d failed: %s", self.name(), len(items), error)
+        for item in items:
+            self._process_one(item)
+
+    @guarded()
+    def _process_one(self, item) -> None:
+        self.process(item)
 
     def stop(self) -> bool:
         self._worker.close(drain=False)

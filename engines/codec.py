@@ -7,6 +7,7 @@ baseline another, and both travel over the same air.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -50,8 +51,15 @@ class CodedImage:
     realism: float
 
 
+Received = tuple[CodedImage, Symbols, NoiseVariance]
+"""A picture as it arrives: what its header says, its symbols, and the noise of each."""
+
+
 class Codec(Protocol):
-    """Picture to symbols and back. `codec_id` tells receivers which codec made a picture."""
+    """Picture to symbols and back. `codec_id` tells receivers which codec made a picture.
+
+    A codec that inherits from this class works on one picture at a time.
+    """
 
     name: str
     codec_id: int
@@ -76,6 +84,24 @@ class Codec(Protocol):
             realism: instead of the header's.
         """
         ...
+
+    def encode_batch(self, pictures: Sequence[Picture]) -> list[tuple[CodedImage, Symbols]]:
+        """What `encode` gives for each of several pictures of the same size."""
+        return [self.encode(picture) for picture in pictures]
+
+    def decode_batch(
+        self, received: Sequence[Received], realism: float | None = None
+    ) -> list[Picture]:
+        """What `decode` gives for each of several pictures of the same size, of any rates."""
+        return [self.decode(*picture, realism) for picture in received]
+
+    def batch_to_encode(self, height: int, width: int) -> int:
+        """Most pictures of this size that are worth encoding at once; 1 where no more pays."""
+        return 1
+
+    def batch_to_decode(self, height: int, width: int) -> int:
+        """Most pictures of this size that are worth decoding at once; 1 where no more pays."""
+        return 1
 
     def symbol_count(self, coded: CodedImage) -> int:
         """Symbols of a picture, from its header.

@@ -3,42 +3,67 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
+def leading(
+    waiting: Sequence[Item], kind: Callable[[Item], Hashable], most: Callable[[Item], int]
+) -> int:
+    """How many of the waiting items, from the oldest on, to take as a batch: all of one kind.
+
+    A power of two, because engines that compile for every shape must not meet every number.
+
+    Args:
+        waiting: at least one item.
+        kind: of an item; None for one that must stay alone.
+        most: the largest batch for items like this one.
+    """
+    first = kind(waiting[0])
+    if len(waiting) == 1 or first is None or (limit := most(waiting[0])) < 2:
+        return 1
+    alike = sum(1 for _ in takewhile(lambda item: kind(item) == first, waiting))
+    return 1 << (min(alike, limit).bit_length() - 1)
+
+
 class Worker(Generic[Item]):
-    """Calls `function` on each submitted item in a thread of its own, in order.
+    """Calls `function` on the submitted items in a thread of its own, in order.
+
+    It never waits for a batch to fill: it takes what is there as soon as it is free.
 
     An exception of `function` stops the worker and is raised again by `check` and
     `close`; nobody waits for a stopped worker.
 
     Args:
-        function: takes an item. It must not submit to this worker: with a full queue it would
-            wait for itself.
-        depth: items that may wait, beside the one in work.
+        function: takes an item, or as many as `batch` says, as arguments. It must not submit to
+            this worker: with a full queue it would wait for itself.
+        depth: items that may wait, beside those in work.
         drop_oldest: make room in a full queue by dropping its oldest item, and count it; else
             `submit` waits for room.
         name: of the thread.
+        batch: how many of the waiting items, oldest first, the next call takes. It is called
+            while senders wait, and must be quick.
     """
 
     def __init__(
         self,
-        function: Callable[[Item], object],
+        function: Callable[..., object],
         depth: int = 4,
         drop_oldest: bool = False,
         name: str = "percast-worker",
+        batch: Callable[[Sequence[Item]], int] = lambda waiting: 1,
     ):
         if depth < 1:
             raise ValueError(f"a queue of depth {depth} can hold nothing")
-        self._function = function
+        self._function, self._batch = function, batch
         self._depth = depth
         self._drop_oldest = drop_oldest
         self._queue: deque[Item] = deque()
         self._changed = threading.Condition()
-        self._busy = False
+        self._busy = 0
         self._closing = False
         self._error: BaseException | None = None
         self._dropped = 0
@@ -52,7 +77,7 @@ class Worker(Generic[Item]):
 
     @property
     def pending(self) -> int:
-        """Items that were submitted and are not finished, the one in work included."""
+        """Items that were submitted and are not finished, those in work included."""
         with self._changed:
             return len(self._queue) + self._busy
 
@@ -97,7 +122,7 @@ class Worker(Generic[Item]):
         """Stops the worker and waits for its thread.
 
         Args:
-            drain: finish what waits first; else only the item in work.
+            drain: finish what waits first; else only what is in work.
 
         Raises:
             BaseException: the one that stopped the worker, as `check` does.
@@ -116,23 +141,27 @@ class Worker(Generic[Item]):
             raise self._error
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._closing)
-                if not self._queue:
-                    return
-                item = self._queue.popleft()
-                self._busy = True
-                self._changed.notify_all()
-            try:
-                self._function(item)
-            except BaseException as error:  # kept, and raised again by check() and close()
+        try:
+            while items := self._take():
+                self._function(*items)
                 with self._changed:
-                    self._error = error
-                    self._queue.clear()
-                    self._busy = False
+                    self._busy = 0
                     self._changed.notify_all()
-                return
+        except BaseException as error:  # kept, and raised again by check() and close()
             with self._changed:
-                self._busy = False
+                self._error = error
+                self._queue.clear()
+                self._busy = 0
                 self._changed.notify_all()
+
+    def _take(self) -> list[Item]:
+        """The next items to work on; none when the worker closes."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing)
+            if not self._queue:
+                return []
+            count = min(max(self._batch(self._queue), 1), len(self._queue))
+            items = [self._queue.popleft() for _ in range(count)]
+            self._busy = count
+            self._changed.notify_all()
+            return items

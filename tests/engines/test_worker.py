@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from percast.engines.worker import Worker
+from percast.engines.worker import Worker, leading
 
 
 class Gate:
@@ -165,3 +165,102 @@ def test_a_worker_may_close_itself():
 def test_a_queue_of_no_depth_is_refused():
     with pytest.raises(ValueError, match="depth"):
         Worker(str, depth=0)
+
+
+def held(gate, results):
+    """A function of any number of items that notes them and waits at the gate."""
+
+    def function(*items):
+        results.append(items)
+        gate(items)
+
+    return function
+
+
+def test_what_waits_is_taken_together_and_in_order(gate):
+    batches = []
+    worker = Worker(held(gate, batches), depth=8, batch=lambda waiting: 4)
+    worker.submit(0)
+    gate.entered.acquire()
+    for item in range(1, 7):
+        worker.submit(item)
+    gate.open.set()
+    worker.close()
+    assert batches == [(0,), (1, 2, 3, 4), (5, 6)]
+
+
+def test_an_item_alone_does_not_wait_for_others(gate):
+    batches = []
+    worker = Worker(held(gate, batches), batch=lambda waiting: 4)
+    worker.submit(0)
+    assert gate.entered.acquire(timeout=10) and batches == [(0,)]
+    gate.open.set()
+    worker.close()
+
+
+def test_all_items_of_a_batch_are_pending_and_leave_room_in_the_queue(gate):
+    entered, first, taken = threading.Event(), threading.Event(), threading.Event()
+
+    def function(*items):
+        if items == (0,):
+            entered.set()
+            assert first.wait(10)
+        else:
+            taken.set()
+            gate(items)
+
+    worker = Worker(function, depth=3, batch=len)
+    worker.submit(0)
+    assert entered.wait(10)
+    for item in range(1, 4):
+        worker.submit(item)
+    assert worker.full and worker.pending == 4
+    first.set()
+    assert taken.wait(10)
+    assert not worker.full and worker.pending == 3
+    gate.open.set()
+    worker.close()
+    assert worker.pending == 0
+
+
+def test_batches_drop_only_what_waits_and_count_all_of_it(gate):
+    batches = []
+    worker = Worker(held(gate, batches), depth=3, drop_oldest=True, batch=lambda waiting: 2)
+    worker.submit(0)
+    gate.entered.acquire()
+    assert [worker.submit(i) for i in range(1, 7)] == [True] * 3 + [False] * 3
+    assert worker.dropped == 3
+    gate.open.set()
+    worker.close()
+    assert batches == [(0,), (4, 5), (6,)]
+    assert sum(map(len, batches)) + worker.dropped == 7
+
+
+def test_a_rule_that_fails_stops_the_worker_as_the_function_does():
+    worker = Worker(str, batch=fail)
+    worker.submit(0)
+    with pytest.raises(ArithmeticError):
+        worker.close()
+
+
+@pytest.mark.parametrize(
+    ("waiting", "most", "taken"),
+    [
+        ("a", 4, 1),
+        ("aa", 4, 2),
+        ("aaa", 4, 2),  # a power of two: few shapes to compile for
+        ("aaaaaa", 4, 4),
+        ("aaaaaa", 3, 2),
+        ("aab", 4, 2),
+        ("baa", 4, 1),
+        ("aaaa", 1, 1),
+        ("aaaa", 0, 1),
+    ],
+)
+def test_a_batch_is_the_leading_items_of_one_kind(waiting, most, taken):
+    assert leading(waiting, kind=lambda item: item, most=lambda item: most) == taken
+
+
+def test_an_item_of_no_kind_stays_alone():
+    assert leading([None, None], kind=lambda item: item, most=lambda item: 4) == 1
+    assert leading(["a", "a", None], kind=lambda item: item, most=lambda item: 4) == 2
