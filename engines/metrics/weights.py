@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files with the weights of perceptual metrics, and where they lie."""
+
+import logging
+import os
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from percast.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+Tensors = dict[str, npt.NDArray[np.float32]]
+
+WEIGHT_FILES = ("alexnet_features.safetensors", "lpips_lin_alex_v0.1.safetensors")
+"""What `Lpips` needs: AlexNet's convolutions in torchvision's names, and LPIPS's linear layers."""
+
+_VGG16 = "vgg16_features.safetensors"
+
+NEEDED = MappingProxyType(
+    {
+        "lpips": WEIGHT_FILES,
+        "lpips-vgg": (_VGG16, "lpips_lin_vgg_v0.1.safetensors"),
+        "dists": (_VGG16, "dists_alpha_beta.safetensors"),
+        "fid": ("inception_v3_fid.safetensors",),
+    }
+)
+"""Metric -> its files. The VGG16 of both is torchvision's first ImageNet one."""
+
+
+def perceptual_cache() -> Path:
+    """Where `percast eval fetch-weights` puts them: the user's cache."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "percast" / "perceptual"
+
+
+def missing_weights(folder: Path, metric: str = "lpips") -> list[str]:
+    """Those of the metric's files that the folder lacks."""
+    return [name for name in NEEDED[metric] if not (folder / name).is_file()]
+
+
+def find_perceptual_weights() -> Path | None:
+    """The folder with `WEIGHT_FILES`: $PERCAST_PERCEPTUAL, else the user's cache.
+
+    Raises:
+        ModelError: $PERCAST_PERCEPTUAL is set, but the files are not there.
+    """
+    if folder := _named():
+        if missing := missing_weights(folder):
+            raise ModelError(
+                f"PERCAST_PERCEPTUAL={folder} holds no {missing[0]}: correct it, or unset it"
+            )
+        return folder
+    folder = perceptual_cache()
+    return None if missing_weights(folder) else folder
+
+
+def find_weights(metric: str) -> tuple[Path, ...] | None:
+    """The metric's files, each from $PERCAST_PERCEPTUAL or else from the user's cache.
+
+    None without them; how to get them is logged then, in one line.
+
+    Raises:
+        ModelError: $PERCAST_PERCEPTUAL is set, and holds nothing for any metric.
+    """
+    folders = [perceptual_cache()]
+    if folder := _named():
+        if not any((folder / name).is_file() for names in NEEDED.values() for name in names):
+            raise ModelError(
+                f"PERCAST_PERCEPTUAL={folder} holds no weights: correct it, or unset it"
+            )
+        folders.insert(0, folder)
+    found = []
+    for name in NEEDED[metric]:
+        places = (folder / name for folder in folders)
+        if (path := next((path for path in places if path.is_file()), None)) is None:
+            more = "" if metric == "lpips" else f" --metrics {metric}"
+            log.warning(
+                "%s is not computed: get its weights with `percast eval fetch-weights%s`",
+                metric.upper(),
+                more,
+            )
+            return None
+        found.append(path)
+    return tuple(found)
+
+
+def load(path: Path) -> Tensors:
+    """The tensors of one file, float32.
+
+    Raises:
+        ModelError: unreadable.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path} cannot be read ({error}): fetch it again") from error
+
+
+def _named() -> Path | None:
+    named = os.environ.get("PERCAST_PERCEPTUAL")
+    return Path(named) if named else None

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `percast eval` is expected to give for the shipped model. To write it down anew, after new
+weights or a change that is meant to change figures:
+
+    .venv/bin/python -m tests.tools.expected_eval
+
+Metrics whose weights are not here are kept as they were, if they were measured for this model.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+FILE = Path(__file__).with_suffix(".json")
+COMMAND = ".venv/bin/python -m tests.tools.expected_eval"
+METRICS = ("psnr", "ms-ssim", "lpips", "dists")
+# fp32, which every processor computes alike; bf16 differs by more than these tests allow.
+OPTIONS = (
+    "--cbr", "1/96,1/48", "--snr", "1,10", "--realism", "0,1", "--metrics", ",".join(METRICS),
+    "--engine", "openvino", "--precision", "fp32", "--seed", "1", "--json",
+)  # fmt: skip
+
+
+def write_pictures(folder: Path) -> None:
+    """Two crops of photographs that scikit-image carries, 168x161."""
+    import skimage.data
+
+    for name, y, x in (("astronaut", 0, 130), ("coffee", 130, 180)):
+        rgb = getattr(skimage.data, name)()[y : y + 161, x : x + 168]
+        Image.fromarray(np.ascontiguousarray(rgb)).save(folder / f"{name}.png")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_pictures(Path(folder))
+        done = subprocess.run(
+            [sys.executable, "-m", "percast.tools.cli", "eval", "--source", folder, *OPTIONS],
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+    result = json.loads(done.stdout)
+    before = json.loads(FILE.read_text()) if FILE.exists() else {}
+    points = result["points"]
+    for index, point in enumerate(points):
+        for key in ("encode_ms", "decode_ms"):
+            del point[key]
+        if before.get("model_id") == result["model_id"]:
+            for key, value in before["points"][index].items():
+                point[key] = value if point[key] is None else point[key]
+    kept = {"model": result["model"], "model_id": result["model_id"], "points": points}
+    FILE.write_text(json.dumps(kept, indent=1) + "\n")
+    print(f"{FILE}: model {result['model_id']}")
+
+
+if __name__ == "__main__":
+    main()
