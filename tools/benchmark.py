@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from percast.blocks.images import parse_size
-from percast.engines.engine import ENGINES
+from percast.engines.engine import CPU_ENGINES
 from percast.engines.learned import LearnedCodec
 from percast.errors import ModelError, PercastError
 from percast.tools import loopback
@@ -69,12 +69,12 @@ def median_ms(call: Callable[[], object], runs: int) -> float:
 
 
 def engines(args: argparse.Namespace) -> None:
-    """Encoder and generator on every engine and precision of this machine."""
+    """Encoder and generator on every CPU engine and precision (GPUs: `percast engine bench`)."""
     rows = []
     for text in args.sizes:
         width, height = parse_size(text)
         reference = None
-        for engine in reversed(ENGINES):
+        for engine in reversed(CPU_ENGINES):
             for precision in ("fp32", "bf16"):
                 for threads in sorted({1, DEFAULT_THREADS}):
                     try:

@@ -5,7 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from percast.engines.engine import ENGINES, open_engine
+from percast.engines import cuda
+from percast.engines.engine import CPU_ENGINES, open_engine
+from percast.engines.nvidia import NoGpu
 from percast.errors import ModelError, UsageError
 
 
@@ -39,9 +41,9 @@ def generator(model):
         yield engine
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=CPU_ENGINES)
 def each(request, model):
-    """The generator in every engine, fp32."""
+    """The generator in every engine of the CPU, fp32."""
     with open_engine(model.generator.path, request.param, "fp32") as engine:
         yield engine
 
@@ -62,7 +64,7 @@ def test_the_engines_agree(model, role, size):
         else generator_inputs(height, width)
     )
     results = []
-    for name in ENGINES:
+    for name in CPU_ENGINES:
         with open_engine(getattr(model, role).path, name, "fp32") as engine:
             (output,) = engine.run(inputs).values()
             results.append(output)
@@ -155,7 +157,7 @@ def test_a_closed_engine_says_so(each):
         each.run(generator_inputs())
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", CPU_ENGINES)
 @pytest.mark.parametrize("content", [b"", b"no network" * 50, "half"])
 def test_a_broken_network_is_one_line(model, tmp_path, name, content):
     path = tmp_path / "broken.onnx"
@@ -175,10 +177,49 @@ def test_unknown_names_are_usage_errors(model):
             open_engine(model.generator.path, **options)
 
 
-@pytest.mark.parametrize("name", ["tensorrt", "torch"])
-def test_engines_of_other_versions_are_refused_with_those_of_this_one(model, name):
-    line = refusal(model.generator.path, name)
-    assert name in line and "openvino" in line
+def test_torch_computes_the_same(model):
+    pytest.importorskip("torch", reason="no torch")
+    for path, inputs in (
+        (model.encoder.path, encoder_inputs()),
+        (model.generator.path, generator_inputs()),
+    ):
+        results = []
+        for name in ("torch", "onnxruntime"):
+            with open_engine(path, name, "fp32") as engine:
+                results.append(next(iter(engine.run(inputs).values())))
+        assert np.abs(results[0] - results[1]).max() < 2e-3
+
+
+def test_torch_refuses_other_networks_precisions_and_shapes_in_one_line(model, tmp_path):
+    pytest.importorskip("torch", reason="no torch")
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(model.encoder.path.read_bytes()[:1_000_000])
+    assert str(path) in refusal(path, "torch")
+    assert "int8" in refusal(model.encoder.path, "torch", "int8")
+    with open_engine(model.encoder.path, "torch") as engine:
+        with pytest.raises(ModelError):
+            engine.run({**encoder_inputs(), "image": np.zeros((1, 4, 64, 64), np.float32)})
+        assert engine.run(encoder_inputs())["latent"].shape == (1, 96, 4, 5)
+
+
+def test_torch_where_it_is_missing_names_what_to_install(monkeypatch, model):
+    hide(monkeypatch, "torch")
+    monkeypatch.delitem(sys.modules, "percast.engines.networks", raising=False)
+    assert "pip install 'percast[train]'" in refusal(model.generator.path, "torch")
+
+
+def test_tensorrt_without_a_gpu_says_what_lacks(monkeypatch, model):
+    def none():
+        raise NoGpu("no NVIDIA driver")
+
+    monkeypatch.setattr(cuda, "first_gpu", none)
+    assert "no NVIDIA driver" in refusal(model.generator.path, "tensorrt")
+
+
+def test_auto_says_why_it_is_not_tensorrt(generator):
+    if generator.name == "tensorrt":
+        pytest.skip("it is")
+    assert "no tensorrt, as" in generator.reason
 
 
 def test_precisions_that_an_engine_lacks_are_refused(model):
@@ -186,7 +227,7 @@ def test_precisions_that_an_engine_lacks_are_refused(model):
     assert "int8" in refusal(model.generator.path, "openvino", "int8")
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", CPU_ENGINES)
 def test_a_missing_runtime_names_the_package_to_install(monkeypatch, model, name):
     hide(monkeypatch, name)
     assert f"pip install {name}" in refusal(model.generator.path, name)

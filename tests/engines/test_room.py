@@ -7,7 +7,7 @@ from pathlib import Path
 import percast.engines
 
 ROOM = Path(percast.engines.__file__).parent
-TORCH_SIDE = {"networks.py", "onnx_graph.py"}
+TORCH_SIDE = {"networks.py", "onnx_graph.py", "runtime_torch.py"}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TensorRT plans by network, GPU and precision: found in the cache, or built and kept there."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from percast.engines import tensorrt_build
+from percast.engines.manifest import sha256_of
+from percast.engines.nvidia import Gpu, first_gpu
+from percast.engines.plan_cache import Key, Plan, PlanCache
+from percast.engines.tensorrt_build import ANY_TARGET, PROFILES, OnProgress, Profile
+from percast.engines.tensorrt_package import RTX, Package, for_this_machine, missing
+from percast.errors import ModelError
+
+PORTABLE_TARGET = "ampere+"
+"""Of plans for any GPU from Ampere on, and for later versions of TensorRT."""
+
+
+def choose_precision(asked: str) -> str:
+    """The precision of TensorRT's plans for what the user asked; "auto" is fp16.
+
+    Raises:
+        ModelError: one that this engine does not have.
+    """
+    if asked == "auto":
+        return tensorrt_build.PRECISIONS[0]
+    if asked not in tensorrt_build.PRECISIONS:
+        raise ModelError(
+            f"tensorrt computes in {' or '.join(tensorrt_build.PRECISIONS)}, not in {asked}"
+        )
+    return asked
+
+
+def target_for(package: Package, gpu: Gpu) -> str:
+    """The target that plans for this very GPU have."""
+    if package.name == RTX:
+        return gpu.target if gpu.target in package.targets else ANY_TARGET
+    return f"{gpu.target}-{re.sub(r'[^a-z0-9]+', '-', gpu.name.lower()).strip('-')}"
+
+
+def key_for(network: Path, package: Package, target: str, precision: str) -> Key:
+    """The cache's key of a plan. A portable one serves all versions of the same major number."""
+    version = package.version
+    if target == PORTABLE_TARGET:
+        version = version.split(".")[0]
+    return Key(sha256_of(network), package.name, version, target, precision, tensorrt_build.RECIPE)
+
+
+def keys_here(network: Path, package: Package, gpu: Gpu, precision: str) -> tuple[Key, Key]:
+    """Keys of the plans that run on a GPU: the one for it alone first, then the portable one."""
+    targets = (target_for(package, gpu), PORTABLE_TARGET)
+    return tuple(key_for(network, package, target, precision) for target in targets)
+
+
+def why_not(network: Path, precision: str) -> str:
+    """Why TensorRT is not fit for use here without being asked for; empty if it is.
+
+    It is where a GPU, its driver and all packages are here, and `percast engine verify` has found
+    the results of the plan right.
+    """
+    lacking = [what for what, _ in missing()]
+    if lacking:
+        return f"there is no {' and no '.join(lacking)}"
+    try:
+        package = for_this_machine()
+        precision = choose_precision(precision)
+    except ModelError as error:
+        return str(error)
+    cache = PlanCache()
+    if any(cache.verified(key) for key in keys_here(network, package, first_gpu(), precision)):
+        return ""
+    return "its results are not verified on this GPU yet (percast engine verify)"
+
+
+def obtain(
+    network: Path,
+    package: Package,
+    target: str,
+    precision: str,
+    profiles: Sequence[Profile] | None = None,
+    on_progress: OnProgress | None = None,
+    cache: PlanCache | None = None,
+    label: str = "",
+) -> tuple[Key, Plan]:
+    """A plan from the cache, or built now.
+
+    Args:
+        target: what `target_for` gives, one of the package's own, `ANY_TARGET` or
+            `PORTABLE_TARGET`.
+        profiles: that the plan must have; a cached one with any will do if not given.
+        label: of the network, for people; its file's name if not given.
+
+    Raises:
+        UsageError: no such target.
+        ModelError: the network cannot be read or built.
+    """
+    if not network.is_file():
+        raise ModelError(f"no such network: {network}")
+    wanted = profiles or PROFILES
+    details = {
+        "network": label or network.name,
+        "profiles": [asdict(profile) for profile in wanted],
+    }
+
+    def build() -> bytes:
+        return tensorrt_build.build(
+            network.read_bytes(),
+            package,
+            precision,
+            target if package.name == RTX else None,
+            wanted,
+            target == PORTABLE_TARGET,
+            on_progress,
+        )
+
+    def fits(found: Mapping[str, Any]) -> bool:
+        return profiles is None or found.get("profiles") == _as_json(details["profiles"])
+
+    key = key_for(network, package, target, precision)
+    try:
+        return key, (cache or PlanCache()).obtain(key, build, details, fits)
+    except ModelError as error:
+        raise ModelError(f"{network}: {error}") from error
+
+
+def profiles_of(plan: Plan) -> tuple[Profile, ...]:
+    """The profiles that a plan was built with, in the order of their numbers."""
+    return tuple(
+        Profile(tuple(each["smallest"]), tuple(each["best"]), tuple(each["largest"]), each["batch"])
+        for each in plan.details["profiles"]
+    )
+
+
+def _as_json(profiles: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Profiles as they come back from JSON, which has lists for tuples."""
+    return [
+        {name: list(value) if isinstance(value, tuple) else value for name, value in each.items()}
+        for each in profiles
+    ]
