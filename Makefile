@@ -4,7 +4,9 @@
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-STAMP := $(VENV)/.percast-$(shell cat pyproject.toml tools/setup.sh | sha256sum | cut -c1-12)
+# Named after what they depend on, so that a change of it sets up again.
+READY := $(VENV)/.ready-$(shell cat pyproject.toml tools/setup.sh | sha256sum | cut -c1-12)
+TESTABLE := $(READY)-tests-$(shell sha256sum tools/setup_tests.sh | cut -c1-12)
 
 export OPENBLAS_NUM_THREADS := 1
 
@@ -13,14 +15,18 @@ export OPENBLAS_NUM_THREADS := 1
 demo: setup
 	$(PYTHON) -m percast.tools.cli demo
 
-test: setup
+test: $(TESTABLE)
 	$(PYTHON) -m pytest
 
-setup: $(STAMP)
+setup: $(READY)
 
-$(STAMP):
+$(READY):
 	tools/setup.sh $(VENV)
-	rm -f $(VENV)/.percast-*
+	rm -f $(VENV)/.ready-*
+	touch $@
+
+$(TESTABLE): $(READY)
+	tools/setup_tests.sh $(VENV)
 	touch $@
 
 clean:

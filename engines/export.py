@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from percast.engines import manifest
-from percast.engines.engine import ENGINES, open_engine
+from percast.engines.engine import CPU_ENGINES, open_engine
 from percast.errors import FileError, ModelError, PercastError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def export(
     # Here, not above: `--help` and the messages of the command line need no torch.
     from percast.engines import onnx_graph
 
-    networks, training = onnx_graph.load_checkpoint(checkpoint)
+    networks, power, training = onnx_graph.load_checkpoint(checkpoint)
     described, differences = {}, {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +81,7 @@ def export(
             "description": description,
             "licence": licence,
             "latent_channels": onnx_graph.LATENT_CHANNELS,
+            "latent_power": power,
             "stride": onnx_graph.STRIDE,
             "rates": _RATES,
             "snr_db": _SNR_DB,
@@ -95,11 +96,11 @@ def export(
 
 
 def _compare(network: "Network", path: Path) -> dict[str, float]:
-    """Largest absolute difference of every engine from torch, by "engine HxW"."""
+    """Largest absolute difference of every CPU engine from torch, by "engine HxW"."""
     from percast.engines import onnx_graph
 
     differences = {}
-    for name in ENGINES:
+    for name in CPU_ENGINES:
         with open_engine(path, name, "fp32") as engine:
             for height, width in CHECKED_SIZES:
                 inputs = onnx_graph.sample(network, height, width)

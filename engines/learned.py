@@ -6,10 +6,14 @@ channels on a grid of h x w = ceil(H/16) x ceil(W/16) positions. A rate is a pre
 channels 2i and 2i+1 are the real and imaginary part of symbol plane i, so c/2 symbols travel for
 each position, and the nominal channel bandwidth ratio is (c/2) / (3 * 16 * 16) = c / 1536.
 
+They travel with unit mean power. The level that the latent had before is what tells a dim picture
+from a bright one, so it travels in the header's codec word: bits 0 to 7 are c, bits 8 to 23 the
+level in 1/256 dB, 0 dB being 2^15 (SoftCast sends its scaling factors as such metadata too).
+
 Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each row by row.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from math import log10
 from typing import Self
@@ -17,7 +21,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.codec import CodedImage, NoiseVariance, Picture, Symbols
+from percast.engines.codec import CodedImage, NoiseVariance, Picture, Received, Symbols
 from percast.engines.engine import Engine, open_engine
 from percast.engines.manifest import Model, load_model
 from percast.errors import ModelError, UsageError
@@ -26,10 +30,14 @@ CODEC_ID = 1
 MIN_SIDE, MAX_SIDE = 64, 2160
 """Pixels; smaller pictures leave the networks no context, larger ones no memory."""
 
+MAX_BATCH = 4
+"""Pictures of one run: with more, the first of them would wait too long for the last."""
+
 DEFAULT_DESIGN_SNR_DB = 10.0
 _MIN_CHANNELS = 8  # the lowest rate in training
 _CONDITION_SNR_DB = 20.0  # the networks see SNR / 20
 _TINY = 1e-12
+_LEVEL_STEPS, _LEVEL_ZERO = 256, 1 << 15  # per dB, at 0 dB
 
 
 def channels_for_cbr(cbr: Fraction, model: Model) -> int:
@@ -95,6 +103,7 @@ class LearnedCodec:
         self.realism = _checked_realism(realism)
         if unknown := set(roles) - {"encode", "decode"}:
             raise ValueError(f"no such roles: {sorted(unknown)}")
+        self._power = np.array(self.model.latent_power, np.float32)
         self.encoder: Engine | None = None
         self.generator: Engine | None = None
         if "encode" in roles:
@@ -115,29 +124,30 @@ class LearnedCodec:
             UsageError: a side is too small or too large.
             ModelError: the engine failed.
         """
+        return self.encode_batch([rgb])[0]
+
+    def encode_batch(self, pictures: Sequence[Picture]) -> list[tuple[CodedImage, Symbols]]:
+        """Several pictures of the same size in one run of the encoder; see `encode`.
+
+        Raises:
+            ValueError: pictures of different sizes.
+        """
         if self.encoder is None:
             raise RuntimeError("this codec was opened for decoding only")
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-            raise ValueError(f"a picture is uint8 [H, W, 3], not {rgb.dtype} {rgb.shape}")
-        height, width = rgb.shape[:2]
+        for rgb in pictures:
+            if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+                raise ValueError(f"a picture is uint8 [H, W, 3], not {rgb.dtype} {rgb.shape}")
+        height, width = _common_size({rgb.shape[:2] for rgb in pictures})
         if not _size_fits(height, width):
             raise UsageError(
                 f"a picture of {width}x{height} cannot be sent, "
                 f"its sides must have {MIN_SIDE} to {MAX_SIDE} pixels: use --size"
             )
         condition = [self.design_snr_db / _CONDITION_SNR_DB, self._share(self.channels)]
-        latent = self.encoder.run({"image": self._to_input(rgb), "condition": _row(condition)})
-        coded = CodedImage(
-            width=width,
-            height=height,
-            cbr=self.cbr,
-            codec_id=self.codec_id,
-            codec_word=self.channels,
-            model_id=self.model.id,
-            design_snr_db=self.design_snr_db,
-            realism=self.realism,
-        )
-        return coded, _to_symbols(latent["latent"][0, : self.channels])
+        conditions = np.array([condition] * len(pictures), np.float32)
+        inputs = {"image": self._to_input(pictures), "condition": conditions}
+        latents = self.encoder.run(inputs)["latent"]
+        return [self._coded(latent[: self.channels], height, width) for latent in latents]
 
     def decode(
         self,
@@ -166,28 +176,32 @@ class LearnedCodec:
             UsageError: realism outside 0 to 1.
             ValueError: not as many symbols as the coded picture has.
         """
+        return self.decode_batch([(coded, symbols, noise_var)], realism)[0]
+
+    def decode_batch(
+        self, received: Sequence[Received], realism: float | None = None
+    ) -> list[Picture]:
+        """Several pictures of the same size, of any rates, in one run; see `decode`.
+
+        Raises:
+            ValueError: pictures of different sizes.
+        """
         if self.generator is None:
             raise RuntimeError("this codec was opened for encoding only")
-        channels = self._check(coded)
-        expected = symbol_count(coded.height, coded.width, channels, self.model.stride)
-        if symbols.shape != (expected,) or noise_var.shape != (expected,):
-            raise ValueError(
-                f"{symbols.shape} symbols with {noise_var.shape} noise variances, "
-                f"{expected} expected for this picture"
-            )
-        # What came over the air is clipped; what the user typed is checked.
-        wish = min(max(coded.realism, 0.0), 1.0) if realism is None else _checked_realism(realism)
-        symbols, reliability, snr_db = _weigh(symbols, noise_var, self.model.snr_db)
-        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), wish]
-        grid = (-(-coded.height // self.model.stride), -(-coded.width // self.model.stride))
-        image = self.generator.run(
-            {
-                "latent": self._to_latent(symbols * reliability, grid),
-                "reliability": self._to_planes(reliability, grid),
-                "condition": _row(condition),
-            }
+        height, width = _common_size({(coded.height, coded.width) for coded, _, _ in received})
+        inputs = [self._generator_inputs(*picture, realism) for picture in received]
+        images = self.generator.run(
+            {name: np.stack([one[name] for one in inputs]) for name in self.generator.inputs}
         )["image"]
-        return _to_picture(image[0, :, : coded.height, : coded.width])
+        return [_to_picture(image[:, :height, :width]) for image in images]
+
+    def batch_to_encode(self, height: int, width: int) -> int:
+        """Most pictures of this size that are worth encoding at once; 1 where no more pays."""
+        return self._batch(self.encoder, height, width)
+
+    def batch_to_decode(self, height: int, width: int) -> int:
+        """Most pictures of this size that are worth decoding at once; 1 where no more pays."""
+        return self._batch(self.generator, height, width)
 
     def symbol_count(self, coded: CodedImage) -> int:
         """Complex symbols of a coded picture, as a receiver needs it before it can decode.
@@ -195,7 +209,7 @@ class LearnedCodec:
         Raises:
             ModelError: coded by another model, or in a way that this model cannot.
         """
-        return symbol_count(coded.height, coded.width, self._check(coded), self.model.stride)
+        return symbol_count(coded.height, coded.width, self._check(coded)[0], self.model.stride)
 
     def warm_up(self, height: int, width: int) -> None:
         """Compiles for pictures of this size now, so that the first one is not late.
@@ -203,17 +217,20 @@ class LearnedCodec:
         Raises:
             ModelError: the engine failed.
         """
-        stride, latents = self.model.stride, self.model.latent_channels
-        h, w = -(-height // stride), -(-width // stride)
+        latents, (h, w) = self.model.latent_channels, self._grid(height, width)
         shapes = {
-            "image": (1, 3, h * stride, w * stride),
-            "latent": (1, latents, h, w),
-            "reliability": (1, latents // 2, h, w),
+            "image": (3, h * self.model.stride, w * self.model.stride),
+            "latent": (latents, h, w),
+            "reliability": (latents // 2, h, w),
         }
         for engine, condition in ((self.encoder, 2), (self.generator, 3)):
-            if engine is not None:
-                sizes = {**shapes, "condition": (1, condition)}
-                engine.run({name: np.zeros(sizes[name], np.float32) for name in engine.inputs})
+            if engine is None:
+                continue
+            sizes = {**shapes, "condition": (condition,)}
+            count = 1
+            while count <= self._batch(engine, height, width):  # those that a worker may take
+                engine.run({n: np.zeros((count, *sizes[n]), np.float32) for n in engine.inputs})
+                count *= 2
 
     def close(self) -> None:
         """Closes the engines."""
@@ -227,8 +244,24 @@ class LearnedCodec:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _check(self, coded: CodedImage) -> int:
-        """The latent channels of a coded picture, if it is one for this model."""
+    def _coded(
+        self, latent: npt.NDArray[np.float32], height: int, width: int
+    ) -> tuple[CodedImage, Symbols]:
+        symbols, level = _to_symbols(latent)
+        coded = CodedImage(
+            width=width,
+            height=height,
+            cbr=self.cbr,
+            codec_id=self.codec_id,
+            codec_word=_to_word(self.channels, level),
+            model_id=self.model.id,
+            design_snr_db=self.design_snr_db,
+            realism=self.realism,
+        )
+        return coded, symbols
+
+    def _check(self, coded: CodedImage) -> tuple[int, float]:
+        """Latent channels and level of a coded picture, if it is one for this model."""
         if coded.codec_id != self.codec_id:
             raise ModelError(
                 f"the picture was sent with codec {coded.codec_id}, "
@@ -239,7 +272,7 @@ class LearnedCodec:
                 f"the picture was sent with model id {coded.model_id.hex()}, here is "
                 f"'{self.model.name}' with {self.model.id.hex()}: give both ends the same --model"
             )
-        channels = coded.codec_word
+        channels, level = _from_word(coded.codec_word)
         if channels % 2 or not 2 <= channels <= self.model.latent_channels:
             raise ModelError(
                 f"the header asks for {channels} latent channels, "
@@ -250,47 +283,116 @@ class LearnedCodec:
                 f"the header tells of a picture of {coded.width}x{coded.height}, "
                 f"its sides must have {MIN_SIDE} to {MAX_SIDE} pixels: update both ends"
             )
-        return channels
+        return channels, level
 
     def _share(self, channels: int) -> float:
         return channels / self.model.latent_channels
 
-    def _to_input(self, rgb: Picture) -> npt.NDArray[np.float32]:
-        """uint8 [H, W, 3] -> float32 [1, 3, H', W'] in 0..1, padded to whole blocks."""
-        height, width = rgb.shape[:2]
+    def _grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the latent."""
+        return -(-height // self.model.stride), -(-width // self.model.stride)
+
+    def _batch(self, engine: Engine | None, height: int, width: int) -> int:
+        if engine is None:
+            return 1
+        rows, columns = self._grid(height, width)
+        pixels = rows * columns * self.model.stride**2
+        return max(1, min(MAX_BATCH, engine.batch_pixels // pixels))
+
+    def _to_input(self, pictures: Sequence[Picture]) -> npt.NDArray[np.float32]:
+        """N x uint8 [H, W, 3] -> float32 [N, 3, H', W'] in 0..1, padded to whole blocks."""
+        height, width = pictures[0].shape[:2]
         below, right = -height % self.model.stride, -width % self.model.stride
-        planes = rgb.transpose(2, 0, 1)
-        if below or right:
-            # Repeating the edge beats mirroring: on 12 Kodak pictures of odd sizes at 1/48 the
-            # blocks at the border gain 0.5 dB, because a plain continuation costs no power.
-            planes = np.pad(planes, ((0, 0), (0, below), (0, right)), mode="edge")
-        return np.multiply(planes, 1 / 255, dtype=np.float32, order="C")[np.newaxis]
+        image = np.empty((len(pictures), 3, height + below, width + right), np.float32)
+        for rgb, out in zip(pictures, image, strict=True):
+            planes = rgb.transpose(2, 0, 1)
+            if below or right:
+                # Repeating the edge beats mirroring: on 12 Kodak pictures of odd sizes at 1/48
+                # the blocks at the border gain 0.5 dB, because a plain continuation costs no
+                # power.
+                planes = np.pad(planes, ((0, 0), (0, below), (0, right)), mode="edge")
+            np.multiply(planes, 1 / 255, dtype=np.float32, out=out)
+        return image
 
-    def _to_latent(self, symbols: Symbols, grid: tuple[int, int]) -> npt.NDArray[np.float32]:
-        """complex64 [n] -> float32 [1, 96, h, w], zeros beyond the channels sent."""
-        planes = symbols.reshape(-1, *grid)
-        latent = np.zeros((1, self.model.latent_channels, *grid), np.float32)
-        latent[0, 0 : 2 * len(planes) : 2] = planes.real
-        latent[0, 1 : 2 * len(planes) : 2] = planes.imag
-        return latent
+    def _generator_inputs(
+        self,
+        coded: CodedImage,
+        symbols: Symbols,
+        noise_var: NoiseVariance,
+        realism: float | None,
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """What the generator takes for one picture, without the axis of the batch; see `decode`.
 
-    def _to_planes(
-        self, reliability: npt.NDArray[np.float32], grid: tuple[int, int]
-    ) -> npt.NDArray[np.float32]:
-        """float32 [n] -> float32 [1, 48, h, w], zeros beyond the channels sent."""
-        sent = reliability.reshape(-1, *grid)
-        planes = np.zeros((1, self.model.latent_channels // 2, *grid), np.float32)
-        planes[0, : len(sent)] = sent
-        return planes
+        Beyond the channels sent, latent and reliability are 0.
+        """
+        channels, level = self._check(coded)
+        expected = symbol_count(coded.height, coded.width, channels, self.model.stride)
+        if symbols.shape != (expected,) or noise_var.shape != (expected,):
+            raise ValueError(
+                f"{symbols.shape} symbols with {noise_var.shape} noise variances, "
+                f"{expected} expected for this picture"
+            )
+        # What came over the air is clipped; what the user typed is checked.
+        wish = min(max(coded.realism, 0.0), 1.0) if realism is None else _checked_realism(realism)
+        symbols, reliability, snr_db = _weigh(symbols, noise_var, self.model.snr_db)
+        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), wish]
+        grid, latents = self._grid(coded.height, coded.width), self.model.latent_channels
+        symbols, trust = symbols.reshape(-1, *grid), reliability.reshape(-1, *grid)
+        latent = np.zeros((latents, *grid), np.float32)
+        for part, values in enumerate((symbols.real, symbols.imag)):
+            gain = _wiener(self._power[part:channels:2], trust, level)
+            latent[part:channels:2] = values * np.float32(level) * gain
+        planes = np.zeros((latents // 2, *grid), np.float32)
+        planes[: channels // 2] = trust
+        return {
+            "latent": latent,
+            "reliability": planes,
+            "condition": np.array(condition, np.float32),
+        }
 
 
-def _to_symbols(latent: npt.NDArray[np.float32]) -> Symbols:
-    """float32 [c, h, w] -> complex64 [c/2 * h * w] of unit mean power."""
+def _common_size(sizes: set[tuple[int, int]]) -> tuple[int, int]:
+    if len(sizes) != 1:
+        raise ValueError(f"pictures of one size make a batch, not of {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _to_symbols(latent: npt.NDArray[np.float32]) -> tuple[Symbols, float]:
+    """float32 [c, h, w] -> complex64 [c/2 * h * w] of unit mean power; and the level, the root of
+    the mean power that they had."""
     symbols = np.empty((len(latent) // 2, *latent.shape[1:]), np.complex64)
     symbols.real, symbols.imag = latent[0::2], latent[1::2]
     power = float(np.mean(np.square(latent, dtype=np.float64)) * 2)  # of complex symbols
-    symbols *= np.float32(1 / np.sqrt(max(power, _TINY)))
-    return symbols.reshape(-1)
+    level = max(power, _TINY) ** 0.5
+    symbols *= np.float32(1 / level)
+    return symbols.reshape(-1), level
+
+
+def _to_word(channels: int, level: float) -> int:
+    steps = round(20 * log10(level) * _LEVEL_STEPS) + _LEVEL_ZERO
+    return channels | min(max(steps, 0), 2 * _LEVEL_ZERO - 1) << 8
+
+
+def _from_word(word: int) -> tuple[int, float]:
+    """Latent channels, and level. Bits that mean nothing yet make the channels too many."""
+    steps = (word >> 8) % (2 * _LEVEL_ZERO)
+    level = 10 ** ((steps - _LEVEL_ZERO) / _LEVEL_STEPS / 20)
+    return (word & 0xFF) | (word >> 24 << 8), level
+
+
+def _wiener(
+    power: npt.NDArray[np.float32], trust: npt.NDArray[np.float32], level: float
+) -> npt.NDArray[np.float32]:
+    """Wiener's gain p / (p + noise_var level^2) of channels of power p.
+
+    Args:
+        power: float32 [n].
+        trust: reliability 1 / (1 + noise_var) of their symbols, float32 [n, h, w].
+        level: of the latent.
+    """
+    # Both its terms times the reliability: nothing in it is infinite.
+    signal = power[:, None, None] * trust
+    return signal / (signal + (1 - trust) * np.float32(level**2))
 
 
 def _weigh(
@@ -300,8 +402,8 @@ def _weigh(
 
     Returns:
         The symbols with zeros where nothing usable arrived; their reliability snr / (1 + snr) =
-        1 / (1 + noise_var), which is also their MMSE scale, as the signal has unit power; and the
-        mean SNR of those that arrived in dB, within the range of the training.
+        1 / (1 + noise_var); and the mean SNR of those that arrived in dB, within the range of the
+        training.
     """
     noise_var = np.asarray(noise_var, np.float32)
     arrived = np.isfinite(symbols) & np.isfinite(noise_var) & (noise_var >= 0)
@@ -323,10 +425,6 @@ def _to_picture(image: npt.NDArray[np.float32]) -> Picture:
         scaled = plane * np.float32(255) + np.float32(0.5)  # the cast rounds down
         picture[:, :, colour] = np.clip(scaled, 0, 255, out=scaled)
     return picture
-
-
-def _row(values: list[float]) -> npt.NDArray[np.float32]:
-    return np.array([values], np.float32)
 
 
 def _size_fits(height: int, width: int) -> bool:

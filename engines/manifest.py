@@ -7,6 +7,7 @@ networks, so two ends whose ids agree run the same weights.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ from typing import Any
 
 from percast.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 FILE_NAME = "manifest.json"
 SHIPPED = Path(__file__).parent / "models"
 
@@ -53,6 +54,7 @@ class Model:
         folder: where it lies.
         description, licence: one line each, for people.
         latent_channels: real channels at the highest rate; two make one complex symbol.
+        latent_power: mean power of each at the networks' own level, as that of a complex symbol.
         stride: pixels per latent position, in both directions.
         rates: nominal channel bandwidth ratio -> latent channels, the usual ones only.
         snr_db: lowest and highest SNR that the model was trained for.
@@ -66,6 +68,7 @@ class Model:
     description: str
     licence: str
     latent_channels: int
+    latent_power: tuple[float, ...]
     stride: int
     rates: Mapping[Fraction, int]
     snr_db: tuple[float, float]
@@ -142,6 +145,7 @@ def _parse(data: Any, manifest: Path, identity: bytes) -> Model:
         description=fields.get("description", str),
         licence=fields.get("licence", str),
         latent_channels=channels,
+        latent_power=_powers(fields, channels),
         stride=stride,
         rates=_rates(fields, channels),
         snr_db=(low, high),
@@ -149,6 +153,13 @@ def _parse(data: Any, manifest: Path, identity: bytes) -> Model:
         generator=_network(networks, "generator"),
         training=MappingProxyType(fields.get("training", dict)),
     )
+
+
+def _powers(fields: "_Fields", channels: int) -> tuple[float, ...]:
+    powers = fields.numbers("latent_power", channels)
+    if not all(0 < power < math.inf for power in powers):
+        raise fields.wrong("a 'latent_power' that is not positive")
+    return powers
 
 
 def _rates(fields: "_Fields", most: int) -> Mapping[Fraction, int]:

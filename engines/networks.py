@@ -129,11 +129,11 @@ class Encoder(nn.Module):
 class Generator(nn.Module):
     """Received latent to picture.
 
-    Inputs: latent [N, 96, h, w], received and MMSE-scaled (received * reliability; each real
-    dimension of a sent symbol carries power 1/2), 0 beyond the channels sent; reliability
-    [N, 48, h, w] = snr / (1 + snr) of every complex symbol, 0 where nothing arrived; condition
-    [N, 3] = (SNR in dB / 20, channels sent / 96, realism in 0..1). Output: image [N, 3, 16h, 16w]
-    in about 0..1, not clipped.
+    Inputs: latent [N, 96, h, w], received, at its own level again and scaled by Wiener's gain (see
+    `percast.engines.learned`), 0 beyond the channels sent; reliability [N, 48, h, w] =
+    snr / (1 + snr) of every complex symbol, 0 where nothing arrived; condition [N, 3] = (SNR in
+    dB / 20, channels sent / 96, realism in 0..1). Output: image [N, 3, 16h, 16w] in about 0..1,
+    not clipped.
 
     Args:
         channels: width of the stages at 1/16, 1/8 and 1/4 resolution.

@@ -50,11 +50,12 @@ def shapes(network: Network, names: tuple[str, ...]) -> dict[str, list[int | str
     return {name: known[name] for name in names}
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
-    """The encoder and generator of a checkpoint of the prototype.
+def load_checkpoint(path: Path) -> tuple[dict[str, Network], list[float], dict[str, Any]]:
+    """The encoder and generator of a `weights.pt`, which has the prototype's form.
 
     Returns:
-        Networks in fp32 by role, with weights that fp16 holds exactly; and how they were trained.
+        Networks in fp32 by role, with weights that fp16 holds exactly; the power of each latent
+        channel; and how they were trained.
 
     Raises:
         ModelError: no checkpoint, or one of other networks.
@@ -69,6 +70,11 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
         raise ModelError(f"{path} is no checkpoint of the prototype: it lacks ema, args or step")
     arguments = checkpoint["args"]
     prototype.check_arguments(arguments)
+    if "log_power" not in checkpoint:
+        raise ModelError(
+            f"{path} is the prototype's own, made for latents of unit power: "
+            "train on from it (`percast train --init`) and export the result"
+        )
     encoder, generator = prototype.from_prototype(checkpoint["ema"])
     training = {
         "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -79,7 +85,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
         "adversarial": bool(arguments.get("gan")),
     }
     networks = {"encoder": _build(Encoder(), encoder), "generator": _build(Generator(), generator)}
-    return networks, training
+    return networks, checkpoint["log_power"].exp().tolist(), training
 
 
 def sample(network: Network, height: int, width: int, batch: int = 2, seed: int = 0) -> Arrays:

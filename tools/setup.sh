@@ -31,7 +31,7 @@ fi
 # An earlier set-up may have been cut off half-way.
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
   "$python" -m venv --clear --system-site-packages "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[test]'
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e '.[demo]'
 
 # LPIPS is not needed to send pictures: without network the link reports it as null.
 "$venv/bin/percast" eval fetch-weights || true

@@ -124,7 +124,7 @@ def draw_air(conditions: Conditions, height: int, width: int, generator: torch.G
     return Air(gain * arrives, noise * 0.5**0.5)
 
 
-def transmit(latent: Tensor, channels: Tensor) -> Tensor:
+def transmit(latent: Tensor, channels: Tensor) -> tuple[Tensor, Tensor]:
     """The first `channels` of a latent at unit mean power per complex symbol, and zeros.
 
     Args:
@@ -132,12 +132,14 @@ def transmit(latent: Tensor, channels: Tensor) -> Tensor:
         channels: int64 [N].
 
     Returns:
-        float32 [N, 96, h, w].
+        What is sent, float32 [N, 96, h, w]; and its level, float32 [N]: the root of the mean power
+        that it had, which travels in the header.
     """
-    sent = latent.float() * _mask(channels, latent)
+    wanted = latent.float() * _mask(channels, latent)
     values = channels.float() * latent.shape[2] * latent.shape[3]
-    power = 2 * sent.square().sum((1, 2, 3)) / values  # of complex symbols
-    return sent * _wide((power + _TINY).rsqrt())
+    power = 2 * wanted.square().sum((1, 2, 3)) / values  # of complex symbols
+    level = (power + _TINY).sqrt()
+    return wanted / _wide(level), level
 
 
 def propagate(
@@ -166,24 +168,36 @@ def propagate(
     return symbols, torch.where(arrived, (thermal + clipping) / gain, infinite)
 
 
-def weigh(symbols: Tensor, noise_var: Tensor, trained_db: tuple[float, float]) -> Received:
+def weigh(
+    symbols: Tensor,
+    noise_var: Tensor,
+    level: Tensor,
+    power: Tensor,
+    trained_db: tuple[float, float],
+) -> Received:
     """What the generator must know of the channel, as `percast.engines.learned` computes it.
 
-    Reliability snr / (1 + snr) = 1 / (1 + noise_var) is also the MMSE scale of a symbol of unit
-    power. The SNR is the mean of those of the symbols that arrived, within the range trained.
+    A symbol's reliability is snr / (1 + snr) = 1 / (1 + noise_var). The latent is brought back to
+    its own level and scaled by Wiener's gain p / (p + noise_var level^2) for a channel of power p:
+    most power lies in a few channels, which noise hardly hurts. The SNR is the mean of those of
+    the symbols that arrived, within the range trained.
 
     Args:
         symbols: float32 [N, 96, h, w].
         noise_var: float32 [N, 48, h, w], infinite where nothing arrived.
+        level: of what was sent, float32 [N], see `transmit`.
+        power: of each latent channel, twice its mean square, float32 [96].
         trained_db: lowest and highest SNR, dB.
     """
     reliability = 1 / (1 + noise_var)
     arrived = torch.isfinite(noise_var).sum((1, 2, 3))
     mean = (1 / noise_var).sum((1, 2, 3)) / arrived.clamp(min=1)
     snr_db = 10 * torch.log10(mean.clamp(min=1e-20))
-    return Received(
-        symbols * reliability.repeat_interleave(2, 1), reliability, snr_db.clamp(*trained_db)
-    )
+    # Wiener's gain with both its terms times the reliability: nothing in it is infinite.
+    trust = reliability.repeat_interleave(2, 1)
+    signal = power[:, None, None] * trust
+    wiener = signal / (signal + (1 - trust) * _wide(level.square()))
+    return Received(symbols * _wide(level) * wiener, reliability, snr_db.clamp(*trained_db))
 
 
 def _mask(channels: Tensor, latent: Tensor) -> Tensor:

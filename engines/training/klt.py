@@ -12,7 +12,8 @@ the order of their importance, and it learns faster from the first step.
 import numpy as np
 import torch
 
-from percast.engines.networks import LATENT_CHANNELS, STRIDE, Encoder, Generator
+from percast.engines.networks import LATENT_CHANNELS, STRIDE
+from percast.engines.training.link import Link
 from percast.engines.training.pictures import Pictures
 
 _BLOCKS = 40_000
@@ -44,20 +45,19 @@ def principal_components(
     return vectors[:, order].T.copy(), variances[order].copy(), mean
 
 
-def initialise(
-    encoder: Encoder, generator: Generator, pictures: Pictures, random: np.random.Generator
-) -> None:
-    """Sets the linear paths from the data, and quietens the deep ones."""
+def initialise(link: Link, pictures: Pictures, random: np.random.Generator) -> None:
+    """Sets the linear paths and the channels' powers from the data, and quietens the deep paths."""
     components, variances, mean = map(torch.from_numpy, principal_components(pictures, random))
     gain = variances.clamp(min=_LEAST_VARIANCE) ** -0.25
-    # The channel scales to unit power anyway; 1/2 per real dimension keeps numbers as they travel.
+    # The channel scales to unit power anyway; half of it per real dimension keeps levels near 1.
     gain = gain / (2 * (gain.square() * variances).mean()).sqrt()
     with torch.no_grad():
-        encoder.linear.weight.copy_((components * gain[:, None]).reshape(-1, 3, STRIDE, STRIDE))
-        encoder.linear.bias.copy_(-(components @ mean) * gain)
+        link.encoder.linear.weight.copy_((components * gain[:, None]).reshape(-1, 3, STRIDE, STRIDE))
+        link.encoder.linear.bias.copy_(-(components @ mean) * gain)
         inverse = (components / gain[:, None]).T
-        generator.linear.weight.copy_(inverse[:, :, None, None])
-        generator.linear.bias.copy_(mean)
-        for head in (encoder.head, generator.head):
+        link.generator.linear.weight.copy_(inverse[:, :, None, None])
+        link.generator.linear.bias.copy_(mean)
+        link.log_power.copy_((2 * gain.square() * variances.clamp(min=_LEAST_VARIANCE)).log())
+        for head in (link.encoder.head, link.generator.head):
             head.weight.mul_(_DEEP_SCALE)
             head.bias.zero_()

@@ -13,6 +13,7 @@ from torch import nn
 
 from percast.engines.networks import Encoder, FilmBlock, Generator
 from percast.engines.training.config import Config
+from percast.engines.training.link import Link
 
 MOMENTUM = 0.95
 
@@ -45,18 +46,14 @@ class KernelMuon(torch.optim.Muon):
         return super().step(closure)
 
 
-def optimisers(
-    networks: Iterable[Encoder | Generator], config: Config
-) -> list[torch.optim.Optimizer]:
+def optimisers(link: Link, config: Config) -> list[torch.optim.Optimizer]:
     """Muon for the kernels of residual blocks, scale changes and heads, AdamW for the rest.
 
     Each group's learning rate at its peak is kept as `peak_lr` in the group.
     """
-    kernels, rest = [], []
-    for network in networks:
-        hidden = set(_hidden_kernels(network))
-        for parameter in network.parameters():
-            (kernels if parameter in hidden else rest).append(parameter)
+    hidden = {*_hidden_kernels(link.encoder), *_hidden_kernels(link.generator)}
+    kernels = [parameter for parameter in link.parameters() if parameter in hidden]
+    rest = [parameter for parameter in link.parameters() if parameter not in hidden]
     chosen = [
         KernelMuon(kernels, lr=config.muon_lr),
         torch.optim.AdamW(rest, lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay),

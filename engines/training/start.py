@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from percast.engines.training import klt, seeds, weights
+from percast.engines.training.adopt import adopt
 from percast.engines.training.config import Config
 from percast.engines.training.discriminator import Discriminator
 from percast.engines.training.distributed import Group
@@ -75,7 +76,8 @@ def networks(
         torch.manual_seed(int(root.generate_state(1)[0]))
         link, discriminator = Link(config), Discriminator(config.discriminator_channels)
     if init is not None:
-        weights.initial(link, init)
+        if not weights.initial(link, init):
+            adopt(link, pictures, seeds.host_generator(root))
     elif not resumed:
-        klt.initialise(link.encoder, link.generator, pictures, seeds.host_generator(root))
+        klt.initialise(link, pictures, seeds.host_generator(root))
     return link, discriminator

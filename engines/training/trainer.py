@@ -76,7 +76,7 @@ class Trainer:
         channels_last = {"device": device, "memory_format": torch.channels_last}
         self._link = link.to(**channels_last)
         self._ema = copy.deepcopy(self._link).eval().requires_grad_(False)
-        self._optimisers = muon.optimisers((self._link.encoder, self._link.generator), config)
+        self._optimisers = muon.optimisers(self._link, config)
         self._adversary = None
         if config.adversarial:
             self._adversary = Adversary(config, group, discriminator.to(**channels_last))

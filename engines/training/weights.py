@@ -5,37 +5,47 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from percast.engines import prototype
 from percast.engines.manifest import load_model
 from percast.engines.networks import LATENT_CHANNELS
+from percast.engines.onnx_weights import read as read_weights
 from percast.engines.training.config import Config
 from percast.engines.training.link import Link
 from percast.errors import FileError, ModelError
 
 FILE_NAME = "weights.pt"
 
+State = dict[str, Tensor]
 
-def initial(link: Link, source: str) -> None:
+
+def initial(link: Link, source: str) -> bool:
     """Loads weights into a link.
 
     Args:
         source: a file that `save` wrote, a checkpoint of the prototype or of a run; or else a
             model's name or folder, whose ONNX files hold the weights.
 
+    Returns:
+        Whether the powers of the latent channels came with them. The prototype has none: see
+        `percast.engines.training.adopt`.
+
     Raises:
         ModelError: no weights there, or those of other networks.
     """
-    states = _from_file(Path(source)) if Path(source).is_file() else _from_model(source)
+    path = Path(source)
+    *states, power = _from_file(path) if path.is_file() else _from_model(source)
     try:
         for network, state in zip((link.encoder, link.generator), states, strict=True):
             network.load_state_dict({name: value.float() for name, value in state.items()})
+        if power is not None:
+            link.load_state_dict({"log_power": power.float()}, strict=False)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"--init {source}: weights of other networks: {reason[:300]}") from error
+    return power is not None
 
 
 def save(path: Path, link: Link, config: Config, step: int, images: int, adversarial: bool) -> None:
@@ -47,6 +57,7 @@ def save(path: Path, link: Link, config: Config, step: int, images: int, adversa
     flat = prototype.to_prototype(link.encoder.state_dict(), link.generator.state_dict())
     content = {
         "ema": {name: value.detach().half().cpu() for name, value in flat.items()},
+        "log_power": link.log_power.detach().cpu(),
         "step": step,
         "seen": images,
         "gan": int(adversarial),
@@ -108,13 +119,13 @@ def _arguments(config: Config, adversarial: bool) -> dict[str, Any]:
     }
 
 
-def _from_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _from_file(path: Path) -> tuple[State, State, Tensor | None]:
     content = read(path)
     ema = content.get("ema")
     if not isinstance(ema, dict):
         raise ModelError(f"{path} holds no weights: it lacks 'ema'")
     if any(name.startswith(("encoder.", "generator.")) for name in ema):  # a run's checkpoint
-        return tuple(
+        encoder, generator = (
             {
                 name.removeprefix(f"{network}."): value
                 for name, value in ema.items()
@@ -122,24 +133,14 @@ def _from_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
             }
             for network in ("encoder", "generator")
         )
-    return prototype.from_prototype(ema)
+        return encoder, generator, ema.get("log_power")
+    return *prototype.from_prototype(ema), content.get("log_power")
 
 
-def _from_model(source: str) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def _from_model(source: str) -> tuple[State, State, Tensor]:
     model = load_model(source)
-    try:
-        import onnx  # imported late: no other way to start needs it
-    except ImportError as error:
-        raise ModelError(f"--init {source} needs onnx: pip install onnx") from error
-    states = []
-    for network in (model.encoder, model.generator):
-        state = {}
-        for tensor in onnx.load(network.path).graph.initializer:
-            name = tensor.name.removesuffix(".fp16")
-            # The graph has constants beside the weights: some without a dot in their names, and
-            # the kernel of `PixelBlocks`.
-            if "." in name and name != "blocks.kernel":
-                values = onnx.numpy_helper.to_array(tensor)
-                state[name] = torch.from_numpy(values.astype(np.float32))
-        states.append(state)
-    return states[0], states[1]
+    encoder, generator = (
+        {name: torch.from_numpy(array) for name, array in read_weights(network.path)[1].items()}
+        for network in (model.encoder, model.generator)
+    )
+    return encoder, generator, torch.tensor(model.latent_power).log()

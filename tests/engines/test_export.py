@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from percast.engines.engine import ENGINES, open_engine
+from percast.engines.engine import CPU_ENGINES, open_engine
 from percast.engines.manifest import load_model
 
 for package in ("torch", "onnx", "onnxscript"):
@@ -31,6 +31,7 @@ def checkpoint(tmp_path_factory):
     torch.save(
         {
             "ema": {name: value.half() for name, value in ema.items()},
+            "log_power": torch.linspace(2, -3, 96),
             "args": {"zc": 96, "wid": 1.0, "norm": 0, "lin": 1},
             "step": 7,
         },
@@ -51,7 +52,7 @@ def test_an_exported_folder_is_a_model(exported):
     assert model.name == "random" and model.training["steps"] == 7
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", CPU_ENGINES)
 @pytest.mark.parametrize("role", ["encoder", "generator"])
 def test_engines_compute_what_torch_does(checkpoint, exported, engine, role):
     network = onnx_graph.load_checkpoint(checkpoint)[0][role]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from percast.engines.codec import parse_cbr
-from percast.engines.learned import LearnedCodec, channels_for_cbr
+from percast.engines.learned import LearnedCodec, _from_word, _to_word, channels_for_cbr
 from percast.engines.metrics import Lpips, psnr
 from percast.errors import ModelError, UsageError
 
@@ -65,7 +65,7 @@ def test_the_header_says_all_that_a_receiver_needs(codec, model, draw, add_noise
     picture = draw(80, 64)
     with LearnedCodec(model, Fraction(1, 24), design_snr_db=4, realism=0.25) as sender:
         coded, symbols = sender.encode(picture)
-    assert (coded.design_snr_db, coded.realism, coded.codec_word) == (4, 0.25, 64)
+    assert (coded.design_snr_db, coded.realism, coded.codec_word & 0xFF) == (4, 0.25, 64)
     assert (coded.cbr, coded.model_id) == (Fraction(1, 24), model.id)
     # The receiver was opened for another rate, and follows the header.
     assert psnr(picture, codec.decode(coded, *add_noise(symbols, 15))) > 24
@@ -137,6 +137,24 @@ def test_the_receiver_may_override_the_realism(codec, draw, add_noise):
     np.testing.assert_array_equal(faithful, codec.decode(asked, *received))
 
 
+@pytest.mark.parametrize("colour", [(12, 12, 14), (20, 40, 90), (128, 128, 128), (250, 60, 20)])
+@pytest.mark.parametrize("rate", ["1/96", "1/24"])
+def test_a_plain_colour_arrives_as_bright_as_it_was(model, add_noise, colour, rate):
+    picture = np.full((64, 96, 3), colour, np.uint8)
+    with LearnedCodec(model, Fraction(rate), realism=0) as codec:
+        coded, symbols = codec.encode(picture)
+        received = codec.decode(coded, *add_noise(symbols, 15))
+    assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-3)
+    assert np.abs(received.mean((0, 1)) - colour).max() < 12
+
+
+@pytest.mark.parametrize("level_db", [-60, -3.2, 0, 11.17, 90])
+def test_the_level_travels_beside_the_number_of_channels(level_db):
+    channels, level = _from_word(_to_word(48, 10 ** (level_db / 20)))
+    assert channels == 48
+    assert 20 * np.log10(level) == pytest.approx(level_db, abs=0.5 / 256)
+
+
 def test_warming_up_does_not_change_the_result(model, draw):
     picture = draw(70, 64)
     with LearnedCodec(model) as codec:
@@ -165,7 +183,14 @@ def test_a_picture_of_another_model_is_refused_with_both_ids(codec, model, draw)
 
 
 @pytest.mark.parametrize(
-    "change", [{"codec_word": 97}, {"codec_word": 0}, {"codec_id": 2}, {"width": 10_000}]
+    "change",
+    [
+        {"codec_word": 97},
+        {"codec_word": 0},
+        {"codec_word": 1 << 24 | 32},
+        {"codec_id": 2},
+        {"width": 10_000},
+    ],
 )
 def test_a_header_that_makes_no_sense_is_refused(codec, draw, change):
     coded, symbols = codec.encode(draw(64, 64))
@@ -206,6 +231,72 @@ def test_a_rate_is_typed_as_a_fraction_or_a_number():
 def test_wishes_beyond_the_model_are_usage_errors(model, options):
     with pytest.raises(UsageError):
         LearnedCodec(model, **options)
+
+
+@pytest.fixture(scope="module")
+def exact(model):
+    """A codec in fp32 whose engines take batches: up to four pictures of 64x64."""
+    with LearnedCodec(model, Fraction(1, 48), precision="fp32") as codec:
+        codec.encoder.batch_pixels = codec.generator.batch_pixels = 4 * 64 * 64
+        yield codec
+
+
+def test_a_batch_is_encoded_as_its_pictures_are_and_in_order(exact, draw):
+    pictures = [draw(70, 90, seed) for seed in range(4)]
+    batch = exact.encode_batch(pictures)
+    assert len(batch) == 4
+    for picture, (coded, symbols) in zip(pictures, batch, strict=True):
+        alone, expected = exact.encode(picture)
+        assert coded == alone
+        np.testing.assert_allclose(symbols, expected, atol=1e-3)
+
+
+def test_a_batch_of_several_rates_and_channels_is_decoded_as_its_pictures_are(
+    exact, model, draw, add_noise
+):
+    received = []
+    for seed, rate in enumerate(("1/192", "1/48", "1/16", "1/24")):
+        with LearnedCodec(model, Fraction(rate), realism=seed / 4, roles=("encode",)) as sender:
+            coded, symbols = sender.encode(draw(70, 90, seed))
+        received.append((coded, *add_noise(symbols, 5 * seed)))
+    received[1][1][::3], received[1][2][::3] = 0, np.inf  # a third of these symbols is lost
+    for realism in (None, 0.5):
+        batch = exact.decode_batch(received, realism)
+        for one, picture in zip(received, batch, strict=True):
+            alone = exact.decode(*one, realism)
+            assert picture.shape == (70, 90, 3)
+            assert np.abs(picture.astype(int) - alone).max() <= 1  # of 255: rounding
+
+
+def test_pictures_of_different_sizes_make_no_batch(exact, draw):
+    with pytest.raises(ValueError, match="one size"):
+        exact.encode_batch([draw(64, 64), draw(64, 80)])
+    received = [(coded, *arrive(s)) for coded, s in map(exact.encode, (draw(64, 64), draw(80, 64)))]
+    with pytest.raises(ValueError, match="one size"):
+        exact.decode_batch(received)
+
+
+def test_the_engine_says_how_many_pictures_are_worth_a_batch(exact):
+    for most in (exact.batch_to_encode, exact.batch_to_decode):
+        assert [most(64, 64), most(64, 128), most(65, 64), most(128, 128)] == [4, 2, 3, 1]
+        assert most(2160, 2160) == 1
+    exact.generator.batch_pixels, before = 2**30, exact.generator.batch_pixels
+    assert exact.batch_to_decode(64, 64) == 4  # more would keep the first one waiting
+    exact.generator.batch_pixels = before
+
+
+def test_warming_up_runs_every_batch_that_a_worker_takes(exact, monkeypatch):
+    counts = []
+    run = exact.encoder.run
+
+    def count(inputs):
+        counts.append(len(inputs["image"]))
+        return run(inputs)
+
+    monkeypatch.setattr(exact.encoder, "run", count)
+    exact.warm_up(64, 64)
+    exact.warm_up(64, 96)
+    assert counts == [1, 2, 4, 1, 2]
 
 
 def test_photographs_come_back_as_well_as_the_model_card_says(

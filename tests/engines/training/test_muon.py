@@ -42,7 +42,7 @@ def test_kernels_that_would_be_copied_are_refused():
 
 
 def test_every_weight_has_one_optimiser(link):
-    kernels, rest = muon.optimisers((link.encoder, link.generator), CONFIG)
+    kernels, rest = muon.optimisers(link, CONFIG)
     inner = {id(kernel) for kernel in kernels.kernels}
     outer = {id(p) for group in rest.param_groups for p in group["params"]}
     assert not inner & outer
@@ -57,7 +57,7 @@ def test_every_weight_has_one_optimiser(link):
 
 
 def test_all_of_them_learn(link):
-    optimisers = muon.optimisers((link.encoder, link.generator), CONFIG)
+    optimisers = muon.optimisers(link, CONFIG)
     before = {name: p.detach().clone() for name, p in link.named_parameters()}
     for parameter in link.parameters():
         parameter.grad = torch.ones_like(parameter) + torch.rand_like(parameter)
@@ -76,13 +76,12 @@ def test_the_momentum_survives_saving(link):
             for optimiser in optimisers:
                 optimiser.step()
 
-    networks = (link.encoder, link.generator)
-    optimisers = muon.optimisers(networks, CONFIG)
+    optimisers = muon.optimisers(link, CONFIG)
     steps(link, optimisers, 2, seed=1)
     saved = copy.deepcopy([optimiser.state_dict() for optimiser in optimisers])
     other = Link(CONFIG).to(memory_format=torch.channels_last)
     other.load_state_dict(link.state_dict())
-    loaded = muon.optimisers((other.encoder, other.generator), CONFIG)
+    loaded = muon.optimisers(other, CONFIG)
     for optimiser, state in zip(loaded, saved, strict=True):
         optimiser.load_state_dict(state)
     steps(link, optimisers, 1, seed=2)
@@ -92,7 +91,7 @@ def test_the_momentum_survives_saving(link):
 
 
 def test_learning_rates_rise_and_fall_together(link):
-    optimisers = muon.optimisers((link.encoder, link.generator), CONFIG)
+    optimisers = muon.optimisers(link, CONFIG)
 
     def rates(share, age):
         schedule.set_lr(optimisers, schedule.lr_factor(CONFIG, share, age))

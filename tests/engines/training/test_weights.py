@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ruff: noqa: E402 - the imports must follow importorskip
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import checkpoint, weights
+from percast.engines.training import channel, checkpoint, weights
 from percast.engines.training.config import Config
 from percast.engines.training.link import Link
+from percast.engines.training.pictures import Pictures
 from percast.errors import FileError, ModelError, UsageError
 
 CONFIG = Config(steps=1)
@@ -27,7 +29,7 @@ def test_what_was_saved_can_be_started_from(link, tmp_path):
     path = tmp_path / "weights.pt"
     weights.save(path, link, CONFIG, 7, 112, adversarial=True)
     other = Link(CONFIG)
-    weights.initial(other, str(path))
+    assert weights.initial(other, str(path))
     assert same(link, other, 1e-3) and not same(link, Link(CONFIG), 1e-3)
 
 
@@ -38,12 +40,13 @@ def test_what_was_saved_can_be_exported(link, tmp_path):
 
     path = tmp_path / "weights.pt"
     weights.save(path, link, CONFIG, 7, 112, adversarial=True)
-    networks, training = onnx_graph.load_checkpoint(path)
+    networks, power, training = onnx_graph.load_checkpoint(path)
     halves = {name: value.half().float() for name, value in link.generator.state_dict().items()}
     assert all(
         torch.equal(networks["generator"].state_dict()[name], halves[name]) for name in halves
     )
     assert (training["steps"], training["crops_seen"], training["adversarial"]) == (7, 112, True)
+    assert power == pytest.approx(link.log_power.exp().tolist())
     assert (training["batch"], training["crop"]) == (CONFIG.batch, CONFIG.crop)
 
 
@@ -60,8 +63,36 @@ def test_networks_of_other_shapes_are_not_exported_as_the_usual_ones(tmp_path):
 def test_a_checkpoint_of_a_run_can_be_started_from(link, tmp_path):
     path = checkpoint.save(tmp_path, 3, {"ema": link.state_dict()})
     other = Link(CONFIG)
-    weights.initial(other, str(path))
+    assert weights.initial(other, str(path))
     assert same(link, other)
+
+
+def test_the_prototypes_weights_are_scaled_for_links_with_a_level(link, tmp_path, draw):
+    """A start only: they are no model, as they know no powers."""
+    from percast.engines import prototype
+    from percast.engines.training.adopt import adopt
+
+    flat = prototype.to_prototype(link.encoder.state_dict(), link.generator.state_dict())
+    path = tmp_path / "latest.pt"
+    torch.save({"ema": flat, "args": weights._arguments(CONFIG, True), "step": 1}, path)
+    other = Link(CONFIG)
+    assert not weights.initial(other, str(path))
+    pictures = Pictures(draw(128, 128).reshape(-1, 3), np.array([[128, 128]]))
+    adopt(other, pictures, np.random.default_rng(0))
+    image = torch.from_numpy(pictures[0].copy()).permute(2, 0, 1)[None].float() / 255
+    with torch.no_grad():
+        latent = link.encoder(image, torch.tensor([[0.5, 32 / 96]]))
+        level = channel.transmit(latent, torch.tensor([32]))[1]
+        expected = link.generator.linear(latent / level)  # what the prototype received
+        found = other.generator.linear(latent)
+        power = 2 * latent.square().mean((0, 2, 3))
+    assert torch.allclose(found, expected, atol=1e-4)
+    assert torch.allclose(other.log_power.exp(), power, rtol=1e-3)
+    pytest.importorskip("onnx", reason="export needs onnx")
+    from percast.engines import onnx_graph
+
+    with pytest.raises(ModelError, match="train on"):
+        onnx_graph.load_checkpoint(path)
 
 
 def test_a_shipped_model_can_be_started_from(model):
@@ -71,7 +102,8 @@ def test_a_shipped_model_can_be_started_from(model):
     from percast.engines.engine import open_engine
 
     link = Link(CONFIG)
-    weights.initial(link, model.name)
+    assert weights.initial(link, model.name)
+    assert link.log_power.exp().tolist() == pytest.approx(model.latent_power)
     for network, described in ((link.encoder, model.encoder), (link.generator, model.generator)):
         inputs = onnx_graph.sample(network.eval(), 64, 80)
         (expected,) = onnx_graph.compute(network, inputs).values()

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The prototype's weights as a start for links that send a level.
+
+The prototype's generator takes latents of unit power at every rate. Ours takes them at their own
+level, with each channel's power known. Its weights are scaled for the level that latents have on
+average at `RATE`; at other rates they are off until training has seen to it.
+"""
+
+import numpy as np
+import torch
+
+from percast.engines.networks import LATENT_CHANNELS
+from percast.engines.training import channel
+from percast.engines.training.channel import CONDITION_SNR_DB
+from percast.engines.training.link import Link
+from percast.engines.training.pictures import Pictures
+
+RATE, SNR_DB = 32, 10.0  # 1/48
+_CROP, _CROPS = 128, 256
+_LEAST_POWER = 1e-6
+
+
+@torch.no_grad()
+def adopt(link: Link, pictures: Pictures, random: np.random.Generator) -> None:
+    """Measures levels and powers on crops of 128 x 128, and sets the link accordingly.
+
+    Args:
+        link: with the prototype's weights, on the CPU.
+    """
+    latents = torch.cat([_latent(link, crop) for crop in _crops(pictures, random)])
+    _, levels = channel.transmit(latents, torch.full((len(latents),), RATE))
+    average = levels.log().mean().exp()
+    link.generator.stem.weight[:, :LATENT_CHANNELS] /= average
+    link.generator.linear.weight /= average
+    power = 2 * latents.square().mean((0, 2, 3))
+    link.log_power.copy_(power.clamp(min=_LEAST_POWER).log())
+
+
+def _latent(link: Link, crop: np.ndarray) -> torch.Tensor:
+    image = torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255
+    condition = torch.tensor([[SNR_DB / CONDITION_SNR_DB, RATE / LATENT_CHANNELS]])
+    return link.encoder(image, condition)
+
+
+def _crops(pictures: Pictures, random: np.random.Generator) -> list[np.ndarray]:
+    """The top left corners of random pictures."""
+    picked = random.integers(len(pictures), size=_CROPS)
+    return [np.ascontiguousarray(pictures[i][:_CROP, :_CROP]) for i in picked]

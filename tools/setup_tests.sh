@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# setup_tests.sh VENV: what only the tests need, on top of setup.sh. Where something cannot be had
+# the tests that need it are skipped and say so.
+set -euo pipefail
+venv=${1:?setup_tests.sh VENV}
+pip_install() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
+# Drivers, and a C compiler for the stand-in radio underneath them.
+radios=(gr-osmosdr soapysdr-module-hackrf uhd-host uhd-soapysdr gcc libc6-dev)
+
+missing() {
+  command -v dpkg-query >/dev/null || return 1
+  for package in "${radios[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || return 0
+  done
+  return 1
+}
+
+if missing; then
+  if [ "$(id -u)" -eq 0 ]; then
+    apt-get update -q &&
+      DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends "${radios[@]}" || true
+  else
+    echo "percast: for the tests of radios, run once as root: apt-get install --no-install-recommends ${radios[*]}" >&2
+  fi
+fi
+
+pip_install -e '.[test]'
+# A plain torch would pull gigabytes of CUDA: only the CPU's build has this version.
+pip_install --extra-index-url https://download.pytorch.org/whl/cpu 'torch==2.13.0+cpu' 'numpy<2' &&
+  pip_install -e '.[train]' || true
+# These build TensorRT plans without a GPU.
+pip_install tensorrt_rtx_cu13_libs==1.7.1.116 tensorrt_rtx_cu13_bindings==1.7.1.116 || true
+pip_install -e '.[int8]' || true
