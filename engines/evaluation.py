@@ -153,7 +153,9 @@ class Evaluation:
         self._codecs = {key: LearnedCodec(model, *key, roles=()) for key in wanted}
         for realism in realisms:
             LearnedCodec(model, realism=realism, roles=())
-        self._networks = LearnedCodec(
+        self._metrics = _open_metrics(metrics, threads)
+        self._inception = InceptionFeatures.open(threads) if "fid" in metrics else None
+        self._networks = LearnedCodec(  # last of what can fail: it is to be closed
             model, *wanted[0], engine=engine, precision=precision, threads=threads
         )
         for codec in self._codecs.values():  # one pair of networks serves every rate
@@ -161,8 +163,6 @@ class Evaluation:
         self.engine = self._networks.generator
         self._cbrs = cbrs
         self._asked = metrics
-        self._metrics = _open_metrics(metrics, threads)
-        self._inception = InceptionFeatures.open(threads) if "fid" in metrics else None
         self._originals = FeatureStatistics()
         self._received = {point: FeatureStatistics() for point in self.points}
         self._rows: dict[Point, list[Row]] = {point: [] for point in self.points}

@@ -15,7 +15,7 @@ from percast.engines.manifest import sha256_of
 from percast.engines.plan_cache import Key, PlanCache
 from percast.errors import ModelError
 
-RECIPE = 1
+RECIPE = 2
 """Of the code that quantises; count it up when that changes."""
 
 MAX_LPIPS_CHANGE = 0.005

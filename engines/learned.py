@@ -15,7 +15,7 @@ Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each ro
 
 from collections.abc import Collection, Sequence
 from fractions import Fraction
-from math import log10
+from math import isfinite, log10
 from typing import Self
 
 import numpy as np
@@ -122,7 +122,7 @@ class LearnedCodec:
 
         Raises:
             UsageError: a side is too small or too large.
-            ModelError: the engine failed.
+            ModelError: the engine failed, or computed what is no number.
         """
         return self.encode_batch([rgb])[0]
 
@@ -359,10 +359,16 @@ def _common_size(sizes: set[tuple[int, int]]) -> tuple[int, int]:
 
 def _to_symbols(latent: npt.NDArray[np.float32]) -> tuple[Symbols, float]:
     """float32 [c, h, w] -> complex64 [c/2 * h * w] of unit mean power; and the level, the root of
-    the mean power that they had."""
+    the mean power that they had.
+
+    Raises:
+        ModelError: the latent is not finite.
+    """
     symbols = np.empty((len(latent) // 2, *latent.shape[1:]), np.complex64)
     symbols.real, symbols.imag = latent[0::2], latent[1::2]
     power = float(np.mean(np.square(latent, dtype=np.float64)) * 2)  # of complex symbols
+    if not isfinite(power):
+        raise ModelError("the encoder computes what is no number: run percast engine verify")
     level = max(power, _TINY) ** 0.5
     symbols *= np.float32(1 / level)
     return symbols.reshape(-1), level

@@ -9,6 +9,7 @@ LPIPS rose by 0.26 at CBR 1/16.
 """
 
 import contextlib
+import io
 import logging
 import sys
 import tempfile
@@ -19,11 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from percast.engines import int8_networks
-from percast.engines.codec import Picture, Symbols
+from percast.engines.codec import NoiseVariance, Picture, Symbols
 from percast.engines.engine import FloatArray, open_engine
 from percast.engines.learned import LearnedCodec
 from percast.engines.manifest import Model
 from percast.engines.plan_cache import Key, Plan, PlanCache
+from percast.engines.symbol_channel import SymbolChannel
 from percast.errors import ModelError, UsageError
 
 try:
@@ -83,7 +85,7 @@ def calibration_inputs(
             codec = LearnedCodec(model, cbr, snr_db, realism, roles=())
             codec.encoder, codec.generator = encoder, generator
             coded, symbols = codec.encode(_crop(pictures[number % len(pictures)], rng))
-            codec.decode(coded, *_transmit(symbols, snr_db, rng))
+            codec.decode(coded, *_transmit(symbols, snr_db, rng, number))
     finally:
         encoder.engine.close()
         generator.engine.close()
@@ -91,7 +93,7 @@ def calibration_inputs(
 
 
 def quantise(network: Path, calibration: Sequence[Inputs]) -> bytes:
-    """A network in int8, as `int8_networks.unpack` reads it.
+    """A network in int8, packed as `int8_networks.pack` does.
 
     Args:
         network: the ONNX file.
@@ -112,7 +114,9 @@ def quantise(network: Path, calibration: Sequence[Inputs]) -> bytes:
         for end, aggregator in (("min", AggregatorType.MIN), ("max", AggregatorType.MAX))
     }
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # its progress bars are no data
+        # Its progress bars are no data, and nobody sees them but on a terminal.
+        progress = sys.stderr if sys.stderr.isatty() else io.StringIO()
+        with contextlib.redirect_stdout(progress):
             quantised = nncf.quantize(
                 model,
                 nncf.Dataset(calibration),
@@ -188,15 +192,12 @@ def _crop(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _transmit(
-    symbols: Symbols, snr_db: float, rng: np.random.Generator
-) -> tuple[Symbols, FloatArray]:
-    """Symbols as they arrive, with the noise variance of each."""
-    gain = rng.exponential(1, symbols.size) if rng.random() < 0.5 else np.ones(symbols.size)
-    noise_var = 10 ** (-snr_db / 10) / np.maximum(gain, 1e-6)
-    real, imaginary = rng.normal(0, (noise_var / 2) ** 0.5, (2, symbols.size))
-    if rng.random() < 1 / 3:
-        noise_var[rng.random(symbols.size) < rng.uniform(0, 0.4)] = np.inf
-    return (symbols + real + 1j * imaginary).astype(np.complex64), noise_var.astype(np.float32)
+    symbols: Symbols, snr_db: float, rng: np.random.Generator, number: int
+) -> tuple[Symbols, NoiseVariance]:
+    """Symbols of the crop of a number as they arrive, with the noise variance of each."""
+    fading = "rayleigh" if rng.random() < 0.5 else "awgn"
+    law = SymbolChannel(fading, rng.uniform(0, 0.4) if rng.random() < 1 / 3 else 0.0)
+    return law.propagate(symbols, snr_db, law.air(symbols.size, number))
 
 
 def _edges(model: "openvino.Model") -> list[str]:

@@ -72,7 +72,7 @@ class TensorRtEngine(Engine):
     @property
     def device_bytes(self) -> int:
         """GPU memory for activations, inputs and outputs, without weights and CUDA's own."""
-        return sum(sized.memory.device_bytes for sized in self._sized.values())
+        return sum(sized.memory.device_bytes for sized in tuple(self._sized.values()))
 
     def mark_verified(self, result: Mapping[str, object]) -> None:
         self._cache.mark_verified(self._key, result)

@@ -43,6 +43,8 @@ class Worker(Generic[Item]):
         depth: items that may wait, beside those in work.
         drop_oldest: make room in a full queue by dropping its oldest item, and count it; else
             `submit` waits for room.
+        depth_at_start: items that may wait until the worker has caught up with its first ones, for
+            which engines compile. If these too are not enough, it is `depth` at once.
         name: of the thread.
         batch: how many of the waiting items, oldest first, the next call takes. It is called
             while senders wait, and must be quick.
@@ -55,11 +57,13 @@ class Worker(Generic[Item]):
         drop_oldest: bool = False,
         name: str = "percast-worker",
         batch: Callable[[Sequence[Item]], int] = lambda waiting: 1,
+        depth_at_start: int = 0,
     ):
         if depth < 1:
             raise ValueError(f"a queue of depth {depth} can hold nothing")
         self._function, self._batch = function, batch
         self._depth = depth
+        self._room = max(depth, depth_at_start)  # items that may wait now
         self._drop_oldest = drop_oldest
         self._queue: deque[Item] = deque()
         self._changed = threading.Condition()
@@ -85,13 +89,13 @@ class Worker(Generic[Item]):
     def full(self) -> bool:
         """Whether a submit would now wait, or drop something."""
         with self._changed:
-            return len(self._queue) >= self._depth
+            return len(self._queue) >= self._room
 
     def submit(self, item: Item) -> bool | None:
         """Queues an item.
 
         Returns:
-            True; False where the oldest waiting item was dropped for it; None where the worker
+            True; False where the oldest that waited were dropped for it; None where the worker
             has been closed, or was while this waited, and the item was not taken.
 
         Raises:
@@ -100,15 +104,17 @@ class Worker(Generic[Item]):
         with self._changed:
             if not self._drop_oldest:
                 self._changed.wait_for(
-                    lambda: len(self._queue) < self._depth or self._closing or self._error
+                    lambda: len(self._queue) < self._room or self._closing or self._error
                 )
             self._raise()
             if self._closing:
                 return None
-            dropping = len(self._queue) >= self._depth
+            dropping = len(self._queue) >= self._room
             if dropping:
-                self._queue.popleft()
-                self._dropped += 1
+                self._room = self._depth
+                while len(self._queue) >= self._depth:
+                    self._queue.popleft()
+                    self._dropped += 1
             self._queue.append(item)
             self._changed.notify_all()
             return not dropping
@@ -146,6 +152,8 @@ class Worker(Generic[Item]):
                 self._function(*items)
                 with self._changed:
                     self._busy = 0
+                    if len(self._queue) < self._depth:
+                        self._room = self._depth
                     self._changed.notify_all()
         except BaseException as error:  # kept, and raised again by check() and close()
             with self._changed:

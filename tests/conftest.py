@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,23 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 SHARED_WEIGHTS = ROOT.parent / "shared" / "data" / "perceptual"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives the session a cache of its own, with nothing but the weights of the user's.
+
+    Engines that were built and verified in the user's change what `auto` picks.
+    """
+    from percast.engines.metrics import perceptual_cache
+
+    weights = perceptual_cache().absolute()
+    cache = tempfile.TemporaryDirectory(prefix="percast-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(cache.cleanup)
+    if weights.is_dir():
+        link = Path(cache.name, "percast", "perceptual")
+        link.parent.mkdir()
+        link.symlink_to(weights)
+    os.environ["XDG_CACHE_HOME"] = cache.name
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ import argparse
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,7 +13,7 @@ from rich.table import Table
 from percast.blocks.images import open_source, parse_size
 from percast.engines import tensorrt_plans
 from percast.engines.bench import bench, inputs_of
-from percast.engines.codec import Picture
+from percast.engines.codec import Picture, parse_cbr
 from percast.engines.engine import ENGINES, PRECISIONS, open_engine
 from percast.engines.manifest import Model, load_model
 from percast.engines.metrics import Lpips
@@ -106,12 +105,17 @@ def _add_candidates(parser: argparse.ArgumentParser) -> None:
 def build_engines(args: argparse.Namespace) -> int:
     model = load_model(args.model)
     sizes = [_size(text) for text in args.size]
+    int8 = args.precision == "int8"
+    if args.pictures and not int8:
+        raise UsageError("--pictures are for --precision int8")
+    if args.size and int8:
+        raise UsageError("int8 networks take any size: leave out --size")
     if args.engine == "tensorrt":
         built = _build_tensorrt(args, model, sizes)
     else:
         if args.target or args.portable:
             raise UsageError("--target and --portable are for --engine tensorrt")
-        if args.precision == "int8":
+        if int8:
             if args.engine != "openvino":
                 raise UsageError("int8 networks are for --engine openvino")
             built = _quantise(args, model)
@@ -225,8 +229,8 @@ def _quantise(args: argparse.Namespace, model: Model) -> list[dict]:
     from percast.engines import quantise  # needs NNCF
 
     if args.pictures:
-        given = open_source(args.pictures, frames=quantise.CROPS)
-        pictures = [picture.rgb for picture in given]
+        with open_source(args.pictures, frames=quantise.CROPS) as given:
+            pictures = [picture.rgb for picture in given]
     else:
         import skimage.data as photographs
 
@@ -316,7 +320,7 @@ def _version_here(runtime: str) -> str:
 
 def verify_engines(args: argparse.Namespace) -> int:
     model = load_model(args.model)
-    cbrs = [_rate(text) for text in args.cbr.split(",")] if args.cbr else None
+    cbrs = [parse_cbr(text) for text in args.cbr.split(",")] if args.cbr else None
     snrs = [_number(text) for text in args.snr.split(",")] if args.snr else SNRS_DB
     with _bar("verify") as on_progress:
         candidates = _candidates(args)
@@ -382,9 +386,9 @@ def bench_engines(args: argparse.Namespace) -> int:
         raise UsageError(f"--runs {args.runs}: give at least 1")
     model = load_model(args.model)
     sizes = [_size(text) for text in args.size.split(",")]
-    batches = [int(_number(text)) for text in args.batch.split(",")]
-    if min(batches) < 1:
-        raise UsageError(f"--batch {args.batch}: give at least 1")
+    if not all(text.isdecimal() and int(text) for text in args.batch.split(",")):
+        raise UsageError(f"--batch {args.batch}: give whole numbers of at least 1")
+    batches = [int(text) for text in args.batch.split(",")]
     found = bench(model, _candidates(args), sizes, batches, args.runs, args.threads)
     if args.json:
         report.print_json(found.as_dict())
@@ -455,13 +459,6 @@ def _bar(text: str) -> Iterator[Callable[[float], None]]:
 def _size(text: str) -> tuple[int, int]:
     width, height = parse_size(text)
     return height, width
-
-
-def _rate(text: str) -> Fraction:
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"--cbr {text}: give rates such as 1/48") from error
 
 
 def _number(text: str) -> float:

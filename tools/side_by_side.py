@@ -58,7 +58,7 @@ def _write(args: argparse.Namespace) -> None:
         rgb = _even(photo.rgb)
         cells = [
             [
-                _original(photo.name, rgb),
+                Cell(_middle(rgb), "original"),
                 _hevc(rgb, rate, lpips),
                 *(_learned(rgb, rate, model, realism, lpips) for model, realism in systems),
             ]
@@ -87,10 +87,6 @@ def _sheet(photo: Photo, rgb: np.ndarray, cells: list[list[Cell]]):
         ("percast", "realism 1"),
     ]
     return draw(photo.name, lines, columns, cells)
-
-
-def _original(name: str, rgb: np.ndarray) -> Cell:
-    return Cell(_middle(rgb), name)
 
 
 def _hevc(rgb: np.ndarray, rate: str, lpips: Lpips) -> Cell:

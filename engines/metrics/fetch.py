@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from percast.engines.metrics import unpickle
 from percast.engines.metrics.weights import NEEDED, Tensors, missing_weights
@@ -129,7 +129,7 @@ def _write(folder: Path, files: dict[str, Tensors]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, tensors in files.items():
             partial = folder / f".{name}.part"
-            save_file(tensors, partial)
+            partial.write_bytes(save(tensors))  # save_file's errors are no OSError
             os.replace(partial, folder / name)
     except OSError as error:
         raise FileError(f"cannot write to {folder}: {error.strerror}") from error

@@ -9,7 +9,7 @@ average at `RATE`; at other rates they are off until training has seen to it.
 import numpy as np
 import torch
 
-from percast.engines.networks import LATENT_CHANNELS
+from percast.engines.networks import LATENT_CHANNELS, STRIDE
 from percast.engines.training import channel
 from percast.engines.training.channel import CONDITION_SNR_DB
 from percast.engines.training.link import Link
@@ -22,10 +22,11 @@ _LEAST_POWER = 1e-6
 
 @torch.no_grad()
 def adopt(link: Link, pictures: Pictures, random: np.random.Generator) -> None:
-    """Measures levels and powers on crops of 128 x 128, and sets the link accordingly.
+    """Measures levels and powers on crops, and sets the link accordingly.
 
     Args:
         link: with the prototype's weights, on the CPU.
+        pictures: to cut crops from, of 128 x 128 if all are that large.
     """
     latents = torch.cat([_latent(link, crop) for crop in _crops(pictures, random)])
     _, levels = channel.transmit(latents, torch.full((len(latents),), RATE))
@@ -44,5 +45,6 @@ def _latent(link: Link, crop: np.ndarray) -> torch.Tensor:
 
 def _crops(pictures: Pictures, random: np.random.Generator) -> list[np.ndarray]:
     """The top left corners of random pictures."""
+    side = min(_CROP, int(pictures.sizes.min()) // STRIDE * STRIDE)
     picked = random.integers(len(pictures), size=_CROPS)
-    return [np.ascontiguousarray(pictures[i][:_CROP, :_CROP]) for i in picked]
+    return [np.ascontiguousarray(pictures[i][:side, :side]) for i in picked]

@@ -52,7 +52,9 @@ def initialise(link: Link, pictures: Pictures, random: np.random.Generator) -> N
     # The channel scales to unit power anyway; half of it per real dimension keeps levels near 1.
     gain = gain / (2 * (gain.square() * variances).mean()).sqrt()
     with torch.no_grad():
-        link.encoder.linear.weight.copy_((components * gain[:, None]).reshape(-1, 3, STRIDE, STRIDE))
+        link.encoder.linear.weight.copy_(
+            (components * gain[:, None]).reshape(-1, 3, STRIDE, STRIDE)
+        )
         link.encoder.linear.bias.copy_(-(components @ mean) * gain)
         inverse = (components / gain[:, None]).T
         link.generator.linear.weight.copy_(inverse[:, :, None, None])

@@ -64,7 +64,7 @@ def networks(
     """New networks with their starting weights, the same in all processes; on the CPU.
 
     Args:
-        pictures: whose KLT is the start where nothing else is.
+        pictures: whose KLT is the start where nothing else is, and the prototype's levels.
         init: weights to start from, see `percast.engines.training.weights`.
         resumed: whether a checkpoint will follow anyway.
 

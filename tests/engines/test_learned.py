@@ -137,15 +137,43 @@ def test_the_receiver_may_override_the_realism(codec, draw, add_noise):
     np.testing.assert_array_equal(faithful, codec.decode(asked, *received))
 
 
-@pytest.mark.parametrize("colour", [(12, 12, 14), (20, 40, 90), (128, 128, 128), (250, 60, 20)])
+PLAIN = [(12, 12, 14), (20, 40, 90), (128, 128, 128), (250, 60, 20)]
+
+
 @pytest.mark.parametrize("rate", ["1/96", "1/24"])
-def test_a_plain_colour_arrives_as_bright_as_it_was(model, add_noise, colour, rate):
-    picture = np.full((64, 96, 3), colour, np.uint8)
+def test_a_plain_colour_arrives_as_bright_as_it_was_thanks_to_its_level(model, add_noise, rate):
+    errors = []
     with LearnedCodec(model, Fraction(rate), realism=0) as codec:
-        coded, symbols = codec.encode(picture)
-        received = codec.decode(coded, *add_noise(symbols, 15))
-    assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-3)
-    assert np.abs(received.mean((0, 1)) - colour).max() < 12
+        for colour in PLAIN:
+            coded, symbols = codec.encode(np.full((64, 96, 3), colour, np.uint8))
+            assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-3)
+            no_level = replace(coded, codec_word=_to_word(codec.channels, 1.0))
+            received = (codec.decode(c, *add_noise(symbols, 15)) for c in (coded, no_level))
+            errors.append([np.abs(picture.mean((0, 1)) - colour).max() for picture in received])
+    worst, worst_without = np.max(errors, axis=0)
+    assert worst < 20 and worst < worst_without / 2, errors
+
+
+def test_a_latent_that_is_no_number_is_refused(model, draw, monkeypatch):
+    with LearnedCodec(model, roles=("encode",)) as codec:
+        run = codec.encoder.run
+        for wrong in (np.nan, np.inf):
+            monkeypatch.setattr(
+                codec.encoder, "run", lambda i, w=wrong: {"latent": run(i)["latent"] * w}
+            )
+            with pytest.raises(ModelError, match="engine verify"):
+                codec.encode(draw(64, 64))
+
+
+def test_no_level_in_a_header_spoils_a_picture_beyond_numbers(codec, draw, add_noise):
+    coded, symbols = codec.encode(draw(64, 64))
+    symbols, noise_var = add_noise(symbols, 10)
+    noise_var[::7] = np.inf
+    for level in (1e-9, 1e9):  # clipped to what the word can say
+        asked = replace(coded, codec_word=_to_word(codec.channels, level))
+        inputs = codec._generator_inputs(asked, symbols, noise_var, None)
+        assert np.abs(inputs["latent"]).max() < 1e3
+        assert all(np.isfinite(array).all() for array in inputs.values())
 
 
 @pytest.mark.parametrize("level_db", [-60, -3.2, 0, 11.17, 90])
@@ -299,17 +327,14 @@ def test_warming_up_runs_every_batch_that_a_worker_takes(exact, monkeypatch):
     assert counts == [1, 2, 4, 1, 2]
 
 
-def test_photographs_come_back_as_well_as_the_model_card_says(
-    codec, photographs, perceptual_weights, add_noise
-):
-    """Two of the card's twelve pictures at 1/48 and 10 dB; their own figures are below."""
-    expected = {"kodim07": (26.78, 0.166), "kodim23": (26.04, 0.132)}
+def test_photographs_come_back_well(codec, photographs, perceptual_weights, add_noise):
+    """At 1/48 and 10 dB: a floor for any weights; `tests.tools.test_eval` knows the very figures."""
     lpips = Lpips(perceptual_weights)
-    for path in photographs:
-        if path.stem in expected:
-            picture = np.asarray(Image.open(path).convert("RGB"))
-            coded, symbols = codec.encode(picture)
-            decoded = codec.decode(coded, *add_noise(symbols, 10))
-            quality, distance = expected[path.stem]
-            assert psnr(picture, decoded) == pytest.approx(quality, abs=0.1)
-            assert lpips(picture, decoded) == pytest.approx(distance, abs=0.005)
+    chosen = [path for path in photographs if path.stem in ("kodim07", "kodim23")]
+    assert chosen
+    for path in chosen:
+        picture = np.asarray(Image.open(path).convert("RGB"))
+        coded, symbols = codec.encode(picture)
+        decoded = codec.decode(coded, *add_noise(symbols, 10))
+        assert psnr(picture, decoded) > 25
+        assert lpips(picture, decoded) < 0.2

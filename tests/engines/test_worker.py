@@ -95,6 +95,36 @@ def test_a_paced_queue_drops_the_oldest_and_counts_it(gate):
     assert results == [0, 3, 4]
 
 
+def test_more_may_wait_until_the_first_is_done_and_the_others_caught_up_with(gate):
+    results = []
+    worker = Worker(lambda x: results.append(gate(x)), depth=2, drop_oldest=True, depth_at_start=5)
+    worker.submit(0)
+    gate.entered.acquire()
+    assert all(worker.submit(i) for i in range(1, 6)) and worker.full
+    gate.open.set()
+    wait_until(lambda: worker.pending == 0)
+    assert results == [0, 1, 2, 3, 4, 5]
+    gate.open.clear()
+    worker.submit(6)
+    for _ in range(6):
+        gate.entered.acquire()
+    assert [worker.submit(i) for i in (7, 8, 9)] == [True, True, False]
+    gate.open.set()
+    worker.close()
+    assert results[6:] == [6, 8, 9] and worker.dropped == 1
+
+
+def test_what_does_not_even_catch_up_at_the_start_has_its_depth_at_once(gate):
+    results = []
+    worker = Worker(lambda x: results.append(gate(x)), depth=2, drop_oldest=True, depth_at_start=5)
+    worker.submit(0)
+    gate.entered.acquire()
+    assert [worker.submit(i) for i in range(1, 8)] == [True] * 5 + [False] * 2
+    gate.open.set()
+    worker.close()
+    assert results == [0, 6, 7] and worker.dropped == 5
+
+
 def test_an_exception_stops_the_worker_and_is_raised_again():
     worker = Worker(fail, depth=4)
     worker.submit("luck")

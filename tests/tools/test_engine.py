@@ -240,7 +240,20 @@ def test_the_bench_stands_beside_a_reference(percast):
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--runs", "0"], ["--batch", "0"], ["--size", "abc"], ["--batch", "x"]]
+    "wrong",
+    [["--runs", "0"], ["--batch", "0"], ["--size", "abc"], ["--batch", "x"], ["--batch", "inf"]],
 )
 def test_wrong_flags_are_usage_errors(percast, wrong):
     assert percast("engine", "bench", *wrong).code == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--pictures", "."], ["--engine", "openvino", "--precision", "int8", "--size", "64x64"]],
+)
+def test_options_that_would_do_nothing_are_refused(percast, wrong):
+    assert percast("engine", "build", *wrong).code == 2
+
+
+def test_a_rate_that_takes_for_ever_to_compute_with_is_refused(percast):
+    assert percast("engine", "verify", "--cbr", "1e999999999").code == 2

@@ -15,6 +15,7 @@ from percast.blocks.waveform.papr import clip_and_filter
 from percast.blocks.waveform.transmit import packet_span
 from percast.engines.codec import CodedImage
 from percast.engines.learned import CODEC_ID, LearnedCodec, _to_word
+from percast.engines.networks import Generator
 from percast.engines.training import channel
 from percast.engines.training.channel import Conditions
 from percast.engines.training.config import Config
@@ -124,8 +125,10 @@ def test_clipping_is_that_of_the_waveform():
 class Listener:
     """Stands in for the generator's engine, and keeps what it is given."""
 
+    inputs = Generator.inputs
+
     def run(self, inputs):
-        self.inputs = inputs
+        self.given = inputs
         return {"image": np.zeros((1, 3, 64, 80), np.float32)}
 
     def close(self):
@@ -152,7 +155,7 @@ def test_the_generator_is_given_what_the_codec_will_give_it(model, snr_db, fades
         planes = symbols[0].numpy().astype(np.float32)
         on_air = (planes[0:channels:2] + 1j * planes[1:channels:2]).astype(np.complex64)
         codec.decode(coded, on_air.ravel(), noise_var[0, : channels // 2].numpy().ravel())
-        given = codec.generator.inputs
+        given = codec.generator.given
     np.testing.assert_allclose(received.latent, given["latent"], atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(received.reliability, given["reliability"], atol=1e-6)
     known = [received.snr_db[0] / channel.CONDITION_SNR_DB, channels / 96, 1.0]
