@@ -22,8 +22,9 @@ class ImageSource(Guarded, gr.basic_block):
     Message output `images`: PDU of {image, width, height, name, read_at} and rgb bytes; then the
     end message. Message input `credit`: one message for every picture that is through; at most
     `in_flight` are on their way. Without `fps` the source waits for credit and drops nothing;
-    with it, pictures come at that pace and the oldest that waits is dropped and counted. When
-    reading fails, what was read is still sent, and `failure` holds the error.
+    with it, pictures come at that pace once the first is through, for which engines compile, and
+    the oldest that waits is dropped and counted. When reading fails, what was read is still sent,
+    and `failure` holds the error.
 
     Args:
         pictures: an open source of `percast.blocks.images`.
@@ -44,6 +45,7 @@ class ImageSource(Guarded, gr.basic_block):
         self.images = 0  # read, and given a number
         self.sent = 0
         self._credit = threading.Semaphore(in_flight)
+        self._first_through = threading.Event()
         self.failure: Exception | None = None
         self._closing, self._aborting = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._read, name="image source", daemon=True)
@@ -71,6 +73,7 @@ class ImageSource(Guarded, gr.basic_block):
     def finish(self) -> None:
         """Read no more pictures; what was read is still sent, then the end message."""
         self._closing.set()
+        self._first_through.set()
         self.pictures.close()
 
     def abort(self) -> None:
@@ -80,6 +83,7 @@ class ImageSource(Guarded, gr.basic_block):
 
     def _take_credit(self, _) -> None:
         self._credit.release()
+        self._first_through.set()
 
     def _read(self) -> None:
         try:
@@ -93,6 +97,10 @@ class ImageSource(Guarded, gr.basic_block):
                     picture = replace(picture, read_at=time.time())
                 self._outbox.submit((self.images, picture))
                 self.images += 1
+                if self.fps and self.images == 1:
+                    while not self._first_through.wait(0.05):
+                        self._outbox.check()
+                    next_time = time.monotonic()
         except Exception as error:  # noqa: BLE001 - handed to whoever runs the graph
             self.failure = error
         self._finish_sending()

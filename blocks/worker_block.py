@@ -13,6 +13,8 @@ from percast.engines.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_AT_START = 4  # times as many live messages may wait while engines compile for the first
+
 
 class WorkerBlock(Guarded, gr.basic_block):
     """Takes messages into a bounded queue; a worker thread hands them to the method `process`
@@ -27,14 +29,19 @@ class WorkerBlock(Guarded, gr.basic_block):
         takes: message input port.
         gives: message output port, None for none.
         depth: messages that may wait.
-        live: drop the oldest and count it when too many wait; without it, whoever sends must not
-            send while `full`.
+        live: drop the oldest and count it when too many wait, at the start four times as many as
+            later; without it, whoever sends must not send while `full`.
     """
 
     def __init__(self, name: str, takes: str, gives: str | None, depth: int, live: bool = False):
         gr.basic_block.__init__(self, name, None, None)
         self._worker = Worker(
-            self._process, depth=depth, drop_oldest=live, name=name, batch=self.batch
+            self._process,
+            depth=depth,
+            drop_oldest=live,
+            name=name,
+            batch=self.batch,
+            depth_at_start=_AT_START * depth if live else 0,
         )
         self.message_port_register_in(pmt.intern(takes))
         self.set_msg_handler(pmt.intern(takes), self._take)

@@ -78,12 +78,14 @@ class TransmitOnAir(gr.top_block):
 
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the radio to send the last sample."""
-        if self.transmitter.modulator.ended.wait(timeout) and self._all_out():
+        if not self.transmitter.modulator.ended.wait(timeout):
+            return False
+        if self._all_out():
             now = time.monotonic()
             self._quiet_since = self._quiet_since or now
             if now - self._quiet_since > self.station.latency:
                 return True
-            time.sleep(timeout)
+        time.sleep(timeout)
         return False
 
     def _all_out(self) -> bool:

@@ -139,10 +139,11 @@ class Station:
             self.queue.end()
 
     def idle(self) -> bool:
-        """A transmitting radio has nothing more to send, but for what its own buffers hold."""
+        """Nothing waits to be sent, but for what the radio's own buffers hold."""
         with self._lock:
             session = self._session
-            return session is None or session.end.idle()
+            # A packet that was half sent is lost with the radio; the rest waits for its return.
+            return session.end.idle() if session else self.queue.waiting == 0
 
     def tune(self, freq: float | None = None, gain: Gain | None = None) -> dict:
         """Change the radio while it runs; gives what it took.
@@ -208,8 +209,9 @@ class Station:
             if now - started < _SETTLING:
                 session.before = self._raw_counts(session)
             self._tell(now)
-            if session.end.error is not None:  # ours, and no fault of the radio
-                self.error = session.end.error
+            ours = (session.end, session.messages)
+            if (bug := next((b.error for b in ours if b and b.error), None)) is not None:
+                self.error = bug  # no fault of the radio
                 return
             if now - last_move < (_SILENCE if flow else _FIRST_SAMPLES):
                 continue

@@ -145,7 +145,7 @@ def add_radio_options(parser: argparse.ArgumentParser, transmit: bool) -> None:
         default="",
         metavar="TEXT",
         help="which one: uhd serial=... or addr=...; hackrf SERIAL; soapy driver=...; osmosdr "
-        "rtl=0; file: the recording (.sigmf-meta, .cf32, .cs8); zmq: tcp://127.0.0.1:PORT",
+        "rtl=0; file: the recording (.sigmf-meta, .sigmf, .cf32, .cs8); zmq: tcp://127.0.0.1:PORT",
     )
     group.add_argument("--freq", type=quantity, metavar="HZ", help="carrier; a radio needs it")
     default = "the lowest" if transmit else "of a HackRF LNA=16,VGA=20,AMP=0, else the middle"
@@ -206,5 +206,7 @@ def add_receiver_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the sender's pictures in the sender's order, for PSNR and LPIPS",
     )
-    group.add_argument("--size", metavar="WxH", help="the sender's --size, for --reference")
+    group.add_argument(
+        "--size", metavar="WxH", help="the sender's --size: to be ready for it, and for --reference"
+    )
     _add_insecure(group)

@@ -100,20 +100,23 @@ def on_air(args: argparse.Namespace, config: RadioConfig, transmit: bool) -> Ite
     from percast.flowgraphs.station import Station
 
     seconds = QUEUE_SECONDS["transmit" if transmit else "receive"]
-    with Chatter() as chatter:
-        station = Station(
-            open_sink if transmit else open_source, config, transmit, seconds, chatter
-        )
+    with contextlib.ExitStack() as stack:
+        chatter = stack.enter_context(Chatter())
+        opener = open_sink if transmit else open_source
+        station = Station(opener, config, transmit, seconds, chatter)
+        stack.callback(_release, station)
         report.say(f"percast: {describe(config, station.took)}")
         _warn_of_rate(config.samp_rate, station.took["samp_rate"])
-        server = ControlServer(args.control, station.tune) if args.control else None
-        try:
-            yield OnAir(config, station, server)
-        finally:
-            if server is not None:
-                server.close()
-            station.stop()
-            process.hanging |= station.hanging
+        server = None
+        if args.control:
+            server = ControlServer(args.control, station.tune)
+            stack.callback(server.close)
+        yield OnAir(config, station, server)
+
+
+def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio
+    station.stop()
+    process.hanging |= station.hanging
 
 
 def describe(config: RadioConfig, took: dict) -> str:

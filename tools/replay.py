@@ -13,7 +13,9 @@ from percast.tools.options import (
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8")
+    parser.add_argument(
+        "args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8"
+    )
     add_receiver_options(parser)
     add_code_options(parser, encoder=False)
     add_waveform_options(parser, sender=False)

@@ -26,12 +26,7 @@ from percast.tools.options import (
     add_record_options,
     add_waveform_options,
 )
-from percast.tools.settings import (
-    check_ranges,
-    gnu_radio,
-    open_codec,
-    parse_metrics,
-)
+from percast.tools.settings import check_ranges, gnu_radio, open_codec, parse_metrics
 from percast.tools.summaries import engine_part, receiver_part, waveform_part
 
 
@@ -48,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     if vars(args).get("dry_run"):
         profile = open_profile(args.profile, args.samp_rate)
+        check_ranges(args)
         asked = radios.radio_config(args, profile, transmit=False)
         radios.tell_plan(args, asked, profile, transmit=False)
         return 0
@@ -65,7 +61,8 @@ def main(args: argparse.Namespace) -> int:
     if not summary["received"] and summary["bad_samples"] > 0.01 * summary["samples"]:
         raise LinkError("nothing was received: many samples are no numbers; has it another type?")
     if not summary["received"]:
-        raise LinkError(f"nothing was received: check --profile and --samp-rate, then {_level(summary)}")
+        hint = f"check --profile and --samp-rate, then {_level(summary)}"
+        raise LinkError(f"nothing was received: {hint}")
     return 0
 
 
@@ -171,7 +168,7 @@ def _recorder(args: argparse.Namespace, profile: Profile, took: dict) -> Recorde
     path = vars(args).get("record")
     if path is None:
         return None
-    if args.device == "file" and Path(path).absolute() == Path(args.args).absolute():
+    if args.device == "file" and Path(path).resolve() == Path(args.args).resolve():
         raise UsageError(f"--record {path}: that is the recording to be read; choose another name")
     hardware = took.get("driver") and f"{args.device}, {took['driver']}"
     freq = took.get("freq") or args.freq

@@ -34,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         report.print_json(answer)
     elif answer.get("ok"):
-        for name, value in answer["took"].items():
+        for name, value in answer.get("took", {}).items():
             print(f"{name:<8} {value}")
     if not answer.get("ok"):
         raise DeviceError(str(answer.get("error", "the answer makes no sense"))[:200])
@@ -59,6 +59,6 @@ def ask(address: str, request: dict) -> dict:
             answer = json.loads(socket.recv())
         except (zmq.ZMQError, ValueError) as error:
             raise DeviceError(f"--control {address}: {error}") from error
-    if not isinstance(answer, dict):
+    if not isinstance(answer, dict) or not isinstance(answer.get("took", {}), dict):
         raise DeviceError(f"--control {address}: the answer makes no sense")
     return answer

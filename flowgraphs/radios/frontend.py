@@ -9,6 +9,8 @@ from percast.flowgraphs.radios.config import Gain, RadioConfig
 
 Range = tuple[float, float]
 
+BUFFER = 1 << 17  # samples that a receiving driver's block may be ahead of the next one
+
 
 class Frontend(abc.ABC):
     """One channel of an open radio.

@@ -4,7 +4,9 @@
 import contextlib
 import ipaddress
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from gnuradio import gr, zeromq
@@ -46,28 +48,34 @@ def open_zmq_source(config: RadioConfig) -> Radio:
     """Samples of another process.
 
     Raises:
-        UsageError: an address beyond this machine.
+        UsageError: an address beyond this machine, or none.
     """
-    address = _zmq_address(config)
-    return Radio(zeromq.pull_source(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT), {}, live=True)
+    return Radio(_zmq_block(zeromq.pull_source, config), {}, live=True)
 
 
 def open_zmq_sink(config: RadioConfig) -> Radio:
     """Samples for another process.
 
     Raises:
-        UsageError: an address beyond this machine.
+        UsageError: an address beyond this machine, or one that is taken.
     """
-    address = _zmq_address(config)
-    block = zeromq.push_sink(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT)
     # Its socket drops what has not left when it goes.
-    return Radio(block, {}, live=False, close=partial(time.sleep, _ZMQ_LINGER))
+    linger = partial(time.sleep, _ZMQ_LINGER)
+    return Radio(_zmq_block(zeromq.push_sink, config), {}, live=False, close=linger)
 
 
 def _path(config: RadioConfig) -> str:
     if not config.args:
         raise UsageError("--device file: name the recording with --args PATH")
     return config.args
+
+
+def _zmq_block(make: Callable, config: RadioConfig) -> Any:
+    address = _zmq_address(config)
+    try:
+        return make(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT)
+    except RuntimeError as error:
+        raise UsageError(f"--args {address}: {error}; choose another address") from error
 
 
 def _zmq_address(config: RadioConfig) -> str:

@@ -5,11 +5,12 @@ import osmosdr
 
 from percast.errors import DeviceError, UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
-from percast.flowgraphs.radios.frontend import Frontend, Range
+from percast.flowgraphs.radios.frontend import BUFFER
 from percast.flowgraphs.radios.hackrf_gains import HackrfGains
+from percast.flowgraphs.radios.usrp_calls import UsrpCalls
 
 
-class OsmosdrFrontend(Frontend):
+class OsmosdrFrontend(UsrpCalls):
     """The first channel of a gr-osmosdr block; see `Frontend`."""
 
     driver = "gr-osmosdr"
@@ -20,36 +21,10 @@ class OsmosdrFrontend(Frontend):
     def set_freq(self, freq: float) -> float:
         return self.block.set_center_freq(freq, 0)
 
-    def stages(self) -> dict[str, Range]:
-        ranges = {name: self.block.get_gain_range(name, 0) for name in self.block.get_gain_names(0)}
-        return {name: (r.start(), r.stop()) for name, r in ranges.items()}
-
-    def set_stage(self, name: str, gain: float) -> None:
-        self.block.set_gain(gain, name, 0)
-
-    def stage(self, name: str) -> float:
-        return self.block.get_gain(name, 0)
-
-    def set_total_gain(self, gain: float) -> None:
-        self.block.set_gain(gain, 0)
-
-    def total_range(self) -> Range:
-        limits = self.block.get_gain_range(0)
-        return limits.start(), limits.stop()
-
     def default_gain(self) -> dict[str, float]:
         # The "total" of some of its drivers is one stage, and the others would stay as they were.
         middle = 0.0 if self.transmit else 0.5
         return {name: lo + round(middle * (hi - lo)) for name, (lo, hi) in self.stages().items()}
-
-    def antennas(self) -> list[str]:
-        return list(self.block.get_antennas(0))
-
-    def set_antenna(self, name: str) -> None:
-        self.block.set_antenna(name, 0)
-
-    def antenna(self) -> str:
-        return self.block.get_antenna(0)
 
     def set_bandwidth(self, bandwidth: float | None) -> float | None:
         return self.block.set_bandwidth(bandwidth or 0.0, 0) or None
@@ -76,7 +51,10 @@ def make_block(args: str, transmit: bool):
         RuntimeError: gr-osmosdr's.
     """
     make = osmosdr.sink if transmit else osmosdr.source
-    return make(args=f"numchan=1 {args}")
+    block = make(args=f"numchan=1 {args}")
+    if not transmit:
+        block.set_min_output_buffer(BUFFER)
+    return block
 
 
 def open_radio(config: RadioConfig, transmit: bool) -> Radio:

@@ -5,10 +5,8 @@ from gnuradio import soapy
 
 from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
-from percast.flowgraphs.radios.frontend import Frontend, Range
+from percast.flowgraphs.radios.frontend import BUFFER, Frontend, Range
 from percast.flowgraphs.radios.hackrf_gains import HackrfGains, is_hackrf
-
-_BUFFER = 1 << 17  # samples between the driver and the next block
 
 
 class SoapyFrontend(Frontend):
@@ -80,7 +78,7 @@ def make_block(args: str, transmit: bool, stream_args: str = ""):
     make = soapy.sink if transmit else soapy.source
     block = make(args, "fc32", 1, "", stream_args, [""], [""])
     if not transmit:
-        block.set_min_output_buffer(_BUFFER)
+        block.set_min_output_buffer(BUFFER)
     return block
 
 

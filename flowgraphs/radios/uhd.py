@@ -7,14 +7,14 @@ import math
 from gnuradio import uhd
 
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
-from percast.flowgraphs.radios.frontend import Frontend, Range
+from percast.flowgraphs.radios.frontend import BUFFER
 from percast.flowgraphs.radios.hackrf_gains import HackrfGains, is_hackrf
+from percast.flowgraphs.radios.usrp_calls import UsrpCalls
 
-_BUFFER = 1 << 17  # samples between the driver and the next block
 _LATENCY = 0.5  # seconds that bursts lie in buffers of host and USRP, with room to spare
 
 
-class UhdFrontend(Frontend):
+class UhdFrontend(UsrpCalls):
     """One channel of a USRP; see `Frontend`.
 
     A receiver's local oscillator is put three quarters of the sample rate beside the carrier where
@@ -64,32 +64,6 @@ class UhdFrontend(Frontend):
         offset = 0.75 * rate
         return offset if 2 * offset + rate <= room else 0.0
 
-    def stages(self) -> dict[str, Range]:
-        ranges = {name: self.block.get_gain_range(name, 0) for name in self.block.get_gain_names(0)}
-        return {name: (r.start(), r.stop()) for name, r in ranges.items()}
-
-    def set_stage(self, name: str, gain: float) -> None:
-        self.block.set_gain(gain, name, 0)
-
-    def stage(self, name: str) -> float:
-        return self.block.get_gain(name, 0)
-
-    def set_total_gain(self, gain: float) -> None:
-        self.block.set_gain(gain, 0)
-
-    def total_range(self) -> Range:
-        limits = self.block.get_gain_range(0)
-        return limits.start(), limits.stop()
-
-    def antennas(self) -> list[str]:
-        return list(self.block.get_antennas(0))
-
-    def set_antenna(self, name: str) -> None:
-        self.block.set_antenna(name, 0)
-
-    def antenna(self) -> str:
-        return self.block.get_antenna(0)
-
     def set_bandwidth(self, bandwidth: float | None) -> float | None:
         if bandwidth is not None:
             self.block.set_bandwidth(bandwidth, 0)
@@ -121,7 +95,7 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         block = uhd.usrp_sink(config.args, stream, "packet_len" if config.bursts else "")
     else:
         block = uhd.usrp_source(config.args, stream)
-        block.set_min_output_buffer(_BUFFER)
+        block.set_min_output_buffer(BUFFER)
     front = UhdFrontend(block, transmit, config.lo_offset, config.bandwidth)
     if not config.bursts and is_hackrf(front.stages()):
         front = HackrfFrontend(block, transmit, config.lo_offset, config.bandwidth)

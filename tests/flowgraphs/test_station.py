@@ -136,6 +136,22 @@ def test_a_radio_that_comes_back_is_opened_as_it_was_tuned_last(transmit, caplog
     assert sum("is back" in text for text in said) == 1
 
 
+def test_packets_that_wait_for_a_lost_radio_are_not_taken_for_sent():
+    shop = Shop(transmit=True)
+    config = RadioConfig("soapy", "driver=test", RATE, freq=1e9, reconnect=True)
+    station = Station(shop.open, config, True, seconds=0.1)
+    station.start()
+    shop.sold_out, shop.boards[0].plugged = True, False
+    wait_until(lambda: station._session is None)
+    assert station.idle()
+    station.queue.put(np.ones(1000, np.complex64))
+    assert not station.idle()
+    shop.sold_out = False
+    wait_until(station.idle)
+    assert station.reconnected == 1
+    station.stop()
+
+
 def test_a_radio_that_never_gives_a_sample_is_lost_too():
     shop = Shop(transmit=False)
     station = Station(shop.open, CONFIG, False, seconds=0.1)
@@ -186,7 +202,8 @@ def test_a_radio_that_opens_after_the_end_is_released():
     config = RadioConfig("soapy", "driver=test", RATE, freq=1e9, reconnect=True)
     station = Station(shop.open, config, False, seconds=0.1)
     station.start()
-    station._close()
     station._stopping.set()
+    station._thread.join()
+    station._close()
     assert station._reopen()
     assert station._session is None

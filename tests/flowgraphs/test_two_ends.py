@@ -3,6 +3,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -141,10 +142,12 @@ def test_two_processes_over_zmq(percast, photos, tmp_path):
     address = f"ipc://{tmp_path}/iq"
     receiver = subprocess.Popen(
         [sys.executable, "-m", "percast.tools.cli", "rx", "--device", "zmq", "--args", address,
-         "--frames", "20", "--json", "--out", tmp_path / "out"],
+         "--frames", "20", "--json", "--out", tmp_path / "out", "-v"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
+        # A paced sender drops what nobody takes.
+        assert any("generator" in line for line in receiver.stderr)  # told when it is ready
         sender = percast("tx", "--source", photos, "--frames", 20, "--fps", 10, "--device", "zmq",
                          "--args", address, "--json")  # fmt: skip
         assert sender.json["sent"] == 20
@@ -160,3 +163,10 @@ def test_two_processes_over_zmq(percast, photos, tmp_path):
 def test_samples_stay_on_this_machine(percast, photos):
     run = percast("tx", "--source", photos, "--device", "zmq", "--args", "tcp://0.0.0.0:5557")
     assert run.code == 2 and "127.0.0.1" in run.complaint
+
+
+def test_a_taken_address_is_one_line(percast, photos):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        run = percast("tx", "--source", photos, "--device", "zmq", "--args", address)
+    assert run.code == 2 and "choose another" in run.complaint
