@@ -100,7 +100,7 @@ class Config:
     ema: float = 0.999
 
     rates: tuple[int, ...] = (8, 16, 32, 64, 96)
-    rate_odds: tuple[float, ...] = (0.1, 0.25, 0.3, 0.2, 0.15)
+    rate_odds: tuple[float, ...] = (0.1, 0.22, 0.28, 0.2, 0.2)
     snr_db: tuple[float, ...] = (-1.0, 19.0)
     fading_share: float = 0.35
     erasure_share: float = 0.15

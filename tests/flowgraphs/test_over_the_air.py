@@ -23,6 +23,7 @@ from tests.standins.boards import HERE, Computer, Process, need
 
 pytestmark = pytest.mark.timeout(240)  # s, of which a free machine needs a tenth
 
+LONG = pytest.mark.long  # the others of its kind are enough for every day
 DRIVERS = ("hackrf", "soapy", "uhd")
 ARGS = {"hackrf": "", "soapy": "driver=hackrf", "uhd": "type=soapy,driver=hackrf"}
 SPEED = 0.25
@@ -153,7 +154,7 @@ def exchange(ends: Ends, driver: str, count: int, rate: str = "2M") -> tuple[flo
     return sum(number < count for number in arrived) / count, interrupt(receiver)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", ["hackrf", "uhd", pytest.param("soapy", marks=LONG)])
 def test_photographs_cross_from_one_computer_to_the_other(driver, ends_at):
     need(driver)
     ends = ends_at(SPEED)
@@ -165,7 +166,7 @@ def test_photographs_cross_from_one_computer_to_the_other(driver, ends_at):
     assert received["clock_ppm_measured"] == pytest.approx(20, abs=2)
 
 
-@pytest.mark.long
+@LONG
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("rate", ["2M", "4M"])
@@ -177,6 +178,7 @@ def test_ninety_nine_of_a_hundred_photographs_arrive(driver, rate, ends_at):
     assert arrived >= 0.99, received
 
 
+@LONG
 @pytest.mark.parametrize("driver", ["soapy", "uhd"])
 def test_a_transmitter_stays_until_its_last_picture_has_left(driver, ends_at):
     """At the speed of the clock, which a transmitter reckons with."""
@@ -210,7 +212,7 @@ def test_a_receiver_joins_in_mid_stream_and_takes_a_restarted_transmitter(ends):
     assert len(list(ends.folder.glob("*.png"))) == len(senders) == received["decoded"]
 
 
-@pytest.mark.parametrize("driver", ["hackrf", "uhd"])
+@pytest.mark.parametrize("driver", ["hackrf", pytest.param("uhd", marks=LONG)])
 def test_a_receiver_whose_board_is_unplugged_ends_in_3_and_keeps_its_pictures(driver, ends):
     need(driver)
     receiver = ends.receive(driver)
@@ -237,6 +239,7 @@ def test_a_transmitter_whose_board_is_unplugged_ends_in_3(ends):
     assert interrupt(receiver)["decoded"] >= 2
 
 
+@LONG
 def test_both_ends_come_back_when_their_boards_are_plugged_in_again(ends):
     need("soapy")
     receiver = ends.receive("hackrf", "--reconnect")
@@ -252,6 +255,7 @@ def test_both_ends_come_back_when_their_boards_are_plugged_in_again(ends):
     assert interrupt(receiver)["reconnected"] == 1
 
 
+@LONG
 def test_photographs_cross_a_strong_tone_in_the_band(ends_at):
     need("hackrf")
     ends = ends_at(SPEED)
@@ -260,6 +264,7 @@ def test_photographs_cross_a_strong_tone_in_the_band(ends_at):
     assert arrived >= 0.9, received
 
 
+@LONG
 def test_both_ends_move_to_another_frequency_while_they_run(ends, percast, tmp_path):
     need("hackrf")
     receiver = ends.receive("hackrf", "--control", f"ipc://{tmp_path}/rx")
