@@ -31,4 +31,3 @@ pip_install --extra-index-url https://download.pytorch.org/whl/cpu 'torch==2.13.
   pip_install -e '.[train]' || true
 # These build TensorRT plans without a GPU.
 pip_install tensorrt_rtx_cu13_libs==1.7.1.116 tensorrt_rtx_cu13_bindings==1.7.1.116 || true
-pip_install -e '.[int8]' || true

@@ -24,6 +24,7 @@ def test_another_engine_is_refused(percast, tmp_path):
     assert "openvino" in run.complaint
 
 
+@pytest.mark.long  # the recipe itself is tested in tests/engines/test_int8.py
 @pytest.mark.timeout(400)
 def test_quantised_networks_are_kept_and_listed(percast, small_photos, tmp_path):
     if not importlib.util.find_spec("nncf"):
