@@ -34,6 +34,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["XDG_CACHE_HOME"] = cache.name
 
 
+def pytest_collection_modifyitems(config, items):
+    """Tests marked `long` run only where `-m` asks for them."""
+    if "long" in config.getoption("-m"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: pytest -m long"))
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished `percast` command."""

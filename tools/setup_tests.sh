@@ -26,8 +26,5 @@ if missing; then
 fi
 
 pip_install -e '.[test]'
-# A plain torch would pull gigabytes of CUDA: only the CPU's build has this version.
-pip_install --extra-index-url https://download.pytorch.org/whl/cpu 'torch==2.13.0+cpu' 'numpy<2' &&
-  pip_install -e '.[train]' || true
 # These build TensorRT plans without a GPU.
 pip_install tensorrt_rtx_cu13_libs==1.7.1.116 tensorrt_rtx_cu13_bindings==1.7.1.116 || true

@@ -154,7 +154,7 @@ def exchange(ends: Ends, driver: str, count: int, rate: str = "2M") -> tuple[flo
     return sum(number < count for number in arrived) / count, interrupt(receiver)
 
 
-@pytest.mark.parametrize("driver", ["hackrf", "uhd", pytest.param("soapy", marks=LONG)])
+@pytest.mark.parametrize("driver", ["hackrf", *(pytest.param(other, marks=LONG) for other in ("soapy", "uhd"))])
 def test_photographs_cross_from_one_computer_to_the_other(driver, ends_at):
     need(driver)
     ends = ends_at(SPEED)
@@ -194,6 +194,7 @@ def test_a_transmitter_stays_until_its_last_picture_has_left(driver, ends_at):
     assert last in {line["id"] for line in ends.pictures()}
 
 
+@LONG
 def test_a_receiver_joins_in_mid_stream_and_takes_a_restarted_transmitter(ends):
     need("hackrf")
     first = ends.send("hackrf", "--frames", 0, "--fps", 5)
@@ -226,6 +227,7 @@ def test_a_receiver_whose_board_is_unplugged_ends_in_3_and_keeps_its_pictures(dr
     assert len(list(ends.folder.glob("*.png"))) == received["decoded"]
 
 
+@LONG
 def test_a_transmitter_whose_board_is_unplugged_ends_in_3(ends):
     """And the receiver goes on."""
     need("hackrf")

