@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from percast.blocks.coded import to_header
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
-from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
-from percast.engines.codec import Codec, CodedImage
+from percast.engines.codec import Codec
 from percast.engines.worker import leading
 
 
@@ -55,27 +55,10 @@ class ImageEncoder(WorkerBlock):
             return
         encoded = self.codec.encode_batch([rgb for _, rgb in items])
         for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
-            header = self._header(meta, coded, len(symbols))
+            read_at = int(meta["read_at"] * 1e6)
+            header = to_header(
+                coded, len(symbols), self.session, meta["image"], self.callsign, read_at
+            )
             self.latent_symbols += len(symbols)
             self.source_samples += rgb.size
             self.publish(to_pdu({"header": header.pack().hex()}, symbols.tobytes()))
-
-    def _header(self, meta: dict, coded: CodedImage, symbols: int) -> Header:
-        return Header(
-            session=self.session,
-            image=meta["image"],
-            packet=0,
-            packets=1,
-            width=coded.width,
-            height=coded.height,
-            cbr=coded.cbr,
-            symbols=symbols,
-            codec=coded.codec_id,
-            codec_word=coded.codec_word,
-            model=coded.model_id,
-            design_snr_db=coded.design_snr_db,
-            realism=coded.realism,
-            seed=self.session & 0xFFFF,
-            callsign=self.callsign,
-            timestamp_us=int(meta["read_at"] * 1e6),
-        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from percast.blocks.coded import from_header
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
@@ -36,16 +37,7 @@ class _Arrived:
 
     @property
     def coded(self) -> CodedImage:
-        return CodedImage(
-            width=self.header.width,
-            height=self.header.height,
-            cbr=self.header.cbr,
-            codec_id=self.header.codec,
-            codec_word=self.header.codec_word,
-            model_id=self.header.model,
-            design_snr_db=self.header.design_snr_db,
-            realism=self.header.realism,
-        )
+        return from_header(self.header)
 
     def record(self) -> dict:
         """What the sink writes down."""

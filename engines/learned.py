@@ -6,16 +6,13 @@ channels on a grid of h x w = ceil(H/16) x ceil(W/16) positions. A rate is a pre
 channels 2i and 2i+1 are the real and imaginary part of symbol plane i, so c/2 symbols travel for
 each position, and the nominal channel bandwidth ratio is (c/2) / (3 * 16 * 16) = c / 1536.
 
-They travel with unit mean power. The level that the latent had before is what tells a dim picture
-from a bright one, so it travels in the header's codec word: bits 0 to 7 are c, bits 8 to 23 the
-level in 1/256 dB, 0 dB being 2^15 (SoftCast sends its scaling factors as such metadata too).
+They travel with unit mean power; see `percast.engines.latent` for the level that they had before.
 
 Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each row by row.
 """
 
 from collections.abc import Collection, Sequence
 from fractions import Fraction
-from math import isfinite, log10
 from typing import Self
 
 import numpy as np
@@ -23,6 +20,7 @@ import numpy.typing as npt
 
 from percast.engines.codec import CodedImage, NoiseVariance, Picture, Received, Symbols
 from percast.engines.engine import Engine, open_engine
+from percast.engines.latent import from_word, to_symbols, to_word, weigh, wiener_gain
 from percast.engines.manifest import Model, load_model
 from percast.errors import ModelError, UsageError
 
@@ -36,8 +34,6 @@ MAX_BATCH = 4
 DEFAULT_DESIGN_SNR_DB = 10.0
 _MIN_CHANNELS = 8  # the lowest rate in training
 _CONDITION_SNR_DB = 20.0  # the networks see SNR / 20
-_TINY = 1e-12
-_LEVEL_STEPS, _LEVEL_ZERO = 256, 1 << 15  # per dB, at 0 dB
 
 
 def channels_for_cbr(cbr: Fraction, model: Model) -> int:
@@ -247,13 +243,13 @@ class LearnedCodec:
     def _coded(
         self, latent: npt.NDArray[np.float32], height: int, width: int
     ) -> tuple[CodedImage, Symbols]:
-        symbols, level = _to_symbols(latent)
+        symbols, level = to_symbols(latent)
         coded = CodedImage(
             width=width,
             height=height,
             cbr=self.cbr,
             codec_id=self.codec_id,
-            codec_word=_to_word(self.channels, level),
+            codec_word=to_word(self.channels, level),
             model_id=self.model.id,
             design_snr_db=self.design_snr_db,
             realism=self.realism,
@@ -272,7 +268,7 @@ class LearnedCodec:
                 f"the picture was sent with model id {coded.model_id.hex()}, here is "
                 f"'{self.model.name}' with {self.model.id.hex()}: give both ends the same --model"
             )
-        channels, level = _from_word(coded.codec_word)
+        channels, level = from_word(coded.codec_word)
         if channels % 2 or not 2 <= channels <= self.model.latent_channels:
             raise ModelError(
                 f"the header asks for {channels} latent channels, "
@@ -334,13 +330,13 @@ class LearnedCodec:
             )
         # What came over the air is clipped; what the user typed is checked.
         wish = min(max(coded.realism, 0.0), 1.0) if realism is None else _checked_realism(realism)
-        symbols, reliability, snr_db = _weigh(symbols, noise_var, self.model.snr_db)
+        symbols, reliability, snr_db = weigh(symbols, noise_var, self.model.snr_db)
         condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), wish]
         grid, latents = self._grid(coded.height, coded.width), self.model.latent_channels
         symbols, trust = symbols.reshape(-1, *grid), reliability.reshape(-1, *grid)
         latent = np.zeros((latents, *grid), np.float32)
         for part, values in enumerate((symbols.real, symbols.imag)):
-            gain = _wiener(self._power[part:channels:2], trust, level)
+            gain = wiener_gain(self._power[part:channels:2], trust, level)
             latent[part:channels:2] = values * np.float32(level) * gain
         planes = np.zeros((latents // 2, *grid), np.float32)
         planes[: channels // 2] = trust
@@ -355,73 +351,6 @@ def _common_size(sizes: set[tuple[int, int]]) -> tuple[int, int]:
     if len(sizes) != 1:
         raise ValueError(f"pictures of one size make a batch, not of {sorted(sizes)}")
     return sizes.pop()
-
-
-def _to_symbols(latent: npt.NDArray[np.float32]) -> tuple[Symbols, float]:
-    """float32 [c, h, w] -> complex64 [c/2 * h * w] of unit mean power; and the level, the root of
-    the mean power that they had.
-
-    Raises:
-        ModelError: the latent is not finite.
-    """
-    symbols = np.empty((len(latent) // 2, *latent.shape[1:]), np.complex64)
-    symbols.real, symbols.imag = latent[0::2], latent[1::2]
-    power = float(np.mean(np.square(latent, dtype=np.float64)) * 2)  # of complex symbols
-    if not isfinite(power):
-        raise ModelError("the encoder computes what is no number: run percast engine verify")
-    level = max(power, _TINY) ** 0.5
-    symbols *= np.float32(1 / level)
-    return symbols.reshape(-1), level
-
-
-def _to_word(channels: int, level: float) -> int:
-    steps = round(20 * log10(level) * _LEVEL_STEPS) + _LEVEL_ZERO
-    return channels | min(max(steps, 0), 2 * _LEVEL_ZERO - 1) << 8
-
-
-def _from_word(word: int) -> tuple[int, float]:
-    """Latent channels, and level. Bits that mean nothing yet make the channels too many."""
-    steps = (word >> 8) % (2 * _LEVEL_ZERO)
-    level = 10 ** ((steps - _LEVEL_ZERO) / _LEVEL_STEPS / 20)
-    return (word & 0xFF) | (word >> 24 << 8), level
-
-
-def _wiener(
-    power: npt.NDArray[np.float32], trust: npt.NDArray[np.float32], level: float
-) -> npt.NDArray[np.float32]:
-    """Wiener's gain p / (p + noise_var level^2) of channels of power p.
-
-    Args:
-        power: float32 [n].
-        trust: reliability 1 / (1 + noise_var) of their symbols, float32 [n, h, w].
-        level: of the latent.
-    """
-    # Both its terms times the reliability: nothing in it is infinite.
-    signal = power[:, None, None] * trust
-    return signal / (signal + (1 - trust) * np.float32(level**2))
-
-
-def _weigh(
-    symbols: Symbols, noise_var: NoiseVariance, trained_db: tuple[float, float]
-) -> tuple[Symbols, npt.NDArray[np.float32], float]:
-    """What the generator must know of the channel.
-
-    Returns:
-        The symbols with zeros where nothing usable arrived; their reliability snr / (1 + snr) =
-        1 / (1 + noise_var); and the mean SNR of those that arrived in dB, within the range of the
-        training.
-    """
-    noise_var = np.asarray(noise_var, np.float32)
-    arrived = np.isfinite(symbols) & np.isfinite(noise_var) & (noise_var >= 0)
-    symbols = np.where(arrived, symbols, np.complex64(0))
-    noise = np.where(arrived, noise_var, np.float32(np.inf))
-    low, high = trained_db
-    if not arrived.any():
-        return symbols, np.zeros(len(symbols), np.float32), low
-    with np.errstate(divide="ignore"):  # no noise at all is an infinite SNR
-        mean_snr = float(np.mean(1 / noise[arrived].astype(np.float64)))
-    snr_db = 10 * log10(mean_snr) if mean_snr > 0 else low
-    return symbols, 1 / (1 + noise), min(max(snr_db, low), high)
 
 
 def _to_picture(image: npt.NDArray[np.float32]) -> Picture:

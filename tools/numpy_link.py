@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from percast.blocks.channel import Channel, ChannelConfig
+from percast.blocks.coded import from_header, to_header
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
@@ -47,7 +48,8 @@ class NumpyLink:
         air = Channel(config, profile.samp_rate, 1.0, profile.occupied_fraction)
         receiver, reassembler = Receiver(profile), Reassembler(profile)
         received: list[ReceivedImage] = []
-        for samples in self._samples(self._header(coded, symbols, picture), symbols, air):
+        header = to_header(coded, len(symbols), _SESSION, picture, "", 0)
+        for samples in self._samples(header, symbols, air):
             for packet in receiver.push(samples):
                 received += reassembler.push(packet)
         for packet in receiver.flush():
@@ -64,39 +66,9 @@ class NumpyLink:
         yield air.process(silence)
         yield air.flush()
 
-    def _header(self, coded: CodedImage, symbols: Symbols, picture: int) -> Header:
-        return Header(
-            session=_SESSION,
-            image=picture,
-            packet=0,
-            packets=1,
-            width=coded.width,
-            height=coded.height,
-            cbr=coded.cbr,
-            symbols=len(symbols),
-            codec=coded.codec_id,
-            codec_word=coded.codec_word,
-            model=coded.model_id,
-            design_snr_db=coded.design_snr_db,
-            realism=coded.realism,
-            seed=_SESSION,
-            callsign="",
-            timestamp_us=0,
-        )
-
 
 def _arrival(image: ReceivedImage) -> Arrival:
     header = image.header
-    coded = CodedImage(
-        width=header.width,
-        height=header.height,
-        cbr=header.cbr,
-        codec_id=header.codec,
-        codec_word=header.codec_word,
-        model_id=header.model,
-        design_snr_db=header.design_snr_db,
-        realism=header.realism,
-    )
     share = image.lost_symbols / header.symbols
     figures = dict(zip(LINK_FIGURES, (image.snr_db, share), strict=True))
-    return Arrival(coded, image.symbols, image.noise_var, figures)
+    return Arrival(from_header(header), image.symbols, image.noise_var, figures)

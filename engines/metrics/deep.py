@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Distances of pictures in the features of trained networks: LPIPS and DISTS."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,7 @@ LPIPS_MIN_SIDE = 32
 """Pixels; the pooling leaves nothing of smaller pictures. DISTS needs as many."""
 
 
-class DeepMetric:
+class DeepMetric(ABC):
     """What they share: weights, and a network in OpenVINO, fp32, built from them without torch.
 
     One thread may use an object at a time.
@@ -54,9 +55,9 @@ class DeepMetric:
         except ModelError as error:
             raise ModelError(f"{paths[0].parent}: {error}") from error
 
+    @abstractmethod
     def _compile(self, features: Tensors, heads: Tensors, threads: int) -> Any:
         """The `FeatureDistance`; OpenVINO is loaded here and not before."""
-        raise NotImplementedError
 
     def __call__(self, a: Picture, b: Picture) -> float | None:
         """The distance: 0 for equal pictures; None where a side is shorter than 32 pixels.

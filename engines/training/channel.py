@@ -175,7 +175,7 @@ def weigh(
     power: Tensor,
     trained_db: tuple[float, float],
 ) -> Received:
-    """What the generator must know of the channel, as `percast.engines.learned` computes it.
+    """What the generator must know of the channel, as `percast.engines.latent` computes it.
 
     A symbol's reliability is snr / (1 + snr) = 1 / (1 + noise_var). The latent is brought back to
     its own level and scaled by Wiener's gain p / (p + noise_var level^2) for a channel of power p:

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from percast.engines.codec import parse_cbr
-from percast.engines.learned import LearnedCodec, _from_word, _to_word, channels_for_cbr
+from percast.engines.latent import from_word, to_word
+from percast.engines.learned import LearnedCodec, channels_for_cbr
 from percast.engines.metrics import Lpips, psnr
 from percast.errors import ModelError, UsageError
 
@@ -147,7 +148,7 @@ def test_a_plain_colour_arrives_as_bright_as_it_was_thanks_to_its_level(model, a
         for colour in PLAIN:
             coded, symbols = codec.encode(np.full((64, 96, 3), colour, np.uint8))
             assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1, abs=1e-3)
-            no_level = replace(coded, codec_word=_to_word(codec.channels, 1.0))
+            no_level = replace(coded, codec_word=to_word(codec.channels, 1.0))
             received = (codec.decode(c, *add_noise(symbols, 15)) for c in (coded, no_level))
             errors.append([np.abs(picture.mean((0, 1)) - colour).max() for picture in received])
     worst, worst_without = np.max(errors, axis=0)
@@ -170,7 +171,7 @@ def test_no_level_in_a_header_spoils_a_picture_beyond_numbers(codec, draw, add_n
     symbols, noise_var = add_noise(symbols, 10)
     noise_var[::7] = np.inf
     for level in (1e-9, 1e9):  # clipped to what the word can say
-        asked = replace(coded, codec_word=_to_word(codec.channels, level))
+        asked = replace(coded, codec_word=to_word(codec.channels, level))
         inputs = codec._generator_inputs(asked, symbols, noise_var, None)
         assert np.abs(inputs["latent"]).max() < 1e3
         assert all(np.isfinite(array).all() for array in inputs.values())
@@ -178,7 +179,7 @@ def test_no_level_in_a_header_spoils_a_picture_beyond_numbers(codec, draw, add_n
 
 @pytest.mark.parametrize("level_db", [-60, -3.2, 0, 11.17, 90])
 def test_the_level_travels_beside_the_number_of_channels(level_db):
-    channels, level = _from_word(_to_word(48, 10 ** (level_db / 20)))
+    channels, level = from_word(to_word(48, 10 ** (level_db / 20)))
     assert channels == 48
     assert 20 * np.log10(level) == pytest.approx(level_db, abs=0.5 / 256)
 

@@ -14,7 +14,8 @@ from percast.blocks.channel import Channel, ChannelConfig
 from percast.blocks.waveform.papr import clip_and_filter
 from percast.blocks.waveform.transmit import packet_span
 from percast.engines.codec import CodedImage
-from percast.engines.learned import CODEC_ID, LearnedCodec, _to_word
+from percast.engines.latent import to_word
+from percast.engines.learned import CODEC_ID, LearnedCodec
 from percast.engines.networks import Generator
 from percast.engines.training import channel
 from percast.engines.training.channel import Conditions
@@ -150,7 +151,7 @@ def test_the_generator_is_given_what_the_codec_will_give_it(model, snr_db, fades
 
     with LearnedCodec(model, roles=()) as codec:
         codec.generator = Listener()
-        word = _to_word(channels, float(level))
+        word = to_word(channels, float(level))
         coded = CodedImage(80, 64, Fraction(1, 48), CODEC_ID, word, model.id, snr_db, 1.0)
         planes = symbols[0].numpy().astype(np.float32)
         on_air = (planes[0:channels:2] + 1j * planes[1:channels:2]).astype(np.complex64)
