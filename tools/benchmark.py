@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks: `python -m percast.tools.benchmark modem|engines|loopback|soak`.
+"""Benchmarks: `python -m percast.tools.benchmark modem|loopback|soak`.
 
 Every figure stands beside a reference taken in the same run, because machines differ and shared
-ones are noisy: quote the ratios.
+ones are noisy: quote the ratios. Engines have a benchmark of their own, `percast engine bench`.
 """
 
 import percast.tools.process  # isort: skip  # before numpy is loaded
@@ -19,24 +19,17 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from percast.blocks.images import parse_size
-from percast.engines.engine import CPU_ENGINES
 from percast.engines.learned import LearnedCodec
-from percast.errors import ModelError, PercastError
-from percast.tools import loopback
+from percast.errors import PercastError
+from percast.tools import loopback, terminal
 from percast.tools.options import DEFAULT_THREADS
 
 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    table = Table(title=title, title_justify="left")
-    for head in heads:
-        table.add_column(head, justify="right")
-    for row in rows:
-        table.add_row(*(f"{x:.3g}" if isinstance(x, float) else str(x) for x in row))
-    Console(width=max(100, Console().width)).print(table)
+    texts = [[f"{x:.3g}" if isinstance(x, float) else str(x) for x in row] for row in rows]
+    terminal.print_table(title, heads, texts)
 
 
 def modem(args: argparse.Namespace) -> None:
@@ -66,33 +59,6 @@ def median_ms(call: Callable[[], object], runs: int) -> float:
         call()
         times.append(time.perf_counter() - start)
     return 1e3 * float(np.median(times[2:]))
-
-
-def engines(args: argparse.Namespace) -> None:
-    """Encoder and generator on every CPU engine and precision (GPUs: `percast engine bench`)."""
-    rows = []
-    for text in args.sizes:
-        width, height = parse_size(text)
-        reference = None
-        for engine in reversed(CPU_ENGINES):
-            for precision in ("fp32", "bf16"):
-                for threads in sorted({1, DEFAULT_THREADS}):
-                    try:
-                        codec = LearnedCodec(
-                            "base", engine=engine, precision=precision, threads=threads
-                        )
-                    except ModelError:
-                        continue  # this engine does not have this precision here
-                    encode, decode = calls(codec, height, width)
-                    e, d = median_ms(encode, args.runs), median_ms(decode, args.runs)
-                    codec.close()
-                    reference = reference or e + d
-                    rows.append((text, engine, precision, threads, e, d, reference / (e + d)))
-    show(
-        "engines: median ms of a picture, conversions included",
-        ("size", "engine", "precision", "threads", "encode ms", "decode ms", "speed / first"),
-        rows,
-    )
 
 
 def calls(codec: LearnedCodec, height: int, width: int):
@@ -199,18 +165,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="percast.tools.benchmark", description=__doc__)
     verbs = parser.add_subparsers(required=True)
 
-    def verb(function: Callable, name: str, frames: int = 0, sizes: str = "", runs: int = 0):
+    def verb(function: Callable, name: str, frames: int = 0, sizes: str = ""):
         sub = verbs.add_parser(name, help=function.__doc__, description=function.__doc__)
         sub.set_defaults(function=function)
         if frames:
             sub.add_argument("--frames", type=int, default=frames)
         if sizes:
             sub.add_argument("--sizes", nargs="+", default=sizes.split(), metavar="WxH")
-        if runs:
-            sub.add_argument("--runs", type=int, default=runs)
 
     verb(modem, "modem", frames=200)
-    verb(engines, "engines", sizes="256x256 768x512", runs=15)
     verb(link, "loopback", frames=60, sizes="128x128 256x256 512x384 768x512")
     verb(soak, "soak", frames=20000)
     args = parser.parse_args(argv)

@@ -5,9 +5,6 @@ import argparse
 import contextlib
 import itertools
 import os
-import sys
-from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 
 from percast.blocks.images import open_source, parse_size
@@ -19,9 +16,9 @@ from percast.engines.manifest import load_model
 from percast.engines.metrics import NEEDED, missing_weights, perceptual_cache
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
 from percast.errors import INTERRUPTED, LinkError, UsageError
-from percast.tools import eval_channel, eval_results, report
+from percast.tools import eval_channel, eval_results, report, terminal
 from percast.tools.options import DEFAULT_THREADS, add_output_options
-from percast.tools.settings import check_ranges
+from percast.tools.settings import check_ranges, parse_list
 
 DEFAULT_METRICS = "psnr,ms-ssim,lpips"
 
@@ -120,9 +117,9 @@ def evaluate(args: argparse.Namespace) -> int:
     if args.frames is not None and args.frames < 1:
         raise UsageError(f"--frames {args.frames}: give the number of pictures to evaluate")
     check_ranges(args)
-    cbrs = _list("--cbr", args.cbr, parse_cbr)
-    snrs = _list("--snr", args.snr, quantity)
-    realisms = _list("--realism", args.realisms, quantity)
+    cbrs = parse_list("--cbr", args.cbr, parse_cbr)
+    snrs = parse_list("--snr", args.snr, quantity)
+    realisms = parse_list("--realism", args.realisms, quantity)
     metrics = _names(args.metrics, tuple(METRICS))
     size = parse_size(args.size) if args.size else None
     channel = eval_channel.open_channel(args, snrs)
@@ -141,13 +138,15 @@ def evaluate(args: argparse.Namespace) -> int:
         table = eval_results.PictureTable(args.out, metrics, channel.link_figures)
         stack.callback(table.close)
         total = _count(args.source, args.frames)
-        advance = stack.enter_context(_progress(total and total * len(evaluation.points)))
+        rows = total and total * len(evaluation.points)
+        on_progress = stack.enter_context(terminal.progress_bar("evaluated", rows))
         named = ((picture.name, picture.rgb) for picture in pictures)
         interrupted = False
         try:
-            for row in evaluation.rows(itertools.islice(named, args.frames)):
+            frames = itertools.islice(named, args.frames)
+            for done, row in enumerate(evaluation.rows(frames), 1):
                 table.write(row)
-                advance()
+                on_progress(done)
         except KeyboardInterrupt:
             interrupted = True
     points = evaluation.summary()
@@ -184,18 +183,6 @@ def _ending(result: dict) -> int:
     return 0
 
 
-def _list(flag: str, text: str, parse: Callable[[str], float | Fraction]) -> list:
-    """Comma-separated values, each once.
-
-    Raises:
-        UsageError: naming the flag.
-    """
-    try:
-        return list(dict.fromkeys(parse(part) for part in text.split(",")))
-    except (argparse.ArgumentTypeError, UsageError) as error:
-        raise UsageError(f"{flag} {text}: {error}") from error
-
-
 def _names(text: str, known: tuple[str, ...]) -> list[str]:
     names = list(dict.fromkeys(part.strip() for part in text.split(",")))
     if unknown := [name for name in names if name not in known]:
@@ -211,35 +198,6 @@ def _count(source: str, frames: int | None) -> int | None:
     files = path.iterdir() if path.is_dir() else [path]
     count = sum(file.suffix.lower() in SUFFIXES for file in files)
     return count if frames is None else min(count, frames)
-
-
-@contextlib.contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[], None]]:
-    """A progress bar on a terminal; gives the function to call after each picture and point."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("evaluated"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
 
 
 def _warn_of_fid(result: dict) -> None:

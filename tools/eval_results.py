@@ -7,7 +7,7 @@ from pathlib import Path
 
 from percast.engines.evaluation import METRICS, Row
 from percast.errors import FileError
-from percast.tools import eval_plots, report
+from percast.tools import eval_plots, report, terminal
 
 _FORMATS = {
     "psnr_db": ".2f",
@@ -96,21 +96,15 @@ def write_summary(folder: Path, result: dict) -> None:
 
 def print_table(result: dict) -> None:
     """The means at each point, on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
     figures = [METRICS[name] for name in result["metrics"]]
     title = (
         f"{result['model']} ({result['model_id']}) on {result['engine']}, {result['precision']}; "
         f"{result['channel']}{', waveform' if result['waveform'] else ''}; "
         f"{result['pictures']} pictures"
     )
-    table = Table(title=title, title_justify="left")
     heads = ("cbr", "sent", "SNR dB", "realism", "arrived", *figures, "encode ms", "decode ms")
-    for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
-    for p in result["points"]:
-        table.add_row(
+    rows = [
+        (
             p["cbr_asked"],
             f"1/{1 / p['cbr']:.1f}",
             f"{p['snr_db']:g}",
@@ -120,7 +114,9 @@ def print_table(result: dict) -> None:
             _text(p["encode_ms"], ".0f"),
             _text(p["decode_ms"], ".0f"),
         )
-    Console(width=max(140, Console().width)).print(table)
+        for p in result["points"]
+    ]
+    terminal.print_table(title, heads, rows)
 
 
 def _text(value: float | None, form: str) -> str:

@@ -3,7 +3,8 @@
 
 import argparse
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import TypeVar
 
 from percast.blocks.images import parse_size
 from percast.blocks.scoring import METRICS
@@ -11,6 +12,8 @@ from percast.engines.codec import parse_cbr
 from percast.engines.learned import LearnedCodec
 from percast.engines.manifest import load_model
 from percast.errors import DeviceError, UsageError
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -71,8 +74,20 @@ def open_codec(args: argparse.Namespace, roles: Collection[str]) -> LearnedCodec
     return codec
 
 
+def parse_list(flag: str, text: str, parse: Callable[[str], T]) -> list[T]:
+    """Comma-separated values, each once.
+
+    Raises:
+        UsageError: naming the flag.
+    """
+    try:
+        return list(dict.fromkeys(parse(part) for part in text.split(",")))
+    except (argparse.ArgumentTypeError, UsageError) as error:
+        raise UsageError(f"{flag} {text}: {error}") from error
+
+
 def parse_metrics(text: str) -> tuple[str, ...]:
-    """"psnr,lpips" or "none" to names.
+    """The names in a list such as "psnr,lpips"; "none" has none.
 
     Raises:
         UsageError: unknown name.

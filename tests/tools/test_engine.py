@@ -17,7 +17,7 @@ from percast.engines import tensorrt_package
 from percast.engines.manifest import SHIPPED
 from percast.engines.plan_cache import Key, PlanCache
 from percast.engines.verify import Candidate, Report, Row
-from percast.tools import engine
+from percast.tools import engine_check
 
 needs_rtx = pytest.mark.skipif(
     not tensorrt_package.installed(tensorrt_package.RTX),
@@ -202,7 +202,7 @@ def test_the_table_of_verify_has_a_line_for_each_row(capsys):
         image_max_abs=0.02, psnr_db=None, lpips_change=None, psnr_change_db=0.0, ok=False,
     )  # fmt: skip
     report = Report(Candidate("onnxruntime", "fp32"), [row], {Candidate("tensorrt", "fp16"): "no"})
-    engine._print_verified(report)
+    engine_check._print_verified(report)
     out, err = capsys.readouterr()
     assert "openvino bf16" in out and "1/48" in out and "WRONG" in out and "equal" in out
     assert err == "without tensorrt fp16: no\n"

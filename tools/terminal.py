@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables and progress bars on a terminal."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+_LEAST_WIDTH = 140  # in a pipe, where rich would fold everything to 80 columns
+
+
+def print_table(
+    title: str,
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Collection[str] = (),
+) -> None:
+    """A table on stdout.
+
+    Args:
+        title: stands above it.
+        heads: of the columns.
+        rows: as many texts each.
+        left: heads of the columns that are no numbers.
+    """
+    table = Table(title=title, title_justify="left")
+    for head in heads:
+        number = head not in left
+        table.add_column(head, justify="right" if number else "left", no_wrap=number)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=max(_LEAST_WIDTH, Console().width)).print(table)
+
+
+@contextlib.contextmanager
+def progress_bar(text: str, total: float | None = 1.0) -> Iterator[Callable[[float], None]]:
+    """A progress bar with the time left, on a terminal.
+
+    Args:
+        text: stands before it.
+        total: of the work; None if it is not known.
+
+    Yields:
+        The function to call with what is done of the total.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    columns = (
+        TextColumn(text),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.update(task, completed=done)
