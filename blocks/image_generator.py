@@ -18,6 +18,10 @@ from percast.errors import ModelError
 
 log = logging.getLogger(__name__)
 
+MAX_REASONS = 20
+"""Reasons told apart: whoever fills headers with numbers must not fill our memory and log."""
+OTHER_REASONS = "further reasons"
+
 
 @dataclass(frozen=True)
 class _Arrived:
@@ -59,7 +63,8 @@ class ImageGenerator(WorkerBlock):
 
     Message input `symbols`, as `OfdmDemodulator` sends them. Message output `images`: PDU of
     what the sink writes down and rgb bytes; then the end message. Pictures that the codec cannot
-    decode (another model, another codec) are left out and counted in `foreign`, by reason.
+    decode (another model, another codec) are left out and counted in `foreign`, by reason as long
+    as these are not too many.
 
     Args:
         codec: what decodes; closed by whoever opened it.
@@ -90,9 +95,7 @@ class ImageGenerator(WorkerBlock):
             self.publish(END)
             return
         if len(items) == 1 and (reason := self._not_ours(items[0])):
-            if reason not in self.foreign:
-                log.warning("picture of another kind, left out: %s", reason)
-            self.foreign[reason] = self.foreign.get(reason, 0) + 1
+            self._count(reason)
             return
         pictures = self.codec.decode_batch(
             [(item.coded, item.symbols, item.noise_var) for item in items], self.realism
@@ -100,6 +103,14 @@ class ImageGenerator(WorkerBlock):
         decoded_at = time.time()
         for item, rgb in zip(items, pictures, strict=True):
             self.publish(to_pdu(item.record() | {"decoded_at": decoded_at}, rgb.tobytes()))
+
+    def _count(self, reason: str) -> None:
+        if reason not in self.foreign:
+            if len(self.foreign) >= MAX_REASONS:
+                reason = OTHER_REASONS
+            if reason not in self.foreign:
+                log.warning("picture of another kind, left out: %s", reason)
+        self.foreign[reason] = self.foreign.get(reason, 0) + 1
 
     def _kind(self, item: _Arrived | None) -> tuple[int, int] | None:
         """The size of a picture that may share a batch; foreign ones stay alone."""

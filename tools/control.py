@@ -23,6 +23,7 @@ from percast.flowgraphs.radios.config import Gain, parse_gain
 log = logging.getLogger(__name__)
 
 _POLL_MS = 50
+_CLOSE_SECONDS = 5.0
 _MAX_BYTES = 4096
 
 
@@ -57,18 +58,19 @@ class ControlServer:
         self._thread.start()
 
     def close(self) -> None:
+        """Stop answering; a driver that hangs while it is tuned is left behind."""
         self._closing.set()
-        self._thread.join()
-        self._socket.close()
+        self._thread.join(_CLOSE_SECONDS)
 
     def _serve(self) -> None:
-        while not self._closing.is_set():
-            try:
-                if self._socket.poll(_POLL_MS):
-                    answer = self._answer(self._socket.recv_multipart())
-                    self._socket.send_string(json.dumps(answer))
-            except zmq.ZMQError as error:
-                log.info("control: %s", error)
+        with self._socket:
+            while not self._closing.is_set():
+                try:
+                    if self._socket.poll(_POLL_MS):
+                        answer = self._answer(self._socket.recv_multipart())
+                        self._socket.send_string(json.dumps(answer))
+                except zmq.ZMQError as error:
+                    log.info("control: %s", error)
 
     def _answer(self, frames: list[bytes]) -> dict:
         try:

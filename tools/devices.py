@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
@@ -53,8 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(lambda look: look(), LOOKS))
+    found = look()
     if args.json:
         report.print_json({d.driver: asdict(d) for d in found})
         return 0
@@ -65,6 +63,14 @@ def main(args: argparse.Namespace) -> int:
         if not drivers.devices:
             print(f"{drivers.driver:<8} {drivers.missing or drivers.problem or 'nothing attached'}")
     return 0
+
+
+def look() -> list[Drivers]:
+    """All that each driver finds; they look at the same time."""
+    finders = (find_usrps, find_osmosdr, find_soapy)
+    with ThreadPoolExecutor() as pool:
+        usrps, osmosdr, soapy = pool.map(lambda find: find(), finders)
+    return [usrps, hackrfs_among(osmosdr, soapy), osmosdr, soapy]
 
 
 def find_usrps() -> Drivers:
@@ -108,17 +114,16 @@ def find_osmosdr() -> Drivers:
     return Drivers("osmosdr", devices, problem=problem)
 
 
-def find_hackrfs() -> Drivers:
-    if _have("osmosdr"):
-        seen = find_osmosdr()
-        boards = [d for d in seen.devices if d["args"].startswith("hackrf")]
-        return Drivers("hackrf", boards, problem=seen.problem)
-    if _have("SoapySDR"):
-        seen = find_soapy()
-        boards = [d for d in seen.devices if d.get("driver") == "hackrf"]
+def hackrfs_among(osmosdr: Drivers, soapy: Drivers) -> Drivers:
+    """What `--device hackrf` can open: through gr-osmosdr, else through SoapySDR."""
+    if not osmosdr.missing:
+        boards = [d for d in osmosdr.devices if d["args"].startswith("hackrf")]
+        return Drivers("hackrf", boards, problem=osmosdr.problem)
+    if not soapy.missing:
+        boards = [d for d in soapy.devices if d.get("driver") == "hackrf"]
         found = [d | {"args": d.get("serial", "")} for d in boards]
-        return Drivers("hackrf", found, problem=seen.problem)
-    return Drivers("hackrf", missing="gr-osmosdr is missing: apt install gr-osmosdr")
+        return Drivers("hackrf", found, problem=soapy.problem)
+    return Drivers("hackrf", missing=osmosdr.missing)
 
 
 def find_soapy() -> Drivers:
@@ -134,9 +139,6 @@ def find_soapy() -> Drivers:
         by = [k for k in ("driver", "serial") if fields.get(k)]
         devices.append({"args": ",".join(f"{k}={fields[k]}" for k in by), **fields})
     return Drivers("soapy", devices, problem=problem)
-
-
-LOOKS: tuple[Callable[[], Drivers], ...] = (find_usrps, find_hackrfs, find_osmosdr, find_soapy)
 
 
 def _have(module: str) -> bool:

@@ -192,8 +192,7 @@ def add_record_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--record-format",
         choices=DATATYPES,
-        default=DATATYPES[0],
-        help="of SigMF samples: 8 or 2 bytes each (default cf32_le)",
+        help=f"of SigMF samples: 8 or 2 bytes each (default {DATATYPES[0]})",
     )
 
 

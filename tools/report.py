@@ -125,7 +125,8 @@ def print_plan(plan: dict) -> None:
     print(f"asked      {asked or '-'}")
     if plan["direction"] == "transmit":
         print(f"stream     {plan['stream']}")
-        print(f"level      {plan['tx_level_dbfs']:g} dBFS mean in packets, gain {plan['gain']}")
+        gain = "" if plan["gain"] is None else f", gain {plan['gain']}"
+        print(f"level      {plan['tx_level_dbfs']:g} dBFS mean in packets{gain}")
         print(f"power      {plan['eirp'] or 'nothing is radiated'}")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from percast.blocks.images import open_sink, open_source, parse_size
 from percast.blocks.link_stats import LinkStats
 from percast.blocks.recorder import Recorder
-from percast.blocks.recording_writer import RecordingWriter
+from percast.blocks.recording_writer import DATATYPES, RecordingWriter
 from percast.blocks.recordings import META
 from percast.blocks.scoring import Scorer
 from percast.blocks.waveform.profile import Profile, open_profile
@@ -83,6 +83,7 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
     """
     profile = open_profile(args.profile, args.samp_rate)
     check_ranges(args)
+    _check_record(args)
     asked = radios.radio_config(args, profile, transmit=False)
     with gnu_radio():
         from percast.flowgraphs.one_end import Receive, ReceiveOnAir
@@ -163,16 +164,24 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
     return summary, ending
 
 
+def _check_record(args: argparse.Namespace) -> None:
+    """Raises `UsageError` where `--record` would destroy its input, or its format has no effect."""
+    path, datatype = vars(args).get("record"), vars(args).get("record_format")
+    if path and args.device == "file" and Path(path).resolve() == Path(args.args).resolve():
+        raise UsageError(f"--record {path}: that is the recording to be read; choose another name")
+    if datatype and not (path and path.endswith(META)):
+        raise UsageError(f"--record-format {datatype}: is for --record FILE{META}")
+
+
 def _recorder(args: argparse.Namespace, profile: Profile, took: dict) -> Recorder | None:
     """What `--record` asks for; `replay` does not have it."""
     path = vars(args).get("record")
     if path is None:
         return None
-    if args.device == "file" and Path(path).resolve() == Path(args.args).resolve():
-        raise UsageError(f"--record {path}: that is the recording to be read; choose another name")
     hardware = took.get("driver") and f"{args.device}, {took['driver']}"
     freq = took.get("freq") or args.freq
-    writer = RecordingWriter(path, profile.samp_rate, freq, args.record_format, hardware)
+    datatype = args.record_format or DATATYPES[0]
+    writer = RecordingWriter(path, profile.samp_rate, freq, datatype, hardware)
     return Recorder(writer, profile)
 
 

@@ -40,9 +40,10 @@ def plan(
         "asked": config.asked(),
     }
     if transmit:
+        gain = "the lowest" if config.gain is None else config.gain
         told |= {
             "stream": "bursts" if config.bursts else "continuous, with zeros between packets",
-            "gain": config.gain if config.gain is not None else "the lowest",
+            "gain": gain if config.hardware else None,
             "tx_level_dbfs": tx_level,
             "eirp": eirp_note(config, tx_level),
         }

@@ -12,6 +12,7 @@ import pytest
 from gnuradio import gr
 
 from percast import blocks as percast_blocks
+from percast.blocks import image_generator
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
 from percast.engines.learned import LearnedCodec
@@ -151,6 +152,19 @@ def test_a_foreign_picture_is_counted_once_and_takes_no_other_with_it(codec):
     assert [meta["id"] for meta, _ in images] == [0, 1, 2, 4, 5]
     assert list(block.foreign.values()) == [1] and block.error is None
     assert codec.batches == [1, 2, 2]
+
+
+def test_hostile_headers_fill_neither_memory_nor_log(codec, caplog):
+    (message,) = received(codec, 1)
+    header = header_of(from_pdu(message))
+    symbols = from_pdu(message)[1][: 8 * header.symbols].view(np.complex64)
+    block = percast_blocks.ImageGenerator(codec)
+    count = image_generator.MAX_REASONS + 30
+    for number in range(count):
+        foreign = replace(header, model=bytes([number, 1, 2, 3]))
+        block.process(block.unpack(as_received(foreign, symbols)))
+    assert len(block.foreign) == len(caplog.records) == image_generator.MAX_REASONS + 1
+    assert sum(block.foreign.values()) == count
 
 
 def test_a_picture_that_fails_takes_no_other_of_its_batch_with_it(codec):

@@ -115,3 +115,11 @@ def test_an_unwritable_out_is_exit_6(percast, photos, tmp_path):
 
 def test_a_missing_camera_is_exit_3(percast):
     complain(percast, 3, "--source", "camera:63")
+
+
+def test_a_format_without_a_recording_is_refused(percast, tmp_path):
+    received = ("rx", "--device", "file", "--args", tmp_path / "x.cf32", "--record-format", "ci8")
+    for more in ((), ("--record", tmp_path / "y.cf32")):
+        run = percast(*received, *more)
+        assert run.code == 2 and "--record-format" in run.complaint
+    assert not (tmp_path / "y.cf32").exists()

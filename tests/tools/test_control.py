@@ -2,11 +2,14 @@
 """`--control` and `percast tune`."""
 
 import json
+import threading
+import time
 
 import pytest
 import zmq
 
 from percast.errors import DeviceError, UsageError
+from percast.tools import control
 from percast.tools.control import ControlServer, parse_request
 
 
@@ -117,3 +120,24 @@ def test_a_taken_address_is_told():
 def test_texts_are_understood_as_on_the_command_line():
     assert parse_request([b'{"freq": "2.4G", "gain": "LNA=8"}']) == (2.4e9, {"LNA": 8.0})
     assert parse_request([b'{"gain": 20}']) == (None, 20.0)
+
+
+def test_a_driver_that_hangs_while_it_is_tuned_does_not_hold_the_end_up(address, monkeypatch):
+    monkeypatch.setattr(control, "_CLOSE_SECONDS", 0.2)
+    released, entered = threading.Event(), threading.Event()
+
+    def tune(freq, gain):
+        entered.set()
+        released.wait(60)
+        return {}
+
+    server = ControlServer(address, tune)
+    with zmq.Context.instance().socket(zmq.REQ) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(address)
+        socket.send(b'{"freq": 1e9}')
+        assert entered.wait(10)
+        began = time.monotonic()
+        server.close()
+        assert time.monotonic() - began < 5
+        released.set()

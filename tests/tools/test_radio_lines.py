@@ -42,6 +42,11 @@ def test_a_dry_run_opens_nothing_and_tells_all(percast):
     assert run.code == 0 and "2410 MHz" in run.out and "receive" in run.out
 
 
+def test_a_dry_run_without_a_radio_tells_of_no_gain(percast):
+    run = percast("tx", "--source", "/nowhere", "--device", "file", "--args", "x.cf32", "--dry-run")
+    assert run.code == 0 and "gain" not in run.out and "nothing is radiated" in run.out
+
+
 def test_a_transmitter_needs_to_be_told_where(percast):
     run = percast("tx", "--source", "/nowhere", "--device", "uhd")
     assert run.code == 2 and "--freq" in run.complaint and "transmit" in run.complaint

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `--dry-run` tells."""
+
+import pytest
+
+from percast.blocks.waveform.profile import open_profile
+from percast.flowgraphs.radios.plan import plan
+from tests.flowgraphs.radios.conftest import config
+
+PROFILE = open_profile("robust-2m")
+
+
+def test_a_plan_tells_frequencies_levels_and_power():
+    told = plan(config("hackrf", gain=20.0), PROFILE, transmit=True, tx_level=-12.0)
+    assert told["upper_edge_hz"] - told["lower_edge_hz"] == pytest.approx(1.5703125e6)
+    assert "zeros" in told["stream"]
+    assert "13 to 15 dBm" in told["eirp"] and "some 53 dB less" in told["eirp"]
+
+
+@pytest.mark.parametrize(
+    ("device", "args", "freq", "words"),
+    [
+        ("hackrf", "", 145e6, "5 to 15 dBm"),
+        ("soapy", "driver=hackrf", 5.8e9, "-10 to 0 dBm"),
+        ("hackrf", "", 6.5e9, "unknown"),
+        ("uhd", "type=b200", 1e9, "10 dBm"),
+        ("uhd", "", 1e9, "unknown"),
+        ("soapy", "driver=lime", 1e9, "unknown"),
+    ],
+)
+def test_published_power_or_unknown(device, args, freq, words):
+    told = plan(config(device, args, freq=freq), PROFILE, transmit=True, tx_level=-12.0)
+    assert words in told["eirp"]
+
+
+def test_usrps_send_bursts_and_what_hides_behind_uhd_does_not():
+    assert config("uhd", "serial=1").bursts
+    assert not config("uhd", "type=soapy,driver=hackrf").bursts
