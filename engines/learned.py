@@ -161,7 +161,7 @@ class LearnedCodec:
             coded: from the header.
             symbols: complex64 [n], n = `symbol_count` of the coded picture.
             noise_var: float32 [n].
-            realism: 0 to 1 instead of the header's.
+            realism: 0 to 1 instead of the header's; both as far as the model was trained for it.
 
         Returns:
             uint8 [coded.height, coded.width, 3].
@@ -328,10 +328,10 @@ class LearnedCodec:
                 f"{symbols.shape} symbols with {noise_var.shape} noise variances, "
                 f"{expected} expected for this picture"
             )
-        # What came over the air is clipped; what the user typed is checked.
-        wish = min(max(coded.realism, 0.0), 1.0) if realism is None else _checked_realism(realism)
+        wish = coded.realism if realism is None else _checked_realism(realism)
+        least, most = self.model.realism
         symbols, reliability, snr_db = weigh(symbols, noise_var, self.model.snr_db)
-        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), wish]
+        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), min(max(wish, least), most)]
         grid, latents = self._grid(coded.height, coded.width), self.model.latent_channels
         symbols, trust = symbols.reshape(-1, *grid), reliability.reshape(-1, *grid)
         latent = np.zeros((latents, *grid), np.float32)

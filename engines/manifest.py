@@ -58,6 +58,7 @@ class Model:
         stride: pixels per latent position, in both directions.
         rates: nominal channel bandwidth ratio -> latent channels, the usual ones only.
         snr_db: lowest and highest SNR that the model was trained for.
+        realism: lowest and highest likewise; 0 to 1 where the manifest does not say.
         encoder, generator: its networks.
         training: how it was made; free form.
     """
@@ -72,6 +73,7 @@ class Model:
     stride: int
     rates: Mapping[Fraction, int]
     snr_db: tuple[float, float]
+    realism: tuple[float, float]
     encoder: Network
     generator: Network
     training: Mapping[str, Any]
@@ -134,9 +136,6 @@ def _parse(data: Any, manifest: Path, identity: bytes) -> Model:
     stride = fields.get("stride", int)
     if channels < 2 or channels % 2 or stride < 1:
         raise fields.wrong(f"{channels} latent channels at stride {stride}")
-    low, high = fields.numbers("snr_db", 2)
-    if not low <= high:
-        raise fields.wrong(f"'snr_db' runs from {low} to {high}")
     networks = _Fields(fields.get("networks", dict), manifest)
     return Model(
         name=fields.get("name", str),
@@ -148,11 +147,19 @@ def _parse(data: Any, manifest: Path, identity: bytes) -> Model:
         latent_power=_powers(fields, channels),
         stride=stride,
         rates=_rates(fields, channels),
-        snr_db=(low, high),
+        snr_db=_range(fields, "snr_db"),
+        realism=_range(fields, "realism") if "realism" in data else (0.0, 1.0),
         encoder=_network(networks, "encoder"),
         generator=_network(networks, "generator"),
         training=MappingProxyType(fields.get("training", dict)),
     )
+
+
+def _range(fields: "_Fields", key: str) -> tuple[float, float]:
+    low, high = fields.numbers(key, 2)
+    if not low <= high:
+        raise fields.wrong(f"'{key}' runs from {low} to {high}")
+    return low, high
 
 
 def _powers(fields: "_Fields", channels: int) -> tuple[float, ...]:
