@@ -26,5 +26,7 @@ if missing; then
 fi
 
 pip_install -e '.[test]'
-# These build TensorRT plans without a GPU.
-pip_install tensorrt_rtx_cu13_libs==1.7.1.116 tensorrt_rtx_cu13_bindings==1.7.1.116 || true
+# These build TensorRT plans without a GPU; they exist for this processor only.
+if [ "$(uname -m)" = x86_64 ]; then
+  pip_install tensorrt_rtx_cu13_libs==1.7.1.116 tensorrt_rtx_cu13_bindings==1.7.1.116
+fi
