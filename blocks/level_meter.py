@@ -17,7 +17,7 @@ class Level:
 
     Args:
         mean_dbfs: mean power, silence between packets included.
-        loudest_dbfs: mean power of the loudest millisecond or so, without DC: the packets'.
+        loudest_dbfs: mean power of the loudest 1,024 samples in a row, without DC: the packets'.
         clipped_share: share of I and Q values near full scale.
     """
 
@@ -50,12 +50,13 @@ class LevelMeter:
             return
         values = some.view(np.float32)
         clipped = int(np.count_nonzero(np.abs(values) >= FULL_SCALE))
+        values = np.nan_to_num(values, nan=0, posinf=0, neginf=0)  # as the receiver takes them
         power = np.square(values)
         total = float(power.sum())
         whole = len(some) // _CHUNK * _CHUNK
         chunks = power[: 2 * whole].reshape(-1, 2 * _CHUNK).sum(1) / _CHUNK
         # The radio's DC offset is no signal.
-        chunks -= np.abs(some[:whole].reshape(-1, _CHUNK).mean(1)) ** 2
+        chunks -= np.abs(values.view(np.complex64)[:whole].reshape(-1, _CHUNK).mean(1)) ** 2
         loudest = float(chunks.max()) if whole else 0.0
         for sums in (self._all, self._recent):
             sums.values += len(values)

@@ -40,7 +40,7 @@ class OfdmModulator(Guarded, gr.sync_block):
     Args:
         profile: the waveform.
         tx_level: mean power of a burst in dB relative to full scale. With the default envelope
-            limit of 8.5 dB, -12 leaves 3 dB for what filtering lets grow again.
+            limit of 8.5 dB, -12 leaves 3.5 dB for what filtering lets grow again.
         papr_db: envelope limit of clip-and-filter, None for none.
         gap: samples of silence after each picture.
         tail: samples of silence after the last picture, for the receiver to finish; the last of

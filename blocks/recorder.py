@@ -10,7 +10,6 @@ from percast.blocks.recording_writer import RecordingWriter
 from percast.blocks.waveform.demodulate import Packet
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.receive import UnreadPacket
-from percast.blocks.waveform.synchronise import BACKOFF
 from percast.blocks.waveform.transmit import packet_span, payload_symbols
 from percast.errors import FileError
 
@@ -45,7 +44,7 @@ class Recorder:
         if self.failure is not None:
             return
         p = self.profile
-        start = packet.start + BACKOFF - p.long_guard - p.short_len
+        start = packet.start - p.long_guard - p.short_len
         if isinstance(packet, UnreadPacket):
             length, comment = p.packet_len(0), "header lost (CRC)"
             fields = {"crc_ok": False}

@@ -24,9 +24,14 @@ def outage_capacity(
         profile: the waveform, for its carriers and sample rate.
         outage: share of packets that may be lost.
         packets: how many channels are drawn, several Doppler periods apart.
+
+    Raises:
+        ValueError: a channel that never changes has no outage to be drawn.
     """
+    if not config.doppler:
+        raise ValueError("the outage capacity needs a Doppler above 0")
     channel = Channel(config, profile.samp_rate, 1.0, profile.occupied_fraction)
-    step = int(profile.samp_rate * 7.3 / max(config.doppler, 1e-3))
+    step = int(profile.samp_rate * 7.3 / config.doppler)
     place = profile.occupied % profile.fft_size
     snr = np.inf if config.snr_db is None else 10 ** (config.snr_db / 10)
     responses = (channel.frequency_response(profile.fft_size, i * step) for i in range(packets))

@@ -20,7 +20,6 @@ BAND_EDGE = 0.4  # cycles/sample; fractional delays are exact to -60 dB within
 # Longest grid step in periods of the maximum Doppler. Linear interpolation of exp(jwt) over a
 # step T errs by (wT)^2 / 8 at most: -60 dB here for the fastest wave, less for the others.
 GRID_STEP = math.sqrt(8e-3) / (2 * math.pi)
-COHERENCE = 10e-3  # s
 _GAINS_AT_ONCE = 256
 
 
@@ -54,7 +53,7 @@ class BlockRayleigh:
     def __init__(
         self,
         samp_rate: float,
-        coherence: float = COHERENCE,
+        coherence: float,
         seed: np.random.SeedSequence | int = 0,
     ):
         given = isinstance(seed, np.random.SeedSequence)
@@ -126,7 +125,7 @@ class MultipathFading:
         self._samp_rate = samp_rate
         longest = GRID_STEP * samp_rate / doppler if doppler else math.inf
         self._block, self._n_fft = block_size(self._taps, longest)
-        self._grid = GainGrid(self.waves, self._block / samp_rate)
+        self._grid = GainGrid(self.waves, self._block / samp_rate) if doppler else None
         self._constant = None if doppler else spectra(self.taps_at(0)[None], self._n_fft)
         self._history = np.zeros(self._taps - 1, np.complex64)
         self._next = 0
@@ -147,7 +146,7 @@ class MultipathFading:
         self._next += len(x)
         windows = np.lib.stride_tricks.sliding_window_view(samples, lead + self._block)
         frames = windows[:: self._block]
-        if self._constant is not None:
+        if self._grid is None:
             y = filter_blocks(frames, self._constant, None, self._taps)
         else:
             gains = self._grid.gains(first, blocks + 1)

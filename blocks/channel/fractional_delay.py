@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Values of a band-limited signal between its samples: Kaiser-windowed sinc interpolation."""
 
-import math
-
 import numpy as np
+from scipy import signal
 from scipy.special import i0
 
 
@@ -11,13 +10,9 @@ def kaiser_beta(taps: int, band_edge: float) -> float:
     """Kaiser parameter that makes the best of `taps` for a signal within |f| <= `band_edge`.
 
     band_edge: cycles per sample, below 0.5. The transition may reach up to the first image at
-    1 - band_edge. Source: Oppenheim and Schafer, Discrete-Time Signal Processing, on filter
-    design by Kaiser windows, for attenuations above 50 dB.
+    1 - band_edge.
     """
-    attenuation = 2.285 * (taps - 1) * 2 * math.pi * (1 - 2 * band_edge) + 8
-    if attenuation < 50:
-        raise ValueError(f"{taps} taps are too few for a band edge of {band_edge}")
-    return 0.1102 * (attenuation - 8.7)
+    return signal.kaiser_beta(signal.kaiser_atten(taps, 2 * (1 - 2 * band_edge)))
 
 
 def windowed_sinc(offset: np.ndarray, taps: int, beta: float) -> np.ndarray:

@@ -74,19 +74,13 @@ def iq_imbalance_gains(gain_db: float, phase_deg: float) -> tuple[complex, compl
     return (1 + g * np.exp(-1j * phi)) / 2, (1 - g * np.exp(1j * phi)) / 2
 
 
-def image_rejection_db(gain_db: float, phase_deg: float) -> float:
-    """|direct|^2 / |image|^2 in dB = (1 + 2 g cos phi + g^2) / (1 - 2 g cos phi + g^2)."""
-    direct, image = iq_imbalance_gains(gain_db, phase_deg)
-    return math.inf if image == 0 else float(20 * np.log10(abs(direct) / abs(image)))
-
-
 def iq_imbalance(x: np.ndarray, gain_db: float, phase_deg: float) -> np.ndarray:
     """direct * x + image * conj(x); x: complex64 [n], returns complex64 [n]."""
     direct, image = iq_imbalance_gains(gain_db, phase_deg)
     return np.complex64(direct) * x + np.complex64(image) * np.conj(x)
 
 
-def complex_noise(rng: np.random.Generator, count: int, power: float) -> np.ndarray:
+def complex_noise(rng: np.random.Generator, count: int, power: float = 1.0) -> np.ndarray:
     """Circular white Gaussian noise of mean power `power`, complex64 [count]."""
     noise = rng.standard_normal(2 * count, np.float32)
     noise *= np.float32(math.sqrt(power / 2))

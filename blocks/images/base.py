@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every image source and every image sink offers."""
 
+import os
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -61,7 +62,7 @@ class ImageSource(ABC):
                 for rgb, name in pictures:
                     if self._closed.is_set():
                         return
-                    yield Picture(rgb, name, time.time())
+                    yield Picture(rgb, _printable(name), time.time())
                     handed_over += 1
                     if handed_over == self._frames:
                         return
@@ -103,3 +104,8 @@ class ImageSink(ABC):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _printable(name: str) -> str:
+    """A name that can be sent and written anywhere, also where it was not valid UTF-8."""
+    return os.fsencode(name).decode("utf-8", errors="replace")

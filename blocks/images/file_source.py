@@ -67,7 +67,7 @@ class FileSource(ImageSource):
                 self._report(file, problem)
             else:
                 usable += 1
-                yield rgb, _printable(file.name)
+                yield rgb, file.name
         if not usable:
             raise FileError(
                 f"{self._path}: none of its {len(self._files)} pictures can be used; "
@@ -156,8 +156,3 @@ def _natural_order(file: Path) -> tuple:
     """Sorts 2.png before 10.png."""
     parts = re.split(r"([0-9]+)", file.name.casefold())
     return [int(part) if index % 2 else part for index, part in enumerate(parts)], file.name
-
-
-def _printable(name: str) -> str:
-    """A name that can be sent and written anywhere, also where it was not valid UTF-8."""
-    return os.fsencode(name).decode("utf-8", errors="replace")

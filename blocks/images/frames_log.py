@@ -70,9 +70,7 @@ class FramesLog:
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
             try:
                 self._lock()
-                self._mend()
-                lines = self._path.read_bytes().splitlines()
-                self.last = _parse(lines[-1]) if lines else None
+                self.last = self._mend()
             except BaseException:
                 os.close(self._file)
                 raise
@@ -116,14 +114,15 @@ class FramesLog:
         except OSError as error:  # some network file systems have no locks
             log.warning("%s: cannot be locked (%s)", self._path, error.strerror)
 
-    def _mend(self) -> None:
-        """Drops a half line that a killed receiver left, or the next line would join it."""
+    def _mend(self) -> dict | None:
+        """Drops a half line that a killed receiver left, or the next line would join it; gives
+        the last record."""
         data = self._path.read_bytes()
         whole = data.rfind(b"\n") + 1
-        if whole == len(data):
-            return
-        if _parse(data[whole:]) is not None:
-            os.write(self._file, b"\n")
-        else:
+        if rest := data[whole:]:
+            if (record := _parse(rest)) is not None:
+                os.write(self._file, b"\n")
+                return record
             log.warning("%s: half a line at its end is dropped", self._path)
             os.ftruncate(self._file, whole)
+        return _parse(data[:whole].rstrip(b"\n").rpartition(b"\n")[2])

@@ -57,8 +57,12 @@ def encode_message(rgb: np.ndarray, header_extra: dict, encoding: str = "png") -
     if encoding not in ENCODINGS:
         raise ValueError(f"encoding {encoding!r}: give one of {', '.join(ENCODINGS)}")
     height, width, _ = rgb.shape
-    fixed = {"percast": VERSION, "width": width, "height": height, "encoding": encoding}
-    header = to_json({"name": "", **header_extra, **fixed}).encode()
+    # A receiver that was not told the originals knows no name.
+    name = header_extra.get("name") or ""
+    fixed = {
+        "percast": VERSION, "name": name, "width": width, "height": height, "encoding": encoding,
+    }  # fmt: skip
+    header = to_json({**header_extra, **fixed}).encode()
     payload = rgb.tobytes() if encoding == "rgb8" else _compress(rgb, encoding)
     if len(header) > MAX_HEADER_BYTES or len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"too long: header {len(header)} bytes, payload {len(payload)} bytes")

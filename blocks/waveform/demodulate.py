@@ -36,10 +36,10 @@ class Packet:
         noise_var: float32 [n], variance of the noise on each, sigma^2/|H|^2.
         channel: complex64 [n_occupied], estimated frequency response.
         noise: noise variance per carrier before equalisation, sigma^2.
-        evm: squared error vector magnitude over pilots and the re-encoded header.
+        evm_squared: squared error vector magnitude over pilots and the re-encoded header.
         freq_offset: carrier offset in Hz.
         clock_ppm: sample-clock offset in parts per million.
-        start: stream position of the first training symbol, samples.
+        start: stream position of the first training symbol after its guard, samples.
     """
 
     header: Header
@@ -47,7 +47,7 @@ class Packet:
     noise_var: np.ndarray
     channel: np.ndarray
     noise: float
-    evm: float
+    evm_squared: float
     freq_offset: float
     clock_ppm: float
     start: int
@@ -196,7 +196,7 @@ def demodulate(
         noise_var=variance.ravel()[: hi - lo],
         channel=channel,
         noise=noise,
-        evm=_evm(turned - expected, pilot_error, channel, p),
+        evm_squared=_evm_squared(turned - expected, pilot_error, channel, p),
         freq_offset=(freq_offset + (rate / (2 * np.pi)) / p.symbol_len) * p.samp_rate,
         clock_ppm=drift * p.fft_size / (2 * np.pi * p.symbol_len) * 1e6,
         start=start,
@@ -207,6 +207,8 @@ def _blanked(training: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.nda
     """Symbols that are all burst are put to zero, so that they lead nothing astray; unless these
     were both training symbols."""
     power = np.concatenate([np.mean(np.abs(x) ** 2, axis=1) for x in (training, rows)])
+    if power.max() <= _LOUD * power.min():
+        return training, rows
     # Of its neighbours: over the whole packet the channel may rise out of a fade.
     usual = median_filter(power, _LOUD_WINDOW, mode="constant", cval=np.median(power))
     loud = power > _LOUD * usual
@@ -228,7 +230,10 @@ def _hit(power: np.ndarray, noise: float) -> np.ndarray:
         power: of the error at the pilots of each symbol.
         noise: variance that it should have.
     """
-    return power > _BURST * np.maximum(median_filter(power, _BURST_WINDOW, mode="mirror"), noise)
+    over = power > _BURST * noise
+    if over.any():
+        over &= power > _BURST * median_filter(power, _BURST_WINDOW, mode="mirror")
+    return over
 
 
 def _payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np.ndarray:
@@ -245,8 +250,10 @@ def _payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> n
     return np.where(hit, power, np.where(local > 1.4 * noise, local, noise))
 
 
-def _evm(head_error: np.ndarray, pilot_error: np.ndarray, channel: np.ndarray, p: Profile) -> float:
-    """Squared EVM: error power over signal power, both after the channel."""
+def _evm_squared(
+    head_error: np.ndarray, pilot_error: np.ndarray, channel: np.ndarray, p: Profile
+) -> float:
+    """Error power over signal power, both after the channel."""
     error = (np.abs(head_error) ** 2).sum() + (np.abs(pilot_error) ** 2).sum()
     signal = len(head_error) * (np.abs(channel) ** 2).sum()
     signal += len(pilot_error) * (np.abs(channel[p.pilot_index]) ** 2).sum()

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.synchronise import BACKOFF
+from percast.blocks.waveform.synchronise import WINDOW_ADVANCE
 
 _REGULARISATION = 1e-4
 
@@ -15,10 +15,10 @@ _REGULARISATION = 1e-4
 def delay_basis(profile: Profile) -> np.ndarray:
     """Frequency responses of single delays, complex128 [n_occupied, delays].
 
-    Delays reach from `BACKOFF` samples before the FFT window (the sidelobes of a fractional
+    Delays reach from `WINDOW_ADVANCE` samples before the FFT window (the sidelobes of a fractional
     delay) to the end of the prefix.
     """
-    delays = np.arange(-BACKOFF, profile.cp_len + BACKOFF)
+    delays = np.arange(-WINDOW_ADVANCE, profile.cp_len + WINDOW_ADVANCE)
     return np.exp(-2j * np.pi * np.outer(profile.occupied, delays) / profile.fft_size)
 
 
@@ -40,7 +40,7 @@ def impulse_response(profile: Profile, channel: np.ndarray) -> np.ndarray:
 def short_channel_projection(profile: Profile) -> np.ndarray:
     """Projects a frequency response onto impulse responses that fit into the prefix.
 
-    Keeps about (cp_len + 2 BACKOFF) * 200 / 256 dimensions of n_occupied, and the noise falls in
+    Keeps about (cp_len + 2 WINDOW_ADVANCE) * 200 / 256 dimensions of n_occupied, and the noise falls in
     that ratio.
 
     Returns:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pseudo-random numbers that are part of the wire format.
 
-NumPy does not promise that its generators give the same stream in every version; these
-functions are defined here to the bit, so that two installations always agree.
+NumPy promises the bits of its bit generators, but not what the methods of `Generator` make of
+them; these functions are defined here to the bit, so that two installations always agree.
 """
 
 from functools import lru_cache
@@ -24,7 +24,7 @@ def splitmix64(seed: int, count: int) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)  # up to 8 MB each
 def permutation(seed: int, count: int) -> np.ndarray:
     """A permutation of 0..count-1, int64 [count], read-only: the order of the hashes."""
     order = np.argsort(splitmix64(seed, count), kind="stable")
@@ -32,7 +32,7 @@ def permutation(seed: int, count: int) -> np.ndarray:
     return order
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def signs(seed: int, count: int) -> np.ndarray:
     """+-1, float32 [count], read-only: the top bit of each hash."""
     top = (splitmix64(seed ^ 0x5349474E, count) >> np.uint64(63)).astype(np.float32)

@@ -62,15 +62,17 @@ class Header:
         Raises:
             ValueError: a field does not fit its place in the table.
         """
+        if len(self.model) != 4 or len(self.callsign) > 10:
+            raise ValueError(f"header field out of range: {self.model!r}, {self.callsign!r}")
         try:
             body = _LAYOUT.pack(
                 VERSION, self.session, self.image, self.packet, self.packets,
                 self.width, self.height, self.cbr.numerator, self.cbr.denominator,
                 self.symbols, self.codec, self.codec_word, self.model,
                 round(self.design_snr_db * 4), round(self.realism * 255), self.seed,
-                self.callsign.encode("ascii")[:10], self.timestamp_us,
+                self.callsign.encode("ascii"), self.timestamp_us,
             )  # fmt: skip
-        except (struct.error, UnicodeEncodeError) as error:
+        except (struct.error, OverflowError, UnicodeEncodeError) as error:
             raise ValueError(f"header field out of range: {error}") from error
         return body + zlib.crc32(body).to_bytes(4, "big")
 

@@ -44,8 +44,8 @@ class Reassembler:
     """Collects the packets of each picture.
 
     A picture is given out when it is complete, when its sender has gone on to another one, or
-    when the stream has gone on for `patience` samples without a further packet of it. Packets of
-    a picture that was given out already are left alone.
+    when the stream has gone on past the time of its last packet. Packets of a picture that was
+    given out already are left alone.
 
     Args:
         profile: the waveform.
@@ -56,10 +56,11 @@ class Reassembler:
         self._pictures: dict[tuple, list[Packet]] = {}
         self._finished: deque[tuple] = deque(maxlen=_REMEMBERED)
 
-    @property
-    def patience(self) -> int:
-        """Longer than the sender ever pauses between two packets of one picture."""
-        return 3 * self.profile.packet_len(self.profile.max_payload_symbols)
+    def patience(self, last: Packet) -> int:
+        """Samples from the start of a picture's `last` packet so far until all of it would have
+        come, and a pause that is longer than any between its packets."""
+        due = last.header.packets - last.header.packet + 2
+        return due * self.profile.packet_len(self.profile.max_payload_symbols)
 
     def push(self, packet: Packet) -> list[ReceivedImage]:
         """Take a packet, give out the pictures that are finished by it."""
@@ -78,7 +79,11 @@ class Reassembler:
 
     def expire(self, position: int) -> list[ReceivedImage]:
         """The pictures that the stream, now at `position`, has left behind."""
-        old = [k for k, p in self._pictures.items() if position - p[-1].start > self.patience]
+        old = [
+            key
+            for key, packets in self._pictures.items()
+            if position - packets[-1].start > self.patience(packets[-1])
+        ]
         return [self._finish(k) for k in old]
 
     def flush(self) -> list[ReceivedImage]:
@@ -112,7 +117,7 @@ def assemble(profile: Profile, packets: list[Packet]) -> ReceivedImage:
         noise_var=variance,
         lost_symbols=lost,
         snr_db=float(10 * np.log10(snr)),
-        evm_db=float(10 * np.log10(np.mean([p.evm for p in packets]))),
+        evm_db=float(10 * np.log10(np.mean([p.evm_squared for p in packets]))),
         freq_offset=packets[-1].freq_offset,
         clock_ppm=float(np.mean([p.clock_ppm for p in packets])),
     )

@@ -15,6 +15,7 @@ from percast.blocks.waveform.synchronise import (
     BLOCK,
     THRESHOLD,
     TIMING_SLACK,
+    WINDOW_ADVANCE,
     Sync,
     detection_sums,
     first_broad,
@@ -50,7 +51,7 @@ class UnreadPacket:
 
     Args:
         freq_offset: carrier offset in Hz.
-        start: stream position of the first training symbol, samples.
+        start: stream position of the first training symbol after its guard, samples.
     """
 
     freq_offset: float
@@ -190,7 +191,7 @@ class Receiver:
         if header is None:
             self.stats.headers_lost += 1
             offset = sync.freq_offset * p.samp_rate
-            self.on_packet(UnreadPacket(offset, self._origin + sync.start))
+            self.on_packet(UnreadPacket(offset, self._start(sync)))
             self._drop(start + p.short_len)
             return True
         lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
@@ -198,6 +199,10 @@ class Receiver:
         end = sync.start + 2 * p.fft_size + (p.header_symbols + rows) * p.symbol_len
         self._pending = _Pending(sync, header, training, head, rows, end)
         return True
+
+    def _start(self, sync: Sync) -> int:
+        """Stream position of the training symbols; the FFT windows lie a little before it."""
+        return self._origin + sync.start + WINDOW_ADVANCE
 
     def _sum_up_to(self, blocks: int) -> None:
         known = len(self._corr)
@@ -236,7 +241,7 @@ class Receiver:
             pending.training,
             np.concatenate([pending.head, payload]),
             pending.sync.freq_offset,
-            self._origin + pending.sync.start,
+            self._start(pending.sync),
         )
         self._drop(pending.end)
         self.stats.packets += 1

@@ -34,13 +34,13 @@ TIMING_SLACK = 192
 # A path this much weaker than the strongest may still be the first.
 FIRST_PATH_DB = 11.0
 # The FFT window starts this many samples before the first path, for paths yet weaker.
-BACKOFF = 6
+WINDOW_ADVANCE = 6
 
 
 @dataclass(frozen=True)
 class Sync:
     """Where a packet lies: `start` is the first sample of its first training symbol's window
-    (already moved into the prefix by `BACKOFF`), `freq_offset` in cycles per sample."""
+    (already moved into the prefix by `WINDOW_ADVANCE`), `freq_offset` in cycles per sample."""
 
     start: int
     freq_offset: float
@@ -151,6 +151,6 @@ def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float)
         return None
     early = both[max(0, peak - profile.cp_len) : peak + 1]
     first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * 10 ** (-FIRST_PATH_DB / 10)))
-    start = lo + first - BACKOFF
+    start = lo + first - WINDOW_ADVANCE
     freq = refine(freq, samples[start : start + 2 * n], n)
     return Sync(start, freq)

@@ -13,7 +13,8 @@ from percast.blocks.waveform.reassemble import Reassembler
 from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.transmit import modulate
 from percast.errors import FileError
-from tests.blocks.waveform.conftest import Link, complex_noise
+from percast.blocks.channel.impairments import complex_noise
+from tests.blocks.waveform.conftest import Link
 
 ROUNDS = 200
 SENT = {0: 1000, 1: 4096, 2: 14000, 3: 1000}  # latent symbols of each picture; 2 takes two packets

@@ -14,6 +14,9 @@ from percast.blocks.pdu import END
 from percast.blocks.receive_bridge import SampleInlet, SampleTap
 from percast.blocks.sample_queue import SampleQueue
 from percast.blocks.transmit_bridge import AsyncMessages, PacketFeeder, PacketOutlet
+from percast.blocks.waveform.transmit import DEFAULT_TX_LEVEL, modulate
+from percast.blocks.channel.impairments import complex_noise
+from tests.blocks.waveform.conftest import Link
 
 
 def packet(number: int, length: int = 5000) -> np.ndarray:
@@ -94,6 +97,25 @@ def test_packets_are_handed_over_whole_however_they_come(keep_silence):
     assert [len(x) for x in packets] == [5000] * 3
     silent = sum(len(x) for x in taken if not x.any())
     assert silent == (2100 if keep_silence else 0)
+
+
+@pytest.mark.parametrize(("tx_level", "warnings"), [(DEFAULT_TX_LEVEL, 0), (-6.0, 1), (0.0, 1)])
+def test_a_level_that_a_converter_clips_is_told_once(tx_level, warnings, caplog):
+    link = Link()
+    header = link.header(image=0, symbols=14000)
+    symbols = complex_noise(link.rng, 14000)
+    scale = np.float32(10 ** (tx_level / 20))
+    packets = [scale * x for x in modulate(link.profile, header, symbols)]
+    starts = np.cumsum([0, *map(len, packets)])
+    tags = [tag(int(start), len(x)) for start, x in zip(starts, packets, strict=False)]
+    outlet = PacketOutlet(SampleQueue(1 << 20), keep_silence=False)
+    graph = gr.top_block()
+    source = blocks.vector_source_c(np.concatenate(packets), False, 1, tags)
+    graph.connect(source, outlet)
+    graph.run()
+    told = [record.message for record in caplog.records]
+    assert len(packets) == 2 and len(told) == warnings
+    assert all("--tx-level" in text for text in told)
 
 
 def test_a_full_queue_holds_the_transmitter_back_and_loses_nothing():

@@ -11,7 +11,8 @@ import pytest
 
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import modulate
-from tests.blocks.waveform.conftest import Link, complex_noise
+from percast.blocks.channel.impairments import complex_noise
+from tests.blocks.waveform.conftest import Link
 from tests.conftest import load
 
 

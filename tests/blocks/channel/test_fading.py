@@ -75,7 +75,7 @@ def test_a_rayleigh_gain_is_constant_for_a_block_and_then_a_new_one():
 
 
 def test_rayleigh_gains_have_a_mean_power_of_one_and_are_independent():
-    fading = BlockRayleigh(SAMP_RATE, seed=4)
+    fading = BlockRayleigh(SAMP_RATE, coherence=10e-3, seed=4)
     gains = np.array([fading.gain(block) for block in range(40_000)])
     assert np.mean(np.abs(gains) ** 2) == pytest.approx(1, abs=0.02)
     assert abs(np.mean(gains)) < 0.02

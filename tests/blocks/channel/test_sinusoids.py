@@ -32,6 +32,7 @@ def test_gains_are_rayleigh_of_unit_power_deep_fades_included(ensemble):
     assert np.mean(power) == pytest.approx(1, abs=0.03)
     for level in (0.03, 0.1, 1, 3):
         assert np.mean(power < level) == pytest.approx(1 - np.exp(-level), abs=0.015)
+    assert np.mean(power > 6) == pytest.approx(np.exp(-6), rel=0.2)
 
 
 def test_the_line_of_sight_turns_at_seven_tenths_of_the_doppler():

@@ -25,6 +25,11 @@ def test_a_compressed_picture_nearly_survives_the_message(make_rgb, encoding):
     assert np.abs(decoded.astype(int) - rgb).mean() < 3
 
 
+def test_a_received_picture_without_a_name_can_be_sent_on(make_rgb):
+    _, header = decode_message(encode_message(make_rgb(64, 64), {"name": None, "id": 3}))
+    assert header["name"] == "" and header["id"] == 3
+
+
 def test_a_record_travels_in_the_header_and_nan_as_null(make_rgb):
     record = {"id": np.int64(7), "metrics": {"psnr_db": np.float32(30), "lpips": float("nan")}}
     _, header = decode_message(encode_message(make_rgb(64, 64), record, "png"))

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import logging
+import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,9 +131,24 @@ def test_no_video_is_a_file_error(tmp_path, clip, capfd):
 
 def test_a_playlist_reaches_neither_the_network_nor_other_protocols(tmp_path):
     playlist = tmp_path / "list.m3u8"
-    playlist.write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
-    with pytest.raises(FileError):
-        open_source(f"video:{playlist}")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        playlist.write_text(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1,\n"
+            f"http://127.0.0.1:{listener.getsockname()[1]}/a.ts\n#EXT-X-ENDLIST\n"
+        )
+        with pytest.raises(FileError):
+            open_source(f"video:{playlist}")
+        listener.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_a_video_whose_name_is_no_utf8_can_be_sent(tmp_path, clip):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4"))
+    path.write_bytes(clip.read_bytes())
+    with open_source(f"video:{path}", frames=1) as source:
+        (picture,) = source
+    assert picture.name.encode() == "\ufffd.mp4#000000".encode()
 
 
 WITHOUT_AV = """

@@ -6,19 +6,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.interleaver import interleave
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.demodulate import Packet
 from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.transmit import modulate, packet_span
-
-
-def complex_noise(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Circular Gaussian noise of power 1, complex64 [n]."""
-    return (rng.standard_normal(2 * n, dtype=np.float32) * np.sqrt(0.5, dtype=np.float32)).view(
-        np.complex64
-    )
 
 
 class Link:

@@ -35,7 +35,7 @@ def test_latents_over_tdl_c_reach_the_channels_own_snr(make_link, snr_db, offset
         error = np.abs(packet.symbols - link.sent[packet.header.image]) ** 2
         per_carrier = error.reshape(-1, p.data_carriers).mean(0)
         gaps.append(np.mean(10 * np.log10(truth * per_carrier)) + snr_db)
-    assert np.mean(gaps) < 1.5
+    assert np.mean(gaps) < {10.0: 0.35, 20.0: 0.65}[snr_db]
     assert np.mean(gaps) > -0.2
 
 
@@ -47,7 +47,7 @@ def test_reported_noise_is_true_in_every_channel(make_link, model):
     ratio = [
         np.mean(np.abs(p.symbols - link.sent[p.header.image]) ** 2 / p.noise_var) for p in packets
     ]
-    assert 10 * np.log10(np.mean(ratio)) == pytest.approx(0, abs=0.6)
+    assert 10 * np.log10(np.mean(ratio)) == pytest.approx(0, abs=0.35)
 
 
 def test_offsets_are_measured_without_bias_in_selective_fading(make_link):
@@ -56,11 +56,12 @@ def test_offsets_are_measured_without_bias_in_selective_fading(make_link):
         model="tdl-c", snr_db=15.0, doppler=10.0, freq_offset=-35e3, clock_ppm=20.0, seed=2
     )
     packets, _ = through(link, config, 60, 12288)
-    assert np.mean([p.clock_ppm for p in packets]) == pytest.approx(20, abs=1.5)
+    # One packet's estimate spreads by 4 ppm, and neighbours fade alike.
+    assert np.mean([p.clock_ppm for p in packets]) == pytest.approx(20, abs=2.5)
     assert np.mean([p.freq_offset for p in packets]) == pytest.approx(-35e3, abs=20)
 
 
 def test_an_eight_bit_adc_costs_little(make_link):
     link = make_link(papr_db=8.5)
     packets, _ = through(link, ChannelConfig(snr_db=20.0, adc_bits=8), 10, 4096)
-    assert link.latent_snr(packets) > 19.4
+    assert link.latent_snr(packets) > 19.7

@@ -37,6 +37,9 @@ def test_a_field_out_of_range_is_refused(link):
         link.header(width=70000).pack()
     with pytest.raises(ValueError, match="out of range"):
         link.header(callsign="Ä").pack()
+    for wrong in ({"callsign": "12345678901"}, {"model": b"abcde"}, {"design_snr_db": np.inf}):
+        with pytest.raises(ValueError, match="out of range"):
+            link.header(**wrong).pack()
 
 
 def resealed(packed: bytes, offset: int, value: bytes) -> bytes:
@@ -62,9 +65,9 @@ def test_a_nonsensical_header_with_a_right_crc_is_not_read(link, offset, value):
     assert Header.unpack(resealed(packed, offset, value)) is None
 
 
-def test_the_code_survives_minus_three_db():
+def test_the_code_survives_minus_five_db():
     rng = np.random.default_rng(3)
-    noise = 10 ** (3 / 10)
+    noise = 10 ** (5 / 10)
     lost = 0
     for _ in range(50):
         bits = rng.integers(0, 2, BITS).astype(np.uint8)
@@ -75,15 +78,6 @@ def test_the_code_survives_minus_three_db():
         )
         lost += decoded is None
     assert lost == 0
-
-
-def test_noise_does_not_look_like_a_codeword():
-    """The decoder does not settle on noise: its decisions go on changing to the end."""
-    rng = np.random.default_rng(4)
-    seen = []
-    header_code.decode(rng.standard_normal(LENGTH) * 2, BITS, lambda b: bool(seen.append(b)))
-    assert len(seen) == header_code.MAX_ITERATIONS + 1
-    assert np.count_nonzero(seen[-1] != seen[-2]) > 0
 
 
 def test_the_codeword_is_defined_to_the_bit():

@@ -17,30 +17,30 @@ def send(link, snr_db, images=10, symbols=4096, freq_offset=0.0):
 
 
 @pytest.mark.parametrize("snr_db", [10, 20])
-def test_latents_lose_less_than_0_4_db(link, snr_db):
+def test_latents_lose_less_than_a_quarter_db(link, snr_db):
     packets = link.receive(send(link, snr_db))
     assert len(packets) == 10
-    assert snr_db - link.latent_snr(packets) < 0.4
+    assert snr_db - link.latent_snr(packets) < 0.25
 
 
 @pytest.mark.parametrize("snr_db", [10, 20])
-def test_latents_lose_less_than_0_6_db_with_papr_reduction(make_link, snr_db):
+def test_latents_lose_less_than_a_quarter_db_with_papr_reduction(make_link, snr_db):
     link = make_link(papr_db=8.5)
     packets = link.receive(send(link, snr_db))
     assert len(packets) == 10
-    assert snr_db - link.latent_snr(packets) < 0.6
+    assert snr_db - link.latent_snr(packets) < 0.25
 
 
 @pytest.mark.parametrize("snr_db", [0, 10, 20])
 def test_the_reported_noise_variance_is_true(link, snr_db):
     packets = link.receive(send(link, snr_db))
     reported = -10 * np.log10(np.mean([p.noise_var.mean() for p in packets]))
-    assert reported == pytest.approx(link.latent_snr(packets), abs=0.4)
+    assert reported == pytest.approx(link.latent_snr(packets), abs=0.2)
 
 
 def test_headers_decode_at_minus_three_db(link):
     packets = link.receive(send(link, -3, images=60))
-    assert len(packets) >= 54
+    assert len(packets) >= 59
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -87,6 +87,7 @@ def test_the_result_does_not_depend_on_the_chunks(make_link, chunk):
 
 def test_noise_alone_gives_nothing(link):
     assert link.receive(link.noise(3_000_000, 0), chunk=65536) == []
+    assert link.receiver.stats.detections == 0  # not even the CRC had to refuse anything
 
 
 def test_a_dc_offset_does_no_harm(link):
@@ -193,7 +194,23 @@ def test_a_picture_is_given_out_when_the_next_one_starts(link):
     later = other(packets[0], image=1)
     (image,) = reassembler.push(later)
     assert image.header.image == 0
-    assert reassembler.expire(later.start + reassembler.patience + 1)[0].header.image == 1
+    given_up = later.start + reassembler.patience(later)
+    assert reassembler.expire(given_up) == []
+    assert reassembler.expire(given_up + 1)[0].header.image == 1
+
+
+def test_packets_lost_in_a_row_take_no_later_ones_with_them(link):
+    """As the demodulator works: `expire` is called all the time."""
+    packets = link.receive(send(link, 20, images=1, symbols=6 * 12288))
+    assert len(packets) == 6
+    reassembler, out, position = Reassembler(link.profile), [], 0
+    for packet in (packets[0], *packets[3:]):
+        while position < packet.start:
+            out += reassembler.expire(position)
+            position += 4096
+        out += reassembler.push(packet)
+    out += reassembler.expire(position + 10 * link.profile.packet_len(64))
+    assert [image.lost_symbols for image in out] == [2 * 12288]
 
 
 def test_two_senders_do_not_cut_each_others_pictures(link):

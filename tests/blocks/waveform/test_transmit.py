@@ -9,7 +9,7 @@ from percast.blocks.waveform.preamble import preamble
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.blocks.waveform.transmit import modulate, packet_span, packets_needed
 from percast.errors import UsageError
-from tests.blocks.waveform.conftest import complex_noise
+from percast.blocks.channel.impairments import complex_noise
 
 
 @pytest.mark.parametrize("profile", PRESETS.values(), ids=lambda p: p.name)

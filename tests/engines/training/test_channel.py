@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from percast.blocks.channel import Channel, ChannelConfig
 from percast.blocks.waveform.papr import clip_and_filter
-from percast.blocks.waveform.transmit import packet_span
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, packet_span
 from percast.engines.codec import CodedImage
 from percast.engines.latent import to_word
 from percast.engines.learned import CODEC_ID, LearnedCodec
@@ -21,7 +21,7 @@ from percast.engines.training import channel
 from percast.engines.training.channel import Conditions
 from percast.engines.training.config import Config
 from tests.blocks.waveform.conftest import Link as WaveformLink
-from tests.blocks.waveform.conftest import complex_noise
+from percast.blocks.channel.impairments import complex_noise
 
 TRAINED = (-1.0, 19.0)
 
@@ -103,16 +103,26 @@ def test_fading_is_that_of_the_waveform():
         assert stated[-1] - stated[0] > 8
 
 
+def signal_to_clipping_db(papr_db: float) -> float:
+    """What clip-and-filter leaves of the carriers, to what it adds to them."""
+    p = WaveformLink().profile
+    carriers = complex_noise(np.random.default_rng(0), 300 * len(p.occupied)).reshape(300, -1)
+    clipped = clip_and_filter(p, carriers, papr_db)
+    gain = np.vdot(carriers, clipped) / np.vdot(carriers, carriers)
+    return -db(np.mean(np.abs(clipped - gain * carriers) ** 2))
+
+
+def test_training_clips_as_the_waveform_does_unless_told_otherwise():
+    assert Config(steps=1).clipping_db == pytest.approx(
+        signal_to_clipping_db(DEFAULT_PAPR_DB), abs=1.5
+    )
+
+
 def test_clipping_is_that_of_the_waveform():
     """Strong clipping, little else: a floor under the error that fading hardly raises, though the
     receiver, which measures it on the header, believes that it does. (That its channel estimate
     suffers too, which costs 1 to 3 dB on the weaker carriers, is not modelled.)"""
-    p = WaveformLink().profile
-    carriers = complex_noise(np.random.default_rng(0), 300 * len(p.occupied)).reshape(300, -1)
-    clipped = clip_and_filter(p, carriers, 5.0)
-    gain = np.vdot(carriers, clipped) / np.vdot(carriers, carriers)
-    clipping_db = -db(np.mean(np.abs(clipped - gain * carriers) ** 2))
-
+    clipping_db = signal_to_clipping_db(5.0)
     config = ChannelConfig(model="tdl-c", snr_db=35.0, delay_spread=600e-9)
     theirs = by_reliability(*waveform(config, 5.0, 40))
     ours = by_reliability(*send(conditions(snr_db=35.0, fades=True), clipping_db)[:2])
