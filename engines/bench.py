@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class Row:
         latency_ms_p50, latency_ms_p99: of a batch through both, one after the other.
         images_per_second: of one batch after the other through both.
         memory_mb: that opening and running both takes in a process of its own.
-        gpu_mb: GPU memory for activations, inputs and outputs; 0 on a CPU.
+        gpu_mb: GPU memory that both take there; 0 on a CPU.
         speed: images per second over those of the reference.
     """
 
@@ -209,7 +210,13 @@ def _memory(
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=fresh) as pool:
         arguments = (model.folder, candidate, threads, height, width, batch)
-        return pool.submit(_memory_here, *arguments).result()
+        try:
+            return pool.submit(_memory_here, *arguments).result()
+        except BrokenProcessPool as error:
+            raise ModelError(
+                f"measuring the memory of {candidate} at {width}x{height} was killed: memory may "
+                "be short, use smaller sizes or batches"
+            ) from error
 
 
 def _memory_here(
@@ -221,7 +228,7 @@ def _memory_here(
     pair = _open(model, candidate, threads)
     for engine, each in zip(pair, inputs, strict=True):
         engine.run(each)
-    gpu = sum(engine.device_bytes for engine in pair) / 1e6
+    gpu = pair[0].device_bytes / 1e6  # what the process has taken since the first was opened
     after = _resident_mb()
     for engine in pair:
         engine.close()

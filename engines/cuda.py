@@ -4,7 +4,7 @@
 import atexit
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,8 @@ def _driver() -> Any:
         import pycuda.driver
     except ImportError as error:
         raise ModelError(f"the tensorrt engine needs pycuda ({error}): {PIP['pycuda']}") from error
-    pycuda.driver.init()
+    with _on_one_line(pycuda.driver):
+        pycuda.driver.init()
     return pycuda.driver
 
 
@@ -32,11 +33,20 @@ def _primary_context(index: int) -> Any:
     return context
 
 
+@contextlib.contextmanager
+def _on_one_line(cuda: Any) -> Iterator[None]:
+    """CUDA's errors as `ModelError`: out of memory, a lost device, a crashed kernel."""
+    try:
+        yield
+    except cuda.Error as error:
+        raise ModelError(f"CUDA failed: {' '.join(str(error).split())[:200]}") from error
+
+
 class Device:
     """The GPU that engines run on.
 
     Raises:
-        ModelError: no GPU, or no pycuda.
+        ModelError: no GPU, no pycuda, or the GPU is full or taken by another process.
     """
 
     def __init__(self) -> None:
@@ -45,7 +55,8 @@ class Device:
         except NoGpu as error:
             raise ModelError(f"tensorrt cannot run here: {error}; use --engine openvino") from error
         self._cuda = _driver()
-        self._context = _primary_context(self.gpu.index)
+        with _on_one_line(self._cuda):
+            self._context = _primary_context(self.gpu.index)
 
     @contextlib.contextmanager
     def current(self) -> Iterator[None]:
@@ -54,14 +65,16 @@ class Device:
         Raises:
             ModelError: CUDA failed.
         """
-        try:
+        with _on_one_line(self._cuda):
             self._context.push()
             try:
                 yield
             finally:
                 self._context.pop()
-        except self._cuda.Error as error:  # out of memory, a lost device, a crashed kernel
-            raise ModelError(f"CUDA failed: {' '.join(str(error).split())[:200]}") from error
+
+    def free_bytes(self) -> int:
+        """Memory of the GPU that nobody has taken."""
+        return self._cuda.mem_get_info()[0]
 
     def stream(self) -> Any:
         """A stream; its `handle` is CUDA's."""
@@ -76,21 +89,19 @@ class Memory:
 
     def __init__(self, cuda: Any):
         self._cuda = cuda
-        self._frees: list[Callable[[], None]] = []
-        self.device_bytes = 0
+        self._frees = contextlib.ExitStack()
 
     def on_device(self, size: int) -> int:
         """Address of `size` bytes on the GPU, aligned to 256 bytes."""
         size = max(size, 1)
         allocation = self._cuda.mem_alloc(size)
-        self._frees.append(allocation.free)
-        self.device_bytes += size
+        self._frees.callback(allocation.free)
         return int(allocation)
 
     def pinned(self, shape: tuple[int, ...]) -> np.ndarray:
         """A float32 array that the GPU can copy from and to while the CPU goes on."""
         array = self._cuda.pagelocked_empty(shape, np.float32)
-        self._frees.append(array.base.free)
+        self._frees.callback(array.base.free)
         return array
 
     def to_device(self, address: int, array: np.ndarray, stream: Any) -> None:
@@ -100,7 +111,6 @@ class Memory:
         self._cuda.memcpy_dtoh_async(array, address, stream)
 
     def free(self) -> None:
-        """Frees all; arrays from `pinned` must not be touched any more."""
-        while self._frees:
-            self._frees.pop()()
-        self.device_bytes = 0
+        """Frees all, also where some of it fails; arrays from `pinned` must not be touched any
+        more."""
+        self._frees.close()

@@ -26,6 +26,7 @@ class CudaGraph:
 
     Raises:
         CaptureError: the driver refuses.
+        Exception: what `enqueue` raised.
     """
 
     def __init__(self, stream: int, enqueue: Callable[[], None]):
@@ -34,19 +35,19 @@ class CudaGraph:
         self._graph, self._executable = ctypes.c_void_p(), ctypes.c_void_p()
         self._check("cuStreamBeginCapture_v2", self._stream, _THREAD_LOCAL)
         try:
-            enqueue()
-        finally:  # a stream that is left capturing is lost
-            status = self._cuda.cuStreamEndCapture(self._stream, ctypes.byref(self._graph))
-        if status or not self._graph:
-            raise CaptureError(f"cuStreamEndCapture: CUDA error {status}")
-        try:
+            try:
+                enqueue()
+            finally:  # a stream that is left capturing is lost
+                status = self._cuda.cuStreamEndCapture(self._stream, ctypes.byref(self._graph))
+            if status or not self._graph:
+                raise CaptureError(f"cuStreamEndCapture: CUDA error {status}")
             self._check(
                 "cuGraphInstantiateWithFlags",
                 ctypes.byref(self._executable),
                 self._graph,
                 ctypes.c_ulonglong(0),
             )
-        except CaptureError:
+        except BaseException:
             self.free()
             raise
 

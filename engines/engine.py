@@ -42,7 +42,8 @@ class Engine(ABC):
         device: that computes, in the runtime's words.
         threads: that it computes with.
         reason: one line, which engine this is and why it was picked.
-        device_bytes: GPU memory in use, where there is one.
+        device_bytes: GPU memory that this process has taken since the engine was opened, or ever;
+            0 on a CPU.
         inputs, outputs: names of the network's tensors.
         batch_pixels: pixels, over all pictures of a batch, up to which one run on several
             pictures is clearly faster than one run on each; 0 where that never is.
@@ -173,18 +174,15 @@ def _load(name: str) -> type[Engine]:
 
 def _open_best(path: Path, precision: str, threads: int) -> tuple[Engine, str]:
     """TensorRT if it is fit for use here, else the best engine of the CPU; and why."""
-    from percast.engines.tensorrt_plans import why_not
+    from percast.engines.tensorrt_plans import find_verified
 
-    out = why_not(path, precision)
-    if not out:
-        try:
-            engine = _load("tensorrt")(path, precision, threads)
-        except ModelError as error:  # a GPU may be full, or lost
-            out = str(error)
-        else:
-            return engine, "there is a GPU, and its results were verified"
-    runtime, why = _first_that_loads()
-    return runtime(path, precision, threads), f"{why}; no tensorrt, as {out}"
+    try:
+        found = find_verified(path, precision)
+        engine = _load("tensorrt")(path, precision, threads, found)
+    except ModelError as error:  # a GPU may also be full, or lost
+        runtime, why = _first_that_loads()
+        return runtime(path, precision, threads), f"{why}; no tensorrt, as {error}"
+    return engine, "there is a GPU, and its results were verified"
 
 
 def _first_that_loads() -> tuple[type[Engine], str]:

@@ -15,7 +15,7 @@ from percast.engines.manifest import sha256_of
 from percast.engines.plan_cache import Key, PlanCache
 from percast.errors import ModelError
 
-RECIPE = 2
+RECIPE = 3
 """Of the code that quantises; count it up when that changes."""
 
 MAX_LPIPS_CHANGE = 0.005
@@ -39,8 +39,8 @@ def pack(graph: bytes, weights: bytes) -> bytes:
     return packed.getvalue()
 
 
-def load(network: Path) -> tuple[bytes, bytes]:
-    """Graph and weights of the int8 network made from an ONNX file.
+def load(network: Path) -> tuple[bytes, bytes, str]:
+    """Graph and weights of the int8 network made from an ONNX file, and the plan's SHA-256.
 
     Raises:
         ModelError: there is none in the cache.
@@ -52,21 +52,22 @@ def load(network: Path) -> tuple[bytes, bytes]:
             "percast engine build --engine openvino --precision int8"
         )
     with zipfile.ZipFile(io.BytesIO(plan.data)) as archive:
-        return archive.read(_GRAPH), archive.read(_WEIGHTS)
+        return archive.read(_GRAPH), archive.read(_WEIGHTS), plan.sha256
 
 
-def mark_verified(network: Path, result: Mapping[str, Any]) -> None:
+def mark_verified(network: Path, sha256: str, result: Mapping[str, Any]) -> None:
     """Remembers what `percast engine verify` found of an ONNX file's int8 network.
 
     Args:
+        sha256: what `load` gave.
         result: with "lpips_change", the largest at any rate or None; "speed" over what `auto`
             would pick without int8; and the "device" that it was measured on, with the "version"
             of OpenVINO.
 
     Raises:
-        FileError: the cache cannot be written.
+        FileError: the cache cannot be written, or has another int8 network by now.
     """
-    PlanCache().mark_verified(key_for(network), result)
+    PlanCache().mark_verified(key_for(network), sha256, result)
 
 
 def pays(network: Path, device: str, version: str) -> bool:
@@ -76,15 +77,13 @@ def pays(network: Path, device: str, version: str) -> bool:
     cache = PlanCache()
     if not any(cache.folder.glob("openvino-cpu-int8-*")):  # hashing the network takes a while
         return False
-    key = key_for(network)
-    found = cache.verified(key)
-    result: Mapping[str, Any] = found["result"] if found else {}
+    plan = cache.find(key_for(network))
+    result = plan.verified if plan and plan.verified else {}
     change, speed = result.get("lpips_change"), result.get("speed")
-    good = (
+    return (
         (result.get("device"), result.get("version")) == (device, version)
         and isinstance(change, float)
         and abs(change) <= MAX_LPIPS_CHANGE
         and isinstance(speed, float)
         and speed >= MIN_SPEED
     )
-    return good and cache.find(key) is not None

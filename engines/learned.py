@@ -105,7 +105,11 @@ class LearnedCodec:
         if "encode" in roles:
             self.encoder = open_engine(self.model.encoder.path, engine, precision, threads)
         if "decode" in roles:
-            self.generator = open_engine(self.model.generator.path, engine, precision, threads)
+            try:
+                self.generator = open_engine(self.model.generator.path, engine, precision, threads)
+            except BaseException:
+                self.close()
+                raise
 
     def encode(self, rgb: Picture) -> tuple[CodedImage, Symbols]:
         """A picture as symbols of unit mean power, and what the header must say.

@@ -7,24 +7,24 @@ one builds, the others wait for it.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from percast.engines.shared_files import PART, locked, read_json, write
 from percast.errors import FileError
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
-_MANIFEST, _PLAN, _VERIFIED, _LOCK, _PART = ".json", ".plan", ".verified.json", ".lock", ".part"
+_MANIFEST, _PLAN, _VERIFIED, _LOCK = ".json", ".plan", ".verified.json", ".lock"
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,21 @@ class Plan:
     Attributes:
         data: for the runtime.
         details: what its builder wanted to remember.
+        verified: the result that `PlanCache.mark_verified` was given; None if never.
         fresh: built by this very call.
         problem: why it could not be stored; empty if it was.
     """
 
     data: bytes
     details: Mapping[str, Any]
+    verified: Mapping[str, Any] | None = None
     fresh: bool = False
     problem: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Of the data, hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Entry:
 
     Attributes:
         path: of the plan.
-        manifest: its content; empty if it cannot be read.
+        manifest: its content; empty if it cannot be read, or is not what this version writes.
         problem: why the plan cannot be used; empty if it can.
         verified: when its results were found right, and how; None if never.
     """
@@ -105,22 +112,21 @@ class PlanCache:
 
     def find(self, key: Key) -> Plan | None:
         """The plan of a key, if it is there and whole. One that is damaged is warned about."""
-        manifest = _read_json(self._path(key, _MANIFEST))
-        if manifest is None:
-            return None
         path = self._path(key, _PLAN)
-        plan, problem = _load(path, manifest)
-        if problem:
-            log.warning("the cached engine %s is not used: %s", path, problem)
+        if not (path.exists() or path.with_suffix(_MANIFEST).exists()):
             return None
-        return Plan(plan, manifest.get("details", {}))
+        entry, data = _read(path)
+        if entry.problem:
+            log.warning("the cached engine %s is not used: %s", path, entry.problem)
+            return None
+        return Plan(data, entry.manifest["details"], entry.verified and entry.verified["result"])
 
     def obtain(
         self,
         key: Key,
         build: Callable[[], bytes],
         details: Mapping[str, Any],
-        fits: Callable[[Mapping[str, Any]], bool] = lambda details: True,
+        fits: Callable[[Plan], bool] = lambda plan: True,
     ) -> Plan:
         """The plan of a key, from the cache or built now and stored.
 
@@ -129,11 +135,11 @@ class PlanCache:
         Args:
             build: gives the plan; called at most once, and by one process at a time.
             details: for its manifest.
-            fits: whether a cached plan with these details will do.
+            fits: whether a cached plan will do.
         """
         with self._locked(key) as problem:
             found = self.find(key)
-            if found is not None and fits(found.details):
+            if found is not None and fits(found):
                 return found
             start = time.monotonic()
             data = build()
@@ -145,22 +151,20 @@ class PlanCache:
                     problem = str(error)
             return Plan(data, details, fresh=True, problem=problem)
 
-    def mark_verified(self, key: Key, result: Mapping[str, Any]) -> None:
+    def mark_verified(self, key: Key, sha256: str, result: Mapping[str, Any]) -> None:
         """Remembers that the plan of a key computes what it should.
 
-        Raises:
-            FileError: the cache cannot be written.
-        """
-        manifest = _read_json(self._path(key, _MANIFEST))
-        if manifest is None:
-            raise FileError(f"{self._path(key, _MANIFEST)} is not there: build the engine first")
-        content = {"sha256": manifest["sha256"], "when": _now(), "result": dict(result)}
-        self._write(self._path(key, _VERIFIED), json.dumps(content, indent=2).encode())
+        Args:
+            sha256: of the plan that was found right.
 
-    def verified(self, key: Key) -> Mapping[str, Any] | None:
-        """The result that `mark_verified` was given, if the plan is still the same one."""
-        manifest = _read_json(self._path(key, _MANIFEST))
-        return None if manifest is None else _verified(self._path(key, _VERIFIED), manifest)
+        Raises:
+            FileError: the cache cannot be written, or has no such plan, or another by now.
+        """
+        if read_json(self._path(key, _MANIFEST)).get("sha256") != sha256:
+            path = self._path(key, _PLAN)
+            raise FileError(f"the engine that was verified is not in {path}: verify again")
+        content = {"sha256": sha256, "when": _now(), "result": dict(result)}
+        self.store_blob(key, _VERIFIED, json.dumps(content, indent=2).encode())
 
     def blob(self, key: Key, suffix: str) -> bytes | None:
         """What a runtime stored beside the plan, if anything."""
@@ -175,20 +179,14 @@ class PlanCache:
         Raises:
             FileError: the cache cannot be written.
         """
-        self._write(self._path(key, suffix), data)
+        with self._locked(key) as problem:
+            if problem:
+                raise FileError(problem)
+            write(self._path(key, suffix), data)
 
     def entries(self) -> list[Entry]:
         """All plans, whatever made them, by name."""
-        listed = []
-        for path in sorted(self.folder.glob(f"*{_PLAN}")):
-            manifest = _read_json(path.with_suffix(_MANIFEST))
-            if manifest is None:
-                listed.append(Entry(path, {}, "no readable manifest beside it", None))
-                continue
-            _, problem = _load(path, manifest)
-            verified = _verified(path.with_suffix(_VERIFIED), manifest)
-            listed.append(Entry(path, manifest, problem, verified))
-        return listed
+        return [_read(path)[0] for path in sorted(self.folder.glob(f"*{_PLAN}"))]
 
     def _path(self, key: Key, suffix: str) -> Path:
         return self.folder / f"{key.stem}{suffix}"
@@ -196,22 +194,12 @@ class PlanCache:
     @contextlib.contextmanager
     def _locked(self, key: Key) -> Iterator[str]:
         """Holds the key's lock; gives why it could not be had, or nothing."""
-        path = self._path(key, _LOCK)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = path.open("ab")
-        except OSError as error:
-            yield f"cannot write {self.folder}: {error.strerror}"
-            return
-        with file:  # closing it, in whatever way the process ends, frees the lock
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log.warning("another process is building this engine: waiting for it")
-                fcntl.flock(file, fcntl.LOCK_EX)
-            for left in self.folder.glob(f"{key.stem}.*{_PART}"):  # of one that was killed
-                left.unlink(missing_ok=True)
-            yield ""
+        waiting = "another process is building this engine: waiting for it"
+        with locked(self._path(key, _LOCK), waiting) as problem:
+            if not problem:
+                for left in self.folder.glob(f"{key.stem}.*{PART}"):  # of one that was killed
+                    left.unlink(missing_ok=True)
+            yield problem
 
     def _store(self, key: Key, data: bytes, details: Mapping[str, Any], seconds: float) -> None:
         manifest = {
@@ -224,55 +212,41 @@ class PlanCache:
             "details": dict(details),
         }
         # The manifest last: until it is there, or while it is of an older plan, nothing is used.
-        self._write(self._path(key, _PLAN), data)
-        self._write(self._path(key, _MANIFEST), json.dumps(manifest, indent=2).encode())
-
-    def _write(self, path: Path, data: bytes) -> None:
-        """Replaces a file wholly or not at all.
-
-        Raises:
-            FileError: the folder cannot be written, or the disk is full.
-        """
-        part = path.with_name(f"{path.name}{_PART}")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(part, path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise FileError(f"cannot write {path}: {error.strerror}") from error
+        write(self._path(key, _PLAN), data)
+        write(self._path(key, _MANIFEST), json.dumps(manifest, indent=2).encode())
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def _load(path: Path, manifest: Mapping[str, Any]) -> tuple[bytes, str]:
-    """A plan's bytes, and what is wrong with them."""
-    if manifest.get("format") != FORMAT:
-        return b"", f"its manifest has format {manifest.get('format')}, this version reads {FORMAT}"
+def _read(path: Path) -> tuple[Entry, bytes]:
+    """A plan with what lies beside it, and its bytes."""
+    manifest, data = read_json(path.with_suffix(_MANIFEST)), b""
+    problem = _complaint(manifest)
+    if problem:
+        return Entry(path, {}, problem, None), data
     try:
         data = path.read_bytes()
     except OSError as error:
-        return b"", f"it cannot be read ({error.strerror})"
-    if hashlib.sha256(data).hexdigest() != manifest.get("sha256"):
-        return b"", "it is damaged (another SHA-256 than in its manifest)"
-    return data, ""
+        problem = f"it cannot be read ({error.strerror})"
+    else:
+        if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
+            problem = "it is damaged (another SHA-256 than in its manifest)"
+    verified = read_json(path.with_suffix(_VERIFIED))
+    right = _has(verified, when=str, result=dict) and verified.get("sha256") == manifest["sha256"]
+    return Entry(path, manifest, problem, verified if right else None), data
 
 
-def _verified(path: Path, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    content = _read_json(path)
-    if content is None or content.get("sha256") != manifest.get("sha256"):
-        return None
-    return content
+def _complaint(manifest: Mapping[str, Any]) -> str:
+    """What is wrong with a manifest."""
+    if not manifest:
+        return "no readable manifest beside it"
+    if manifest.get("format") != FORMAT:
+        return f"its manifest has format {manifest.get('format')}, this version reads {FORMAT}"
+    of_key = {field.name: field.type for field in fields(Key)}
+    sound = _has(manifest, **of_key, sha256=str, created=str, details=dict)
+    return "" if sound else "its manifest is damaged"
+
+
+def _has(content: Mapping[str, Any], **kinds: type) -> bool:
+    return all(isinstance(content.get(name), kind) for name, kind in kinds.items())
 
 
 def _now() -> str:

@@ -9,6 +9,7 @@ LPIPS rose by 0.26 at CBR 1/16.
 """
 
 import contextlib
+import hashlib
 import io
 import logging
 import sys
@@ -146,11 +147,13 @@ def obtain(
     pictures: Sequence[Picture],
     threads: int = 1,
     cache: PlanCache | None = None,
+    any_will_do: bool = False,
 ) -> dict[str, tuple[Key, Plan]]:
     """Both networks of a model in int8, from the cache or quantised now.
 
     Args:
         pictures: to calibrate on; see `calibration_inputs`.
+        any_will_do: also those in the cache that were calibrated on other pictures.
 
     Returns:
         Key and plan by "encoder" and "generator".
@@ -159,6 +162,7 @@ def obtain(
         UsageError, ModelError: see `calibration_inputs` and `quantise`.
     """
     cache = cache or PlanCache()
+    digest = hashlib.sha256(b"".join(picture.tobytes() for picture in pictures)).hexdigest()
     calibration: dict[str, list[Inputs]] = {}
     obtained = {}
     for role in ("encoder", "generator"):
@@ -169,8 +173,12 @@ def obtain(
                 calibration.update(calibration_inputs(model, pictures, threads=threads))
             return quantise(network, calibration[role])
 
+        def fits(found: Plan) -> bool:
+            return any_will_do or found.details.get("pictures") == digest
+
         key = int8_networks.key_for(network)
-        obtained[role] = key, cache.obtain(key, build, {"network": f"{model.name} {role}"})
+        details = {"network": f"{model.name} {role}", "pictures": digest}
+        obtained[role] = key, cache.obtain(key, build, details, fits)
     return obtained
 
 

@@ -108,7 +108,7 @@ class OpenVinoEngine(Engine):
     def _read(self) -> openvino.Model:
         if self.precision != "int8":
             return read_network(self._path)
-        graph, weights = int8_networks.load(self._path)
+        graph, weights, self._sha256 = int8_networks.load(self._path)
         try:
             return self._core.read_model(graph, weights)
         except RuntimeError as error:
@@ -126,7 +126,7 @@ class OpenVinoEngine(Engine):
             return
         here = {"device": self.device, "version": openvino.__version__, "threads": self.threads}
         measured = {**result, **here, "speed": self._speed_gain()}
-        int8_networks.mark_verified(self._path, measured)
+        int8_networks.mark_verified(self._path, self._sha256, measured)
 
     def _speed_gain(self) -> float:
         """Speed over the network that `auto` would pick without int8, in turns, at a size run."""

@@ -5,11 +5,11 @@ A plan serves every size of picture; each size gets an execution context of its 
 buffers and its CUDA graph, and the least recently used one is freed when there are too many.
 """
 
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,9 @@ from percast.engines.cuda_graph import CaptureError, CudaGraph
 from percast.engines.engine import Engine, FloatArray
 from percast.engines.plan_cache import Key, Plan, PlanCache
 from percast.engines.tensorrt_build import Profile, size_of
-from percast.engines.tensorrt_package import RTX, Package, for_this_machine
-from percast.errors import FileError, ModelError
+from percast.engines.tensorrt_load import find_or_build, keep_compiled, load, runtime_config
+from percast.engines.tensorrt_package import RTX, for_this_machine
+from percast.errors import ModelError
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,6 @@ _SHAPES_KEPT = 8
 _BATCH_PIXELS = 4 * 768 * 512
 """Chosen, not measured: no GPU was at hand."""
 
-_COMPILED = ".jit"  # kernels that TensorRT-RTX compiled on this GPU, beside the plan
-
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -40,42 +39,51 @@ class TensorRtEngine(Engine):
 
     The plan is built on first use, which takes seconds (TensorRT-RTX) to minutes (TensorRT), and
     comes from the cache afterwards.
+
+    Args:
+        found: a plan of the network, with its key; nothing else is then tried, and nothing built.
     """
 
     name = "tensorrt"
     threads = 1
     batch_pixels = _BATCH_PIXELS
 
-    def __init__(self, path: Path, precision: str, threads: int):
+    def __init__(
+        self, path: Path, precision: str, threads: int, found: tuple[Key, Plan] | None = None
+    ):
         super().__init__()
         self.precision = tensorrt_plans.choose_precision(precision)
         self._device = Device()
         self._package = for_this_machine()
         self._cache = PlanCache()
-        gpu = self._device.gpu
-        self.device = f"{gpu.name} ({self._package.name} {self._package.version})"
+        self.device = tensorrt_plans.device_name(self._package, self._device.gpu)
         with self._device.current():
-            self._key, plan = _plan(path, self._package, self._device, self.precision, self._cache)
-            self._profiles = tensorrt_plans.profiles_of(plan)
-            self._engine, self._runtime = _deserialise(self._package, self._key, plan, path)
-            self._config = _runtime_config(self._package, self._engine, self._cache, self._key)
+            self._free_before = self._device.free_bytes()
+            self._plan = (
+                load(self._package, *found)
+                if found
+                else find_or_build(
+                    path, self._package, self._device.gpu, self.precision, self._cache
+                )
+            )
+            self._config = runtime_config(self._package, self._plan, self._cache)
             self._stream = self._device.stream()
-        trt = self._package.trt
-        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
-        is_input = {
-            name: self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names
-        }
+        engine, is_kind = self._plan.engine, self._package.trt.TensorIOMode
+        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+        is_input = {name: engine.get_tensor_mode(name) == is_kind.INPUT for name in names}
         self.inputs = tuple(name for name in names if is_input[name])
         self.outputs = tuple(name for name in names if not is_input[name])
         self._sized: OrderedDict[tuple, _Sized] = OrderedDict()
 
     @property
     def device_bytes(self) -> int:
-        """GPU memory for activations, inputs and outputs, without weights and CUDA's own."""
-        return sum(sized.memory.device_bytes for sized in tuple(self._sized.values()))
+        """What others take on the same GPU meanwhile counts too."""
+        with self._device.current():
+            return self._free_before - self._device.free_bytes()
 
     def mark_verified(self, result: Mapping[str, object]) -> None:
-        self._cache.mark_verified(self._key, result)
+        where = {"device": self.device}
+        self._cache.mark_verified(self._plan.key, self._plan.sha256, {**result, **where})
 
     def _run(self, inputs: dict[str, FloatArray]) -> dict[str, FloatArray]:
         shapes = {name: array.shape for name, array in inputs.items()}
@@ -96,7 +104,7 @@ class TensorRtEngine(Engine):
     def _pick(self, shapes: Shapes) -> tuple[int, Profile]:
         """The first profile that takes pictures of this size, and its number."""
         height, width = size_of(shapes)
-        for index, profile in enumerate(self._profiles):
+        for index, profile in enumerate(self._plan.profiles):
             if profile.takes(height, width):
                 return index, profile
         raise ModelError(
@@ -115,11 +123,13 @@ class TensorRtEngine(Engine):
 
     def _close(self) -> None:
         with self._device.current():
-            while self._sized:
-                self._sized.popitem()[1].free()
-            _keep_compiled(self._config, self._cache, self._key)
-            # In this order: each of them uses the next.
-            del self._config, self._engine, self._runtime, self._stream
+            try:
+                with contextlib.ExitStack() as sizes:
+                    while self._sized:
+                        sizes.callback(self._sized.popitem()[1].free)
+                keep_compiled(self._config, self._plan, self._cache)
+            finally:  # in this order: each of them uses the next
+                del self._config, self._plan, self._stream
 
 
 class _Sized:
@@ -137,7 +147,7 @@ class _Sized:
         self.memory = owner._device.memory()
         self._graph: CudaGraph | None = None
         self._package.forget()
-        self._context = owner._engine.create_execution_context(owner._config)
+        self._context = owner._plan.engine.create_execution_context(owner._config)
         if self._context is None:
             raise ModelError(f"tensorrt failed: {self._package.complaint()}")
         try:
@@ -180,7 +190,7 @@ class _Sized:
             self._runs_until_capture = None
             try:
                 self._graph = CudaGraph(self._stream.handle, self._execute)
-            except CaptureError as error:
+            except (CaptureError, ModelError) as error:  # the driver's no, or TensorRT's
                 log.info("no CUDA graph: %s", error)
         if self._graph is not None:
             try:
@@ -205,65 +215,3 @@ class _Sized:
             self._graph.free()
         del self._context  # before the memory that it uses
         self.memory.free()
-
-
-def _plan(
-    path: Path, package: Package, device: Device, precision: str, cache: PlanCache
-) -> tuple[Key, Plan]:
-    """The plan for this GPU, or a portable one that is there; else the former is built."""
-    if not path.is_file():
-        raise ModelError(f"no such network: {path}")
-    for key in tensorrt_plans.keys_here(path, package, device.gpu, precision):
-        if plan := cache.find(key):
-            return key, plan
-    log.warning("compiling %s for %s: this is done once", path.name, device.gpu.name)
-    target = tensorrt_plans.target_for(package, device.gpu)
-    key, plan = tensorrt_plans.obtain(path, package, target, precision, cache=cache)
-    if plan.problem:
-        log.warning("the engine is not kept: %s", plan.problem)
-    return key, plan
-
-
-def _deserialise(package: Package, key: Key, plan: Plan, path: Path) -> tuple[Any, Any]:
-    package.forget()
-    runtime = package.trt.Runtime(package.log)
-    # Portable plans bring code of their own; it comes from this user's cache.
-    runtime.engine_host_code_allowed = key.target == tensorrt_plans.PORTABLE_TARGET
-    engine = runtime.deserialize_cuda_engine(plan.data)
-    if engine is None:
-        raise ModelError(f"{package.name} cannot load its plan of {path}: {package.complaint()}")
-    return engine, runtime
-
-
-def _runtime_config(package: Package, engine: Any, cache: PlanCache, key: Key) -> Any:
-    trt = package.trt
-    if not hasattr(engine, "create_runtime_config"):  # older versions
-        return trt.ExecutionContextAllocationStrategy.USER_MANAGED
-    config = engine.create_runtime_config()
-    config.set_execution_context_allocation_strategy(
-        trt.ExecutionContextAllocationStrategy.USER_MANAGED
-    )
-    if package.name == RTX:
-        config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-        # Kernels for a size are compiled when it first comes, not some time later.
-        config.dynamic_shapes_kernel_specialization_strategy = (
-            trt.DynamicShapesKernelSpecializationStrategy.EAGER
-        )
-        compiled = config.create_runtime_cache()
-        if (kept := cache.blob(key, _COMPILED)) is not None:
-            compiled.deserialize(kept)  # refuses what is of another driver or version, or damaged
-        config.set_runtime_cache(compiled)
-    return config
-
-
-def _keep_compiled(config: Any, cache: PlanCache, key: Key) -> None:
-    """Keeps the kernels that TensorRT-RTX compiled: the next start then needs no compiler."""
-    compiled = getattr(config, "get_runtime_cache", lambda: None)()
-    if compiled is None:
-        return
-    try:
-        data = bytes(compiled.serialize())
-        if data != cache.blob(key, _COMPILED):
-            cache.store_blob(key, _COMPILED, data)
-    except FileError as error:
-        log.info("compiled kernels are not kept: %s", error)

@@ -49,6 +49,10 @@ class TorchEngine(Engine):
         self._network = _load(path).to(self._place)
         self.inputs, self.outputs = self._network.inputs, self._network.outputs
 
+    @property
+    def device_bytes(self) -> int:
+        return torch.cuda.memory_allocated() if self._place.type == "cuda" else 0
+
     def _run(self, inputs: dict[str, FloatArray]) -> dict[str, FloatArray]:
         kind = _AUTOCAST[self.precision]
         try:

@@ -6,7 +6,10 @@ pictures of 64 to 2160 pixels a side; each of its profiles is tuned for one size
 covers.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +123,7 @@ def build(
     target: str | None = None,
     profiles: Sequence[Profile] = PROFILES,
     portable: bool = False,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = lambda share: None,
 ) -> bytes:
     """Compiles an ONNX network.
 
@@ -135,6 +138,7 @@ def build(
     Raises:
         UsageError: no such target.
         ModelError: TensorRT cannot read the network, or cannot build it.
+        KeyboardInterrupt: Ctrl-C, a step of the build later.
     """
     if target is not None:
         check_target(package, target)
@@ -143,26 +147,25 @@ def build(
 
         network = to_fp16(network)
     trt = package.trt
-    package.forget()
-    builder = trt.Builder(package.log)
-    if builder is None:
-        raise ModelError(f"{package.name} cannot build here: {package.complaint()}")
+    builder = package.make("Builder")
     definition = builder.create_network(_strongly_typed(trt))
     parser = trt.OnnxParser(definition, package.log)
-    if not parser.parse(network):
-        raise ModelError(f"{package.name} cannot read the network: {_parse_error(parser, package)}")
-    config = _configure(builder, package, target, portable)
-    for profile in profiles:
-        config.add_optimization_profile(_describe(builder, definition, profile))
-    monitor = None if on_progress is None else _monitor(trt, on_progress)
-    if monitor is not None:
+    with _interrupts_held() as interrupted:
+        if not parser.parse(network):
+            why = _parse_error(parser, package)
+            raise ModelError(f"{package.name} cannot read the network: {why}")
+        config = _configure(builder, package, target, portable)
+        for profile in profiles:
+            config.add_optimization_profile(_describe(builder, definition, profile))
+        monitor = _monitor(trt, on_progress, interrupted)
         config.progress_monitor = monitor
-    plan = builder.build_serialized_network(definition, config)
+        plan = builder.build_serialized_network(definition, config)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
     if plan is None:
         hint = "; try --precision fp16" if "FP32 GEMM" in package.complaint() else ""
         raise ModelError(f"{package.name} cannot build the network: {package.complaint()}{hint}")
-    if on_progress is not None:
-        on_progress(1.0)
+    on_progress(1.0)
     return bytes(plan)
 
 
@@ -212,7 +215,24 @@ def _parse_error(parser: Any, package: Package) -> str:
     return package.complaint()
 
 
-def _monitor(trt: Any, on_progress: OnProgress) -> Any:
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[threading.Event]:
+    """Ctrl-C as an event: TensorRT goes on after an exception in what it calls back."""
+    interrupted = threading.Event()
+    if (
+        threading.current_thread() is not threading.main_thread()  # signals come to that one
+        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield interrupted
+        return
+    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _monitor(trt: Any, on_progress: OnProgress, interrupted: threading.Event) -> Any:
     class Monitor(trt.IProgressMonitor):
         """Phases lie within phases; this follows the one that takes nearly all the time."""
 
@@ -229,7 +249,7 @@ def _monitor(trt: Any, on_progress: OnProgress) -> Any:
             if phase_name == _LONGEST_PHASE:
                 self._furthest = max(self._furthest, min((step + 1) / self._steps, 1.0))
                 on_progress(self._furthest)
-            return True  # go on
+            return not interrupted.is_set()  # whether to go on
 
         def phase_finish(self, phase_name: str) -> None:
             pass

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from percast.engines.nvidia import NoGpu, first_gpu
 from percast.errors import ModelError
@@ -51,6 +52,24 @@ class Package:
         capabilities = getattr(self.trt, "ComputeCapability", None)
         names = capabilities.__members__ if capabilities else ()
         return tuple(name.lower() for name in names if name.startswith("SM"))
+
+    def make(self, kind: str) -> Any:
+        """TensorRT's "Builder" or "Runtime".
+
+        Raises:
+            ModelError: the driver is too old for this version, or the GPU cannot be used.
+        """
+        self.forget()
+        try:
+            made = getattr(self.trt, kind)(self.log)
+        except TypeError:  # so the bindings tell of a null pointer
+            made = None
+        if made is None:
+            raise ModelError(
+                f"{self.name} {self.version} does not work here ({self.complaint()}): "
+                "update the NVIDIA driver"
+            )
+        return made
 
     def forget(self) -> None:
         """Drops the errors so far."""
@@ -95,13 +114,21 @@ def installed(name: str) -> bool:
     )
 
 
+def gpu_hint(error: NoGpu) -> str:
+    """What to do where there is no usable GPU."""
+    remedy = ""
+    if "driver" in str(error):
+        remedy = "; if there is a GPU: apt install nvidia-driver (Debian's non-free) and restart"
+    return f"{error}: engines run on the CPU{remedy}"
+
+
 def missing() -> Iterator[tuple[str, str]]:
     """What TensorRT lacks on this machine: (piece, what to do), the most basic first."""
     try:
         first_gpu()
     except NoGpu as error:
         piece = "NVIDIA driver" if "driver" in str(error) else "NVIDIA GPU"
-        yield piece, f"{error}: engines run on the CPU"
+        yield piece, gpu_hint(error)
     if not installed(TENSORRT) and not installed(RTX):
         yield "tensorrt", f"{PIP[TENSORRT]}; for RTX GPUs, and plans without a GPU: {PIP[RTX]}"
     for package in ("pycuda", "onnx"):

@@ -2,7 +2,7 @@
 """TensorRT plans by network, GPU and precision: found in the cache, or built and kept there."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -55,24 +55,26 @@ def keys_here(network: Path, package: Package, gpu: Gpu, precision: str) -> tupl
     return tuple(key_for(network, package, target, precision) for target in targets)
 
 
-def why_not(network: Path, precision: str) -> str:
-    """Why TensorRT is not fit for use here without being asked for; empty if it is.
+def device_name(package: Package, gpu: Gpu) -> str:
+    """What a plan runs on, for people, and to remember where it was verified."""
+    return f"{gpu.name} ({package.name} {package.version})"
 
-    It is where a GPU, its driver and all packages are here, and `percast engine verify` has found
-    the results of the plan right.
+
+def find_verified(network: Path, precision: str) -> tuple[Key, Plan]:
+    """The plan that TensorRT is fit for use here with, without being asked for.
+
+    Raises:
+        ModelError: a GPU, its driver or a package is not here, or there is no plan whose results
+            `percast engine verify` has found right on this GPU.
     """
-    lacking = [what for what, _ in missing()]
-    if lacking:
-        return f"there is no {' and no '.join(lacking)}"
-    try:
-        package = for_this_machine()
-        precision = choose_precision(precision)
-    except ModelError as error:
-        return str(error)
-    cache = PlanCache()
-    if any(cache.verified(key) for key in keys_here(network, package, first_gpu(), precision)):
-        return ""
-    return "its results are not verified on this GPU yet (percast engine verify)"
+    if lacking := [what for what, _ in missing()]:
+        raise ModelError(f"there is no {' and no '.join(lacking)}")
+    package, gpu, cache = for_this_machine(), first_gpu(), PlanCache()
+    for key in keys_here(network, package, gpu, choose_precision(precision)):
+        plan = cache.find(key)
+        if plan and plan.verified and plan.verified.get("device") == device_name(package, gpu):
+            return key, plan
+    raise ModelError("its results are not verified on this GPU yet (percast engine verify)")
 
 
 def obtain(
@@ -81,9 +83,10 @@ def obtain(
     target: str,
     precision: str,
     profiles: Sequence[Profile] | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = lambda share: None,
     cache: PlanCache | None = None,
     label: str = "",
+    spoilt: Collection[str] = (),
 ) -> tuple[Key, Plan]:
     """A plan from the cache, or built now.
 
@@ -92,6 +95,7 @@ def obtain(
             `PORTABLE_TARGET`.
         profiles: that the plan must have; a cached one with any will do if not given.
         label: of the network, for people; its file's name if not given.
+        spoilt: SHA-256 of plans that will not do, as they cannot be loaded here.
 
     Raises:
         UsageError: no such target.
@@ -116,8 +120,9 @@ def obtain(
             on_progress,
         )
 
-    def fits(found: Mapping[str, Any]) -> bool:
-        return profiles is None or found.get("profiles") == _as_json(details["profiles"])
+    def fits(found: Plan) -> bool:
+        usual = profiles is None or found.details.get("profiles") == _as_json(details["profiles"])
+        return usual and found.sha256 not in spoilt
 
     key = key_for(network, package, target, precision)
     try:
@@ -127,11 +132,18 @@ def obtain(
 
 
 def profiles_of(plan: Plan) -> tuple[Profile, ...]:
-    """The profiles that a plan was built with, in the order of their numbers."""
-    return tuple(
-        Profile(tuple(each["smallest"]), tuple(each["best"]), tuple(each["largest"]), each["batch"])
-        for each in plan.details["profiles"]
-    )
+    """The profiles that a plan was built with, in the order of their numbers.
+
+    Raises:
+        ModelError: its manifest does not say.
+    """
+    try:
+        return tuple(
+            Profile(tuple(one["smallest"]), tuple(one["best"]), tuple(one["largest"]), one["batch"])
+            for one in plan.details["profiles"]
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelError("the manifest of its plan does not tell the profiles") from error
 
 
 def _as_json(profiles: list[dict[str, Any]]) -> list[dict[str, Any]]:

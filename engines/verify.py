@@ -3,7 +3,7 @@
 
 Every engine encodes the same pictures, and decodes the very symbols that the reference sent and
 that the same noise was added to. LPIPS and PSNR to the original tell of the whole candidate: it
-decodes what it sent itself, with the same noise.
+decodes what it sent itself, with the same noise. The first picture goes as a batch of two.
 """
 
 import importlib.util
@@ -294,10 +294,11 @@ def _row(
     cbr, snr_db = truths[0].cbr, truths[0].snr_db
     codec = pair.codec(model, cbr, snr_db)
     latents, images, alike, changes, gains = [], [], [], [], []
-    for truth in truths:
-        coded, symbols = codec.encode(truth.picture)
+    for number, truth in enumerate(truths):
+        copies = 1 if number else 2  # the first picture as a batch, of which the last one counts
+        coded, symbols = codec.encode_batch([truth.picture] * copies)[-1]
         latents.append(_distance(pair.encoder.last, truth.latent))
-        decoded = codec.decode(truth.coded, *truth.received)
+        decoded = codec.decode_batch([(truth.coded, *truth.received)] * copies)[-1]
         images.append(_distance(pair.generator.last, truth.image))
         alike.append(psnr(decoded, truth.decoded))
         whole = codec.decode(coded, *_CHANNEL.propagate(symbols, snr_db, truth.air))
@@ -328,6 +329,7 @@ def _row(
 
 
 def _distance(found: FloatArray, expected: FloatArray) -> float:
-    """Largest absolute difference; infinite where it is no number, which `max` would hide."""
+    """Largest absolute difference, over all of a batch; infinite where it is no number, which `max`
+    would hide."""
     difference = float(np.abs(found - expected).max())
     return difference if np.isfinite(difference) else inf

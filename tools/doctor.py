@@ -113,12 +113,12 @@ def check_engines() -> Iterator[Finding]:
 def _check_tensorrt() -> Iterator[Finding]:
     """A finding for each piece that TensorRT needs; whether `auto` takes it, models tell."""
     from percast.engines.nvidia import NoGpu, first_gpu
-    from percast.engines.tensorrt_package import PIP, RTX, TENSORRT, installed, load
+    from percast.engines.tensorrt_package import PIP, RTX, TENSORRT, gpu_hint, installed, load
 
     try:
         gpu = first_gpu()
     except NoGpu as error:
-        yield Finding("NVIDIA GPU", False, f"{error}: engines run on the CPU")
+        yield Finding("NVIDIA GPU", False, gpu_hint(error))
     else:
         yield Finding("NVIDIA GPU", True, f"{gpu.name}, {gpu.target}")
     for name, use in ((TENSORRT, "NVIDIA GPUs"), (RTX, "RTX GPUs, and plans without a GPU")):

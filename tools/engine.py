@@ -2,8 +2,10 @@
 """`percast engine build|list|verify|bench`: compiled networks, and whether they are right."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from percast.engines import int8_networks, tensorrt_build
 from percast.engines.engine import ENGINES, PRECISIONS
 from percast.engines.plan_cache import Entry, PlanCache
 from percast.engines.tensorrt_package import RTX, TENSORRT, installed, load
@@ -38,7 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="WxH",
         action="append",
         default=[],
-        help="tune for exactly this size too; may be given several times",
+        help="tune for exactly this size too; may be given several times; replaces the engine that "
+        "was tuned for others",
     )
     sub.add_argument(
         "--pictures",
@@ -115,11 +118,7 @@ def list_engines(args: argparse.Namespace) -> int:
 
 def _listed(entry: Entry) -> dict:
     manifest = entry.manifest
-    problem = entry.problem
     runtime, version = manifest.get("runtime"), manifest.get("version")
-    known = runtime in (TENSORRT, RTX) and installed(runtime)
-    if not problem and known and not _version_here(runtime).startswith(version):
-        problem = f"here is version {_version_here(runtime)}: it will be built again"
     return {
         "path": str(entry.path),
         "network": manifest.get("details", {}).get("network"),
@@ -130,11 +129,24 @@ def _listed(entry: Entry) -> dict:
         "created": manifest.get("created"),
         "build_seconds": manifest.get("build_seconds"),
         "verified": entry.verified["when"] if entry.verified else None,
-        "problem": problem,
+        "problem": entry.problem or _outdated(manifest),
     }
 
 
+def _outdated(manifest: Mapping[str, Any]) -> str:
+    """Why nothing here uses a plan that is whole; empty if something may."""
+    runtime = manifest["runtime"]
+    tensorrt = runtime in (TENSORRT, RTX)
+    if manifest["recipe"] != (tensorrt_build if tensorrt else int8_networks).RECIPE:
+        return "made by another version of percast: delete it"
+    here = _version_here(runtime) if tensorrt and installed(runtime) else ""
+    if here and not here.startswith(manifest["version"]):
+        return f"here is version {here}, which builds its own: delete it"
+    return ""
+
+
 def _version_here(runtime: str) -> str:
+    """The version of a package; empty if it is broken."""
     try:
         return load(runtime).version
     except ModelError:

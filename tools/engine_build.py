@@ -12,10 +12,10 @@ from percast.engines.engine import open_engine
 from percast.engines.manifest import Model, load_model
 from percast.engines.nvidia import NoGpu, first_gpu
 from percast.engines.plan_cache import Key, Plan, PlanCache
-from percast.engines.tensorrt_build import profiles_for
+from percast.engines.tensorrt_build import check_target, profiles_for
 from percast.engines.tensorrt_package import PIP, RTX, TENSORRT, for_this_machine, installed, load
 from percast.errors import FileError, ModelError, UsageError
-from percast.tools import report, terminal
+from percast.tools import engine_pictures, report, terminal
 
 
 def build_engines(args: argparse.Namespace) -> int:
@@ -73,7 +73,7 @@ def _package_and_targets(args: argparse.Namespace) -> tuple[tensorrt_plans.Packa
     """What to build with, and for what.
 
     Raises:
-        UsageError: flags that exclude each other.
+        UsageError: flags that exclude each other, or no such target.
         ModelError: a package or a GPU is missing.
     """
     if args.target:
@@ -84,7 +84,10 @@ def _package_and_targets(args: argparse.Namespace) -> tuple[tensorrt_plans.Packa
                 "building for another machine's GPU needs TensorRT-RTX, which is not installed: "
                 + PIP[RTX]
             )
-        return load(RTX), list(dict.fromkeys(args.target.lower().split(",")))
+        package, targets = load(RTX), list(dict.fromkeys(args.target.lower().split(",")))
+        for target in targets:
+            check_target(package, target)
+        return package, targets
     package = for_this_machine()
     try:
         gpu = first_gpu()
@@ -135,13 +138,12 @@ def _quantise(args: argparse.Namespace, model: Model) -> list[dict]:
         with open_source(args.pictures, frames=quantise.CROPS) as given:
             pictures = [picture.rgb for picture in given]
     else:
-        import skimage.data as photographs
-
-        names = ("astronaut", "chelsea", "coffee", "rocket")
-        pictures = [getattr(photographs, name)() for name in names]
+        pictures = engine_pictures.to_calibrate()
     start = time.monotonic()
     cache, built = PlanCache(), []
-    for role, (key, plan) in quantise.obtain(model, pictures, args.threads, cache).items():
+    any_will_do = not args.pictures
+    obtained = quantise.obtain(model, pictures, args.threads, cache, any_will_do)
+    for role, (key, plan) in obtained.items():
         built.append(_kept(role, key, plan, cache, time.monotonic() - start))
     return built
 

@@ -6,12 +6,12 @@ import argparse
 from percast.blocks.images import parse_size
 from percast.blocks.quantity import quantity
 from percast.engines.bench import bench
-from percast.engines.codec import Picture, parse_cbr
+from percast.engines.codec import parse_cbr
 from percast.engines.manifest import load_model
 from percast.engines.metrics import Lpips
 from percast.engines.verify import SNRS_DB, Candidate, Report, all_candidates, verify
 from percast.errors import ModelError, UsageError
-from percast.tools import report, terminal
+from percast.tools import engine_pictures, report, terminal
 from percast.tools.settings import parse_list
 
 
@@ -32,7 +32,7 @@ def verify_engines(args: argparse.Namespace) -> int:
         found = verify(
             model,
             candidates,
-            _pictures(),
+            engine_pictures.to_verify(),
             cbrs=cbrs,
             snrs_db=snrs,
             threads=args.threads,
@@ -44,6 +44,8 @@ def verify_engines(args: argparse.Namespace) -> int:
         report.print_json(found.as_dict())
     else:
         _print_verified(found)
+    if any(row.precision == "int8" and row.lpips_change is None for row in found.rows):
+        report.say("auto takes no int8 network without LPIPS: percast eval fetch-weights")
     if not found.rows:
         why = "; ".join(found.skipped.values()) or f"{found.reference} is itself the reference"
         raise ModelError(f"no engine to verify: {why}")
@@ -121,17 +123,6 @@ def _candidates(args: argparse.Namespace) -> list[Candidate]:
         candidate
         for candidate in all_candidates()
         if args.engine in (None, candidate.engine) and args.precision in (None, candidate.precision)
-    ]
-
-
-def _pictures() -> list[Picture]:
-    """Photographs that scikit-image carries, cropped to three sizes, one of them of odd sides."""
-    import skimage.data
-
-    return [
-        skimage.data.astronaut()[:256, 100:356],
-        skimage.data.chelsea()[20:227, 60:391],
-        skimage.data.coffee()[100:228, 150:246],
     ]
 
 

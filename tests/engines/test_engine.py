@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from percast.engines import cuda
+from percast.engines import cuda, learned
 from percast.engines.engine import CPU_ENGINES, open_engine
 from percast.engines.nvidia import NoGpu
 from percast.errors import ModelError, UsageError
@@ -220,6 +220,22 @@ def test_auto_says_why_it_is_not_tensorrt(generator):
     if generator.name == "tensorrt":
         pytest.skip("it is")
     assert "no tensorrt, as" in generator.reason
+
+
+def test_a_codec_that_cannot_be_opened_leaves_no_engine_open(monkeypatch, model):
+    opened = []
+
+    def open_one(path, *options):
+        if opened:
+            raise ModelError("no memory for a second one")
+        opened.append(open_engine(path, *options))
+        return opened[0]
+
+    monkeypatch.setattr(learned, "open_engine", open_one)
+    with pytest.raises(ModelError, match="second"):
+        learned.LearnedCodec(model)
+    with pytest.raises(ModelError, match="closed"):
+        opened[0].run(encoder_inputs())
 
 
 def test_precisions_that_an_engine_lacks_are_refused(model):

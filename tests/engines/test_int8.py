@@ -12,7 +12,7 @@ from percast.engines.engine import open_engine
 from percast.engines.plan_cache import PlanCache
 from percast.engines.runtime_openvino import openvino, read_network
 from percast.engines.verify import Candidate, verify
-from percast.errors import ModelError, UsageError
+from percast.errors import FileError, ModelError, UsageError
 
 
 @pytest.fixture
@@ -76,18 +76,22 @@ def test_a_damaged_network_is_refused(network, cache):
         open_engine(network, "openvino", "int8")
 
 
+def remember(network, result):
+    int8_networks.mark_verified(network, int8_networks.load(network)[2], result)
+
+
 GOOD = {"lpips_change": 0.004, "speed": 1.5, "version": openvino.__version__}
 
 
 def test_auto_picks_what_was_verified_here(network, device):
     before = picked(network)
     assert before in ("fp32", "bf16")
-    int8_networks.mark_verified(network, {**GOOD, "device": device})
+    remember(network, {**GOOD, "device": device})
     assert picked(network) == "int8"
 
 
 def test_auto_does_without_a_network_that_was_damaged_since(network, device, cache):
-    int8_networks.mark_verified(network, {**GOOD, "device": device})
+    remember(network, {**GOOD, "device": device})
     next(cache.folder.glob("*.plan")).write_bytes(b"")
     assert picked(network) != "int8"
 
@@ -103,7 +107,7 @@ def test_auto_does_without_a_network_that_was_damaged_since(network, device, cac
     ],
 )
 def test_auto_picks_nothing_worse_slower_or_verified_elsewhere(network, device, change):
-    int8_networks.mark_verified(network, {**GOOD, "device": device, **change})
+    remember(network, {**GOOD, "device": device, **change})
     assert picked(network) != "int8"
 
 
@@ -111,9 +115,17 @@ def test_a_verified_engine_is_timed_against_what_auto_picks(network, device, cac
     with open_engine(network, "openvino", "int8") as engine:
         engine.run(generator_inputs())
         engine.mark_verified({"lpips_change": 0.001})
-    result = cache.verified(int8_networks.key_for(network))["result"]
+    result = cache.find(int8_networks.key_for(network)).verified
     assert result["device"] == device and result["lpips_change"] == 0.001
     assert 0.1 < result["speed"] < 10
+
+
+def test_a_network_made_while_another_was_verified_is_not_taken_for_it(network, cache):
+    with open_engine(network, "openvino", "int8") as engine:
+        engine.run(generator_inputs())
+        cache.obtain(int8_networks.key_for(network), lambda: b"another", {}, lambda plan: False)
+        with pytest.raises(FileError, match="verify again"):
+            engine.mark_verified({"lpips_change": 0.001})
 
 
 def test_only_int8_is_remembered(model, cache):
@@ -184,11 +196,23 @@ def unpacked(plan):
         return archive.read("network.xml"), archive.read("network.bin")
 
 
+def test_other_pictures_make_another_network(quick, model, draw, cache, monkeypatch):
+    monkeypatch.setattr(quick, "quantise", lambda network, calibration: b"")
+
+    def fresh(seed, **options) -> set[bool]:
+        obtained = quick.obtain(model, [draw(96, 96, seed)], **options)
+        return {plan.fresh for _, plan in obtained.values()}
+
+    assert fresh(0) == {True} and fresh(0) == {False}
+    assert fresh(1, any_will_do=True) == {False}
+    assert fresh(1) == {True} and fresh(1) == {False}
+
+
 def test_int8_is_fp32_but_for_rounding(quick, model, draw, cache):
     picture = draw(128, 160)
     obtained = quick.obtain(model, [picture, draw(100, 120, seed=1)])
     assert all(plan.fresh and not plan.problem for _, plan in obtained.values())
-    assert not any(plan.fresh for _, plan in quick.obtain(model, []).values())  # from the cache
+    assert not any(plan.fresh for _, plan in quick.obtain(model, [], any_will_do=True).values())
     report = verify(
         model,
         [Candidate("openvino", "int8")],

@@ -100,6 +100,30 @@ def test_a_refused_capture_leaves_nothing(driver, setting, function):
     assert function in told and alive == "0"
 
 
+FAILING = """
+import ctypes
+from percast.engines.cuda_graph import CudaGraph
+def fail():
+    raise ValueError("not while capturing")
+try:
+    CudaGraph(2, fail)
+except ValueError as error:
+    print(error)
+print(ctypes.CDLL("libcuda.so.1").standin_alive())
+"""
+
+
+def test_work_that_fails_while_it_is_captured_leaves_nothing(driver):
+    assert python(FAILING, driver).splitlines() == ["not while capturing", "0"]
+
+
+def test_the_doctor_says_how_to_get_a_driver(percast, tmp_path):
+    (tmp_path / "libcuda.so.1").write_text("no library")
+    run = percast("doctor", "--json", LD_LIBRARY_PATH=str(tmp_path))
+    (finding,) = [f for f in json.loads(run.out) if f["what"] == "NVIDIA GPU"]
+    assert not finding["ok"] and "apt install nvidia-driver" in finding["text"]
+
+
 def test_the_doctor_names_the_gpu_and_what_still_lacks(percast, driver):
     run = percast("doctor", "--json", LD_LIBRARY_PATH=driver)
     findings = {f["what"]: f for f in json.loads(run.out)}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import dataclasses
+import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -64,11 +66,14 @@ def test_whatever_differs_is_another_plan(cache, field):
 def test_a_plan_that_does_not_fit_is_built_again(cache):
     cache.obtain(KEY, lambda: PLAN, {"size": 1})
     wanted = {"size": 2}
-    assert cache.obtain(KEY, lambda: b"two", wanted, lambda found: found == wanted).fresh
-    assert not cache.obtain(KEY, never, wanted, lambda found: found == wanted).fresh
+    assert cache.obtain(KEY, lambda: b"two", wanted, lambda found: found.details == wanted).fresh
+    assert not cache.obtain(KEY, never, wanted, lambda found: found.details == wanted).fresh
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "gone", "manifest", "half", "format"])
+DAMAGES = ["flip", "cut", "empty", "gone", "manifest", "half", "format", "version", "details"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_plan_is_built_again_and_said_so(cache, caplog, damage):
     cache.obtain(KEY, lambda: PLAN, {})
     (entry,) = cache.entries()
@@ -84,15 +89,15 @@ def test_a_damaged_plan_is_built_again_and_said_so(cache, caplog, damage):
     elif damage == "half":
         manifest.write_text(manifest.read_text()[:40])
     else:
-        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {damage: 99}))
     again = cache.obtain(KEY, lambda: PLAN, {})
     assert again.fresh and again.data == PLAN
-    assert bool(caplog.text) == (damage in ("flip", "cut", "empty", "gone", "format"))
+    assert "is not used" in caplog.text
     assert not cache.obtain(KEY, never, {}).fresh
 
 
 def test_a_listing_tells_what_is_wrong(cache):
-    for i, damage in enumerate((None, "plan", "manifest")):
+    for i, damage in enumerate((None, "plan", "manifest", "version")):
         key = dataclasses.replace(KEY, target=f"sm8{i}")
         cache.obtain(key, lambda: PLAN, {})
         path = cache.folder / f"{key.stem}.plan"
@@ -100,7 +105,11 @@ def test_a_listing_tells_what_is_wrong(cache):
             path.write_bytes(b"?")
         elif damage == "manifest":
             path.with_suffix(".json").write_text("{")
-    assert [bool(entry.problem) for entry in cache.entries()] == [False, True, True]
+        elif damage == "version":
+            manifest = json.loads(path.with_suffix(".json").read_text())
+            del manifest["version"]
+            path.with_suffix(".json").write_text(json.dumps(manifest))
+    assert [bool(entry.problem) for entry in cache.entries()] == [False, True, True, True]
 
 
 def die_while_writing(folder, at: str):
@@ -182,15 +191,47 @@ def test_a_failed_build_is_raised_and_can_be_tried_again(cache):
 
 
 def test_verified_is_the_plan_and_not_its_name(cache):
-    assert cache.verified(KEY) is None
+    assert cache.find(KEY) is None
     with pytest.raises(FileError):
-        cache.mark_verified(KEY, {})
+        cache.mark_verified(KEY, "", {})
+    loaded = cache.obtain(KEY, lambda: PLAN, {})
+    assert cache.find(KEY).verified is None
+    cache.mark_verified(KEY, loaded.sha256, {"max_abs": 1e-3})
+    assert cache.find(KEY).verified == {"max_abs": 1e-3}
+    cache.obtain(KEY, lambda: b"built again", {}, lambda plan: False)
+    assert cache.find(KEY).verified is None
+    with pytest.raises(FileError, match="verify again"):  # what was loaded is no longer there
+        cache.mark_verified(KEY, loaded.sha256, {})
+
+
+def mark(folder):
+    cache = PlanCache(folder)
+    for _ in range(200):
+        cache.mark_verified(KEY, cache.find(KEY).sha256, {"max_abs": 1e-3})
+        cache.store_blob(KEY, ".jit", os.urandom(1000))
+
+
+def test_what_is_stored_beside_a_plan_stands_in_nobodys_way(cache):
     cache.obtain(KEY, lambda: PLAN, {})
-    assert cache.verified(KEY) is None
-    cache.mark_verified(KEY, {"max_abs": 1e-3})
-    assert cache.verified(KEY)["result"] == {"max_abs": 1e-3}
-    cache.obtain(KEY, lambda: b"built again", {}, lambda details: False)
-    assert cache.verified(KEY) is None
+    fork = multiprocessing.get_context("fork")
+    both = [fork.Process(target=mark, args=(cache.folder,)) for _ in range(2)]
+    for process in both:
+        process.start()
+    while any(process.is_alive() for process in both):
+        cache.obtain(KEY, never, {})
+    assert [process.exitcode for process in both] == [0, 0]
+    assert cache.find(KEY).verified
+
+
+def test_a_file_system_without_locks_costs_no_plan(cache, monkeypatch):
+    def no_locks(file, how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    plan = cache.obtain(KEY, lambda: PLAN, {})
+    assert plan.data == PLAN and "cannot lock" in plan.problem
+    with pytest.raises(FileError, match="cannot lock"):
+        cache.store_blob(KEY, ".jit", b"")
 
 
 def test_the_folder_is_in_the_users_cache(monkeypatch, tmp_path):

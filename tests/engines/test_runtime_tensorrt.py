@@ -1,61 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# ruff: noqa: F811 - a fixture is imported
 """The TensorRT engine on a stand-in for a GPU (tests/standins/gpu.py); tests marked `gpu` in
 test_gpu.py use a real one."""
 
 import gc
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from percast.engines import cuda, runtime_tensorrt, tensorrt_build, tensorrt_package, tensorrt_plans
+from percast.engines import runtime_tensorrt, tensorrt_build, tensorrt_package
 from percast.engines.engine import open_engine
-from percast.engines.nvidia import Gpu
-from percast.engines.plan_cache import PlanCache
 from percast.errors import ModelError
-from tests.engines.test_engine import encoder_inputs, generator_inputs
-from tests.standins.gpu import Cuda, Graph, Runtime
+from tests.engines.test_engine import generator_inputs
+from tests.standins.gpu import Graph
+from tests.standins.gpu_machine import forget_the_driver, gpu  # noqa: F401 - a fixture
 
 onnx = pytest.importorskip("onnx", reason="TensorRT's fp16 needs onnx")
-GPU = Gpu(0, "Stand-in 3000", "sm86")
-
-
-def package(name: str, driver: Cuda):
-    """What `percast.engines.tensorrt_package.load` gives."""
-    io = SimpleNamespace(INPUT="input", OUTPUT="output")
-    trt = SimpleNamespace(
-        TensorIOMode=io,
-        ExecutionContextAllocationStrategy=SimpleNamespace(USER_MANAGED=1),
-        CudaGraphStrategy=SimpleNamespace(WHOLE_GRAPH_CAPTURE=1),
-        DynamicShapesKernelSpecializationStrategy=SimpleNamespace(EAGER=1),
-    )
-    trt.Runtime = lambda log: Runtime(trt, driver, tensorrt_build.PROFILES, log)
-    return SimpleNamespace(
-        name=name, version="1.2.3", trt=trt, log=None, targets=("sm86",),
-        forget=lambda: None, complaint=lambda: "no reason",
-    )  # fmt: skip
-
-
-@pytest.fixture(params=[tensorrt_package.RTX, tensorrt_package.TENSORRT])
-def gpu(request, monkeypatch, tmp_path) -> Cuda:
-    """A machine with a GPU, pycuda and one of the packages; its builder copies ONNX files."""
-    driver = Cuda()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cuda._driver.cache_clear()
-    cuda._primary_context.cache_clear()
-    fake = package(request.param, driver)
-    monkeypatch.setattr(cuda, "_driver", lambda: driver)
-    monkeypatch.setattr(cuda, "_primary_context", lambda index: driver.retain_primary_context())
-    for module in (cuda, tensorrt_plans):
-        monkeypatch.setattr(module, "first_gpu", lambda: GPU)
-    monkeypatch.setattr(runtime_tensorrt, "for_this_machine", lambda: fake)
-    monkeypatch.setattr(tensorrt_plans, "for_this_machine", lambda: fake)
-    monkeypatch.setattr(tensorrt_plans, "missing", lambda: iter(()))
-    monkeypatch.setattr(tensorrt_build, "build", lambda network, *_: network)
-    monkeypatch.setattr(runtime_tensorrt, "CudaGraph", Graph)
-    Graph.alive = Graph.launches = 0
-    return driver
 
 
 @pytest.fixture
@@ -93,7 +54,13 @@ def test_sizes_may_change_and_the_oldest_is_freed(engine, gpu, reference, monkey
         np.testing.assert_allclose(found, reference.run(inputs)["image"], atol=1e-5)
         held.append(len(gpu.memory))
     assert max(held) == 4 * 5  # of four sizes: three inputs, an output, activations
-    assert engine.device_bytes > 0
+
+
+def test_the_gpus_memory_is_told_with_the_weights(engine, model):
+    weights = model.generator.path.stat().st_size  # the stand-in's plan is the ONNX file
+    assert weights <= engine.device_bytes < weights + 1000
+    engine.run(generator_inputs())
+    assert engine.device_bytes > weights + 4 * 3 * 64 * 80  # with the picture at least
 
 
 def test_large_batches_go_in_parts(engine, reference):
@@ -147,6 +114,41 @@ def test_fixed_shapes_are_replayed_from_a_graph(engine, gpu):
     assert Graph.launches == (0 if rtx else 4)
 
 
+def test_work_that_tensorrt_cannot_have_captured_is_enqueued_every_time(engine, gpu, reference):
+    Graph.refused = True
+    for seed in range(4):
+        inputs = generator_inputs(seed=seed)
+        expected = reference.run(inputs)["image"]
+        np.testing.assert_allclose(engine.run(inputs)["image"], expected, atol=1e-5)
+    assert Graph.launches == Graph.alive == 0
+
+
+@pytest.mark.parametrize("call", ["init", "retain_primary_context"])
+def test_a_gpu_that_is_full_or_taken_is_one_line_and_auto_does_without(gpu, model, call):
+    def busy():
+        raise gpu.Error(f"{call} failed:\nexclusive mode")
+
+    with open_engine(model.generator.path, "tensorrt") as engine:
+        engine.mark_verified({})
+    forget_the_driver()
+    setattr(gpu, call, busy)
+    with pytest.raises(ModelError, match="CUDA failed") as caught:
+        open_engine(model.generator.path, "tensorrt")
+    assert "\n" not in str(caught.value)
+    with open_engine(model.generator.path) as engine:
+        assert engine.name == "openvino" and "exclusive mode" in engine.reason
+
+
+def test_a_driver_that_is_too_old_is_one_line(gpu, model, monkeypatch):
+    def null_pointer(log):
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    package = runtime_tensorrt.for_this_machine()
+    monkeypatch.setattr(package.trt, "Runtime", null_pointer)
+    with pytest.raises(ModelError, match="update the NVIDIA driver"):
+        open_engine(model.generator.path, "tensorrt")
+
+
 def test_out_of_memory_is_one_line_frees_what_it_had_and_the_engine_lives_on(engine, gpu):
     gpu.fail_after = 3
     with pytest.raises(ModelError, match="out of memory"):
@@ -173,76 +175,18 @@ def test_a_wrong_shape_is_one_line_and_the_engine_lives_on(engine, gpu, wrong):
     assert engine.run(generator_inputs())["image"].shape == (1, 3, 64, 80)
 
 
-def test_the_plan_is_built_once_and_found_again(gpu, model, monkeypatch, caplog):
-    open_engine(model.encoder.path, "tensorrt", "fp32").close()
-    assert "compiling encoder.onnx" in caplog.text
-    monkeypatch.setattr(tensorrt_build, "build", None)
-    with open_engine(model.encoder.path, "tensorrt", "fp32") as engine:
-        assert engine.run(encoder_inputs())["latent"].shape == (1, 96, 4, 5)
-
-
-def test_a_damaged_plan_is_built_again_and_said_so(gpu, model, caplog):
-    open_engine(model.encoder.path, "tensorrt", "fp32").close()
-    (entry,) = PlanCache().entries()
-    entry.path.write_bytes(b"\x08 rubbish")
-    open_engine(model.encoder.path, "tensorrt", "fp32").close()
-    assert "is damaged" in caplog.text
-    (entry,) = PlanCache().entries()
-    assert not entry.problem
-
-
-def test_kernels_that_rtx_compiled_are_kept_for_the_next_start(gpu, model):
-    with open_engine(model.encoder.path, "tensorrt", "fp32") as engine:
-        engine.run(encoder_inputs())
-    with open_engine(model.encoder.path, "tensorrt", "fp32") as engine:
-        kept = engine._engine.compiled.taken
-        assert kept == (tensorrt_package.RTX in engine.device)
-
-
-def test_a_plan_that_cannot_be_loaded_is_one_line(gpu, model, monkeypatch):
-    monkeypatch.setattr(tensorrt_build, "build", lambda *_: b"of another version")
-    with pytest.raises(ModelError, match="cannot load its plan"):
-        open_engine(model.encoder.path, "tensorrt", "fp32")
-    assert not gpu.memory and not gpu.contexts()
-
-
 def test_precisions_that_it_lacks_are_refused(gpu, model):
     for precision in ("bf16", "int8"):
         with pytest.raises(ModelError, match="fp16 or fp32"):
             open_engine(model.encoder.path, "tensorrt", precision)
 
 
-def test_auto_takes_it_only_once_it_was_verified(gpu, model):
-    path = model.generator.path
-    with open_engine(path) as engine:
-        assert engine.name == "openvino"
-        assert "percast engine verify" in engine.reason
-    with open_engine(path, "tensorrt") as engine:
-        engine.mark_verified({"reference": "a test"})
-    with open_engine(path) as engine:
-        assert (engine.name, engine.precision) == ("tensorrt", "fp16")
-        assert "verified" in engine.reason and "\n" not in engine.reason
-    with open_engine(path, precision="fp32") as engine:
-        assert engine.name == "openvino"  # another plan
-
-
-def test_auto_falls_back_where_the_gpu_fails(gpu, model, monkeypatch):
-    with open_engine(model.generator.path, "tensorrt") as engine:
-        engine.mark_verified({})
-
-    def broken():
-        raise ModelError("CUDA failed: the device was lost")
-
-    monkeypatch.setattr(runtime_tensorrt, "Device", broken)
-    with open_engine(model.generator.path) as engine:
-        assert engine.name == "openvino" and "device was lost" in engine.reason
-
-
-def test_a_verified_plan_that_was_built_again_is_not_verified(gpu, model):
-    with open_engine(model.generator.path, "tensorrt") as engine:
-        engine.mark_verified({})
-    (entry,) = PlanCache().entries()
-    data = entry.path.read_bytes()
-    entry.path.with_suffix(".json").unlink()
-    entry.path.write_bytes(data[:-1])
-    assert "not verified" in tensorrt_plans.why_not(model.generator.path, "auto")
+def test_closing_frees_all_even_where_some_of_it_fails(gpu, model):
+    engine = open_engine(model.generator.path, "tensorrt")
+    for size in ((4, 4), (5, 5)):
+        engine.run(generator_inputs(*size))
+    gpu.fail_frees = 1
+    with pytest.raises(ModelError, match="launch failure"):
+        engine.close()
+    assert len(gpu.memory) == 1 and gpu.pinned == 0 and not gpu.contexts()
+    assert not hasattr(engine, "_plan") and not hasattr(engine, "_stream")

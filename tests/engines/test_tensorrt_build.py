@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real TensorRT-RTX plans, built without a GPU."""
 
+import signal
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -92,6 +96,80 @@ def test_tensorrt_itself_builds_for_no_other_machine(rtx, encoder):
     other = tensorrt_package.Package(tensorrt_package.TENSORRT, rtx.trt)
     with pytest.raises(ModelError, match="leave out --target"):
         build(encoder, other, "fp16", "sm86")
+
+
+def test_a_portable_plan_is_for_later_versions_and_other_gpus(rtx):
+    other = tensorrt_package.Package(tensorrt_package.TENSORRT, rtx.trt)
+    flag = rtx.trt.BuilderFlag.VERSION_COMPATIBLE
+    for portable in (False, True):
+        builder = rtx.trt.Builder(rtx.log)
+        config = tensorrt_build._configure(builder, other, None, portable)
+        assert config.get_flag(flag) == portable
+        # TensorRT-RTX forgets the GPUs, so this asks a recorder what TensorRT would be told.
+        recorder = Recorder()
+        tensorrt_build._configure(recorder, other, None, portable)
+        level = rtx.trt.HardwareCompatibilityLevel.AMPERE_PLUS
+        assert recorder.hardware_compatibility_level == (level if portable else None)
+
+
+class Recorder:
+    """A builder, and its own configuration."""
+
+    hardware_compatibility_level = None
+
+    def create_builder_config(self) -> "Recorder":
+        return self
+
+    def set_flag(self, flag) -> None: ...
+
+    clear_flag = set_flag
+
+
+def test_a_driver_that_is_too_old_to_build_is_one_line(rtx, encoder, monkeypatch):
+    def null_pointer(log):
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    old = SimpleNamespace(__version__="1.0", ILogger=rtx.trt.ILogger, Builder=null_pointer)
+    package = tensorrt_package.Package(tensorrt_package.TENSORRT, old)
+    with pytest.raises(ModelError, match="update the NVIDIA driver") as caught:
+        build(encoder, package, "fp32")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_plan_can_be_loaded_again_where_cuda_is(rtx, encoder):
+    runtime = rtx.make("Runtime")
+    plan = build(encoder, rtx, "fp16", tensorrt_build.ANY_TARGET)
+    engine = runtime.deserialize_cuda_engine(plan)
+    if engine is None:
+        assert "CUDA" in rtx.complaint()  # and nothing about the plan
+        pytest.skip(rtx.complaint())
+    names = {engine.get_tensor_name(i) for i in range(engine.num_io_tensors)}
+    assert names == {"image", "condition", "latent"}
+    assert engine.num_optimization_profiles == len(PROFILES)
+
+
+@pytest.mark.parametrize("thread", ["main", "another"])
+def test_ctrl_c_stops_a_build_and_is_then_as_before(rtx, encoder, thread):
+    def build_until_interrupted():
+        def on_progress(share):
+            shares.append(share)
+            if thread == "main" and len(shares) == 3:
+                signal.raise_signal(signal.SIGINT)
+
+        build(encoder, rtx, "fp16", "sm86", on_progress=on_progress)
+
+    shares = []
+    before = signal.getsignal(signal.SIGINT)
+    if thread == "main":
+        with pytest.raises(KeyboardInterrupt):
+            build_until_interrupted()
+        assert shares[-1] < 0.9
+    else:  # which has no signals of its own
+        other = threading.Thread(target=build_until_interrupted)
+        other.start()
+        other.join()
+        assert shares[-1] == 1
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_missing_package_names_the_line_that_brings_it(monkeypatch):

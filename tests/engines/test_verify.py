@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import json
+import os
+import signal
 from dataclasses import replace
 from fractions import Fraction
 
@@ -108,6 +110,11 @@ def test_every_term_of_a_tolerance_counts(model, pictures):
     assert row.ok == (row.psnr_db is None)
 
 
+def test_a_batch_is_verified_too(monkeypatch, model, pictures):
+    break_openvino(monkeypatch, "image", lambda a: a + np.float32(0.1 * (len(a) > 1)))
+    assert not verify(model, [OTHER], pictures, **ONE_RATE).ok
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_only_engines_that_passed_are_remembered(monkeypatch, model, pictures, right):
     told = []
@@ -141,6 +148,23 @@ def test_the_bench_skips_what_does_not_run_here(model, monkeypatch):
     found = bench(model, [Candidate("onnxruntime", "bf16")], [(64, 64)], runs=1)
     assert [row.engine for row in found.rows] == ["onnxruntime"]
     assert "fp32 only" in found.skipped[Candidate("onnxruntime", "bf16")]
+
+
+def test_a_bench_that_is_killed_is_one_line(model, monkeypatch):
+    monkeypatch.setattr(benchmark, "_memory_here", kill)
+    with pytest.raises(ModelError, match="onnxruntime fp32 at 64x64 was killed.*smaller"):
+        bench(model, [], [(64, 64)], runs=1)
+
+
+def kill(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_bench_tells_the_gpus_memory_of_both_networks_once(model, monkeypatch):
+    taken = iter([7_000_000, 3_000_000])  # since the encoder was opened, since the generator was
+    told = property(lambda self: next(taken))
+    monkeypatch.setattr(runtime_openvino.OpenVinoEngine, "device_bytes", told)
+    assert benchmark._memory_here(model.folder, OTHER, 1, 64, 64, 1)[1] == 7
 
 
 def test_inputs_have_the_shapes_of_the_manifest(model):

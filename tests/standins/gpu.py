@@ -22,7 +22,9 @@ class Cuda:
     def __init__(self):
         self.memory: dict[int, np.ndarray] = {}
         self.pinned = 0
+        self.loaded = 0  # bytes of plans
         self.fail_after: int | None = None  # allocations that still succeed
+        self.fail_frees = 0  # that fail from now on
         self._next = 1 << 20
         self._stack = threading.local()
 
@@ -36,9 +38,14 @@ class Cuda:
         if not self.contexts():
             raise self.Error("invalid device context")
 
+    def init(self) -> None:
+        pass
+
     def retain_primary_context(self):
         return SimpleNamespace(
-            push=lambda: self.contexts().append("primary"), pop=lambda: self.contexts().pop()
+            push=lambda: self.contexts().append("primary"),
+            pop=lambda: self.contexts().pop(),
+            detach=lambda: None,
         )
 
     def Device(self, index: int):  # noqa: N802 - pycuda's name
@@ -63,6 +70,11 @@ class Cuda:
         self.need_context()
         self.pinned += 1
         return np.asarray(Pinned(self, np.full(shape, np.nan, dtype)))
+
+    def mem_get_info(self) -> tuple[int, int]:
+        self.need_context()
+        taken = self.loaded + sum(array.nbytes for array in self.memory.values())
+        return (1 << 33) - taken, 1 << 33
 
     def memcpy_htod_async(self, dest: int, source: np.ndarray, stream: "Stream") -> None:
         assert isinstance(source.base, Pinned)
@@ -93,6 +105,9 @@ class Allocation:
 
     def free(self) -> None:
         self._cuda.need_context()
+        if self._cuda.fail_frees:
+            self._cuda.fail_frees -= 1
+            raise self._cuda.Error("cuMemFree failed: unspecified launch failure")
         del self._cuda.memory[self._address]
 
 
@@ -112,6 +127,7 @@ class Stream:
     def __init__(self, cuda: Cuda):
         self._cuda = cuda
         self._waiting = []
+        self.capturing = False
         self.handle = id(self)
         self.known[self.handle] = self
 
@@ -135,14 +151,19 @@ class Graph:
 
     alive = 0
     launches = 0
+    refused = False  # by TensorRT, which some networks make allocate while they run
 
     def __init__(self, handle: int, enqueue):
         self._stream = Stream.known[handle]
         before = self._stream.take()
-        enqueue()
-        self._work = self._stream.take()
-        for work in before:
-            self._stream.do(work)
+        self._stream.capturing = True
+        try:
+            enqueue()
+        finally:
+            self._stream.capturing = False
+            self._work = self._stream.take()
+            for work in before:
+                self._stream.do(work)
         Graph.alive += 1
 
     def launch(self) -> None:
@@ -164,6 +185,7 @@ class Runtime:
         self._cuda.need_context()
         if not plan.startswith(b"\x08"):  # of every ONNX file
             return None
+        self._cuda.loaded += len(plan)
         return PlanEngine(self._trt, self._cuda, self._profiles, plan)
 
 
@@ -255,6 +277,9 @@ class Context:
         return address in self._cuda.memory
 
     def execute_async_v3(self, stream: int) -> bool:
+        if Graph.refused and Stream.known[stream].capturing:
+            return False
+
         def execute():
             assert self._memory in self._cuda.memory, "the context's memory was freed"
             inputs = {n: self._cuda.read(self._addresses[n], s) for n, s in self._shapes.items()}

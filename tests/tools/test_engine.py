@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`percast engine`: real TensorRT-RTX plans without a GPU, in a cache of the tests' own."""
 
+import argparse
+import contextlib
 import json
 import os
+import pty
+import re
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from percast.engines import tensorrt_package
+from percast.engines import int8_networks, tensorrt_package
 from percast.engines.manifest import SHIPPED
 from percast.engines.plan_cache import Key, PlanCache
+from percast.engines.tensorrt_build import PROFILES
 from percast.engines.verify import Candidate, Report, Row
-from percast.tools import engine_check
+from percast.errors import INTERRUPTED
+from percast.tools import engine, engine_check, engine_pictures
 
 needs_rtx = pytest.mark.skipif(
     not tensorrt_package.installed(tensorrt_package.RTX),
@@ -33,11 +40,17 @@ def start(cache: Path, *argv: str, **options) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-m", "percast.tools.cli", "engine", *argv],
         env=os.environ | {"XDG_CACHE_HOME": str(cache)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
-        **options,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )
+
+
+def wait_for_a_build(cache: Path) -> None:
+    """Until a build is under way."""
+    deadline = time.monotonic() + 60
+    while not list(folder_of(cache).glob("*.lock")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +63,7 @@ def built(percast, tmp_path_factory) -> tuple[Path, dict]:
 
 
 @needs_rtx
-def test_both_networks_build_for_two_targets_and_the_sizes_are_recorded(built, record_property):
+def test_both_networks_build_for_two_targets_and_the_sizes_are_recorded(built, capsys):
     cache, told = built
     found = {(each["network"], each["target"]): each for each in told["built"]}
     assert found.keys() == {(n, t) for n in ("encoder", "generator") for t in ("sm86", "sm89")}
@@ -61,7 +74,8 @@ def test_both_networks_build_for_two_targets_and_the_sizes_are_recorded(built, r
         assert (manifest["bytes"], manifest["target"]) == (each["bytes"], target)
         weights = (SHIPPED / "base" / f"{network}.onnx").stat().st_size
         assert weights < each["bytes"] < 3 * weights
-        record_property(f"{network} {target} fp16 bytes", each["bytes"])
+        with capsys.disabled():
+            print(f"\n{network} {target} fp16: {each['bytes'] / 1e6:.1f} MB", end="")
 
 
 @needs_rtx
@@ -76,15 +90,24 @@ def test_a_second_build_finds_what_the_first_one_made(percast, built):
 def test_fp32_with_sizes_of_its_own(percast, tmp_path):
     sizes = ["--size", "640x480", "--size", "100x200", "--size", "1920x1080"]
     run = percast(
-        "engine", "build", "--target", "sm86", "--precision", "fp32", *sizes, "--json",
+        "engine", "build", "--target", "sm86,sm89", "--precision", "fp32", *sizes, "--json",
         XDG_CACHE_HOME=str(tmp_path),
     )  # fmt: skip
     assert run.code == 0, run.err
+    assert {each["target"] for each in run.json["built"]} == {"sm86", "sm89"}
     for each in run.json["built"]:
         manifest = json.loads(Path(each["path"]).with_suffix(".json").read_text())
         best = [profile["best"] for profile in manifest["details"]["profiles"]]
         assert best[:3] == [[480, 640], [208, 112], [1088, 1920]] and len(best) == 6
         assert manifest["precision"] == "fp32"
+
+
+@needs_rtx
+def test_one_plan_for_every_capability(percast, tmp_path):
+    run = percast("engine", "build", "--target", "any", "--json", XDG_CACHE_HOME=str(tmp_path))
+    assert run.code == 0, run.err
+    built = {(each["network"], each["target"], each["precision"]) for each in run.json["built"]}
+    assert built == {("encoder", "any", "fp16"), ("generator", "any", "fp16")}
 
 
 @needs_rtx
@@ -101,7 +124,7 @@ def test_the_list_tells_sizes_dates_and_what_is_wrong(percast, built, tmp_path):
     problems = [each["problem"] for each in listed.values() if each["problem"]]
     assert len(problems) == 2
     assert "damaged" in listed[str(first)]["problem"]
-    assert any("built again" in problem for problem in problems)
+    assert any("delete it" in problem for problem in problems)
     assert all(each["bytes"] and each["created"].startswith("20") for each in listed.values())
     text = percast("engine", "list", XDG_CACHE_HOME=str(cache))
     assert text.code == 0 and "base generator" in text.out
@@ -114,10 +137,7 @@ def test_the_list_tells_sizes_dates_and_what_is_wrong(percast, built, tmp_path):
 @needs_rtx
 def test_killed_half_way_and_then_two_at_once(percast, tmp_path):
     process = start(tmp_path, "build", "--target", "sm86")
-    deadline = time.monotonic() + 60
-    while not list(folder_of(tmp_path).glob("*.lock")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(0.2)
+    wait_for_a_build(tmp_path)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not list(folder_of(tmp_path).glob("*.json"))
@@ -128,6 +148,31 @@ def test_killed_half_way_and_then_two_at_once(percast, tmp_path):
     cached = [each["cached"] for out, _ in told for each in json.loads(out)["built"]]
     assert sorted(cached) == [False, False, True, True]  # each network was built once
     assert not list(folder_of(tmp_path).glob("*.part"))
+
+
+@needs_rtx
+def test_ctrl_c_ends_a_build_at_once(tmp_path):
+    process = start(tmp_path, "build", "--target", "sm86,sm89")
+    wait_for_a_build(tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED, err
+    assert "Traceback" not in err
+    assert not list(folder_of(tmp_path).glob("*.json"))
+
+
+@needs_rtx
+def test_a_terminal_sees_a_progress_bar_with_the_time_left(tmp_path):
+    ours, terminal = pty.openpty()
+    process = start(tmp_path, "build", "--target", "sm86", stderr=terminal)
+    os.close(terminal)
+    seen = b""
+    with contextlib.suppress(OSError):  # so a terminal ends
+        while part := os.read(ours, 1 << 16):
+            seen += part
+    assert process.wait(60) == 0
+    assert b"encoder sm86 fp16" in seen and b"generator sm86 fp16" in seen
+    assert re.search(rb"left.*?\d:\d\d:\d\d", seen) and b"100%" in seen
 
 
 @needs_rtx
@@ -144,9 +189,10 @@ def test_a_full_disk_is_one_line_and_the_next_build_recovers(percast, tmp_path):
 
 
 @needs_rtx
-def test_an_unknown_target_names_those_there_are(percast, tmp_path):
-    run = percast("engine", "build", "--target", "sm90", XDG_CACHE_HOME=str(tmp_path))
+def test_an_unknown_target_names_those_there_are_before_any_is_built(percast, tmp_path):
+    run = percast("engine", "build", "--target", "sm86,sm90", XDG_CACHE_HOME=str(tmp_path))
     assert run.code == 2 and "sm86, sm89" in run.complaint
+    assert not folder_of(tmp_path).exists()
 
 
 def test_without_the_package_the_pip_line_is_told(percast, tmp_path):
@@ -183,6 +229,12 @@ def test_an_engine_of_the_cpu_compiles_and_keeps_nothing(percast, tmp_path):
     assert run.code == 0 and "keeps no file" in run.out
     assert percast("engine", "list", XDG_CACHE_HOME=str(tmp_path)).out.startswith("no engines in")
     assert percast("engine", "build", "--engine", "openvino", "--target", "sm86").code == 2
+
+
+def test_verify_reaches_every_profile_of_a_plan():
+    sizes = [picture.shape[:2] for picture in engine_pictures.to_verify()]
+    taken = {next(p for p in PROFILES if p.takes(*size)) for size in sizes}
+    assert taken == {*PROFILES}
 
 
 def test_verify_says_that_all_engines_here_agree(percast):
@@ -227,6 +279,17 @@ def test_verify_with_nothing_to_verify_is_an_error(percast):
     assert run.code == 4 and "fp32 only" in run.complaint
 
 
+def test_verify_says_what_int8_lacks_for_auto(capsys, monkeypatch):
+    row = Row("openvino", "int8", "1/48", 10.0, 0.1, 0.02, 40.0, None, 0.0, ok=True)
+    report = Report(Candidate("onnxruntime", "fp32"), [row], {})
+    monkeypatch.setattr(engine_check, "verify", lambda *_, **__: report)
+    parser = argparse.ArgumentParser()
+    engine.add_options(parser)
+    args = parser.parse_args(["verify"])
+    assert args.main(args) == 0
+    assert "percast eval fetch-weights" in capsys.readouterr().err
+
+
 def test_the_bench_stands_beside_a_reference(percast):
     run = percast(
         "engine", "bench", "--size", "64x80", "--runs", "3", "--engine", "openvino",
@@ -237,6 +300,36 @@ def test_the_bench_stands_beside_a_reference(percast):
     assert reference["speed"] == 1 and other["engine"] == "openvino"
     assert (other["width"], other["height"], other["batch"]) == (64, 80, 1)
     assert other["images_per_second"] > 0 and other["memory_mb"] > 10
+
+
+def test_the_list_bears_a_broken_package_and_a_damaged_manifest(percast, tmp_path):
+    cache = PlanCache(folder_of(tmp_path))
+    for name in (tensorrt_package.RTX, tensorrt_package.TENSORRT):
+        cache.obtain(Key("0" * 64, name, "1.0", "any", "fp16", 1), lambda: b"plan", {})
+    path = next(cache.folder.glob("tensorrt_rtx-*.json"))
+    manifest = json.loads(path.read_text())
+    del manifest["version"]
+    path.write_text(json.dumps(manifest))
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    (packages / "tensorrt.py").write_text("raise RuntimeError('half installed')")
+    run = percast(
+        "engine", "list", "--json", XDG_CACHE_HOME=str(tmp_path), PYTHONPATH=str(packages)
+    )
+    assert run.code == 0, run.err
+    problems = {each["runtime"]: each["problem"] for each in run.json["engines"]}
+    assert problems["tensorrt 1.0"] == ""
+    assert [why for why in problems.values() if why] == ["its manifest is damaged"]
+
+
+def test_the_list_tells_what_another_percast_made(percast, tmp_path):
+    cache = PlanCache(folder_of(tmp_path))
+    new = int8_networks.key_for(SHIPPED / "base" / "encoder.onnx")
+    for key in (new, replace(new, recipe=new.recipe - 1)):
+        cache.obtain(key, lambda: b"plan", {})
+    run = percast("engine", "list", "--json", XDG_CACHE_HOME=str(tmp_path))
+    problems = {each["problem"] for each in run.json["engines"]}
+    assert problems == {"", "made by another version of percast: delete it"}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import importlib.util
 
 import pytest
 
+from percast.tools import engine_pictures
+
 
 def test_without_nncf_the_pip_line_is_told(percast, tmp_path):
     if importlib.util.find_spec("nncf"):
@@ -22,6 +24,16 @@ def test_another_engine_is_refused(percast, tmp_path):
     )
     assert run.code == 2
     assert "openvino" in run.complaint
+
+
+def test_what_int8_is_judged_by_it_was_not_calibrated_on():
+    calibration = [picture.tobytes() for picture in engine_pictures.to_calibrate()]
+    for picture in engine_pictures.to_verify():
+        for row in picture:
+            for start in range(0, len(row) - 32, 32):
+                part = row[start : start + 32]
+                for way in (part, part[::-1]):  # some are mirrored
+                    assert not any(way.tobytes() in each for each in calibration)
 
 
 @pytest.mark.long  # the recipe itself is tested in tests/engines/test_int8.py
