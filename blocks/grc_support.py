@@ -58,15 +58,17 @@ def _closed_at_exit(opened: Opened) -> Opened:
     return opened
 
 
-def open_pictures(source: str, size: str, frames: int | None, insecure: bool) -> ImageSource:
+def open_pictures(
+    source: str, size: str, frames: int | None, insecure: bool, zmq_keys: str
+) -> ImageSource:
     """See `percast.blocks.images.open_source`; an empty size keeps each picture's own."""
-    pictures = open_source(source, parse_size(size) if size else None, frames, insecure)
-    return _closed_at_exit(pictures)
+    wanted = parse_size(size) if size else None
+    return _closed_at_exit(open_source(source, wanted, frames, insecure, zmq_keys or None))
 
 
-def open_out(out: str, insecure: bool) -> ImageSink:
+def open_out(out: str, insecure: bool, zmq_keys: str) -> ImageSink:
     """See `percast.blocks.images.open_sink`; an empty text keeps nothing."""
-    return _closed_at_exit(open_sink(out or None, insecure))
+    return _closed_at_exit(open_sink(out or None, insecure, zmq_keys or None))
 
 
 def open_encoder(

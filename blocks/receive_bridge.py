@@ -29,7 +29,7 @@ class SampleTap(Guarded, gr.sync_block):
         self.dropped = 0  # samples
         self.overruns = 0  # times that samples were dropped, however many
         self.time_tags = 0  # a USRP sends one at the start, after tuning and after each overrun
-        self._dropping = False
+        self.dropping = False  # now
         self.set_output_multiple(_AT_ONCE)
 
     @guarded(returns=-1)
@@ -41,8 +41,8 @@ class SampleTap(Guarded, gr.sync_block):
         kept = self.queue.put(samples.copy())
         if not kept:
             self.dropped += len(samples)
-            self.overruns += not self._dropping
-        self._dropping = not kept
+            self.overruns += not self.dropping
+        self.dropping = not kept
         return len(samples)
 
 

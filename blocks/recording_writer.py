@@ -77,9 +77,10 @@ class RecordingWriter:
         self.length = 0
         self.saturated = 0
         self._digest = hashlib.sha512()
-        self._started = datetime.datetime.now(datetime.UTC)
-        self._samp_rate, self._freq, self._hardware = samp_rate, freq, hardware
-        self._annotations: list[dict] = []
+        self._samp_rate, self._hardware = samp_rate, hardware
+        self._captures = [_capture(0, freq)]
+        # As JSON: encoding hours of them at once would hold samples up.
+        self._annotations: list[tuple[int, str]] = []
         self._next_meta = time.monotonic() + _META_SECONDS
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,8 +97,7 @@ class RecordingWriter:
             FileError: the disk is full, or gone.
         """
         if not self.length:
-            past = datetime.timedelta(seconds=len(samples) / self._samp_rate)
-            self._started = datetime.datetime.now(datetime.UTC) - past
+            self._captures[0] |= {"core:datetime": _ago(len(samples) / self._samp_rate)}
         parts, saturated = self.datatype.encode(samples)
         data = memoryview(parts).cast("B")
         try:
@@ -116,6 +116,11 @@ class RecordingWriter:
             now = time.monotonic()
             self._next_meta = now + max(_META_SECONDS, _META_SHARE * (now - before))
 
+    def capture(self, start: int, freq: float | None) -> None:
+        """Say that sample `start`, which is heard now, is no continuation of the one before: the
+        radio was tuned to `freq` Hz, or samples are missing. Any thread may."""
+        self._captures.append(_capture(start, freq))
+
     def annotate(
         self, start: int, length: int, label: str, comment: str | None = None, **fields: object
     ) -> None:
@@ -123,7 +128,8 @@ class RecordingWriter:
         note = {"core:sample_start": start, "core:sample_count": length, "core:label": label}
         if comment:
             note["core:comment"] = comment
-        self._annotations.append(note | {f"percast:{key}": value for key, value in fields.items()})
+        note |= {f"percast:{key}": value for key, value in fields.items()}
+        self._annotations.append((start, json.dumps(note)))
 
     def close(self) -> None:
         """Finish the file and its metadata.
@@ -167,24 +173,31 @@ class RecordingWriter:
             info["core:hw"] = self._hardware
         if checksum:
             info["core:sha512"] = checksum
-        capture = {
-            "core:sample_start": 0,
-            "core:datetime": self._started.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }
-        if self._freq is not None:
-            capture["core:frequency"] = self._freq
-        notes = sorted(self._annotations, key=lambda note: note["core:sample_start"])
-        meta = {"global": info, "captures": [capture], "annotations": notes}
+        # The last one for a sample holds; one for a sample that is still to come may be lost.
+        captures = {c["core:sample_start"]: c for c in self._captures}
+        written = [captures[start] for start in sorted(captures) if start < max(1, self.length)]
+        head = json.dumps({"global": info, "captures": written, "annotations": []}, indent=1)
+        notes = ",\n  ".join(text for _, text in sorted(self._annotations))
         partial = self.path.with_name(f".{self.path.name}.part")
         try:
             try:
-                partial.write_text(json.dumps(meta, indent=1) + "\n")
+                partial.write_text(head.removesuffix("]\n}") + f"\n  {notes}\n ]\n}}\n")
                 os.replace(partial, self.path)
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
         except OSError as error:
             raise _unwritable(self.path, error) from error
+
+
+def _capture(start: int, freq: float | None) -> dict:
+    capture = {"core:sample_start": start, "core:datetime": _ago(0)}
+    return capture if freq is None else capture | {"core:frequency": freq}
+
+
+def _ago(seconds: float) -> str:
+    time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _unwritable(path: Path, error: OSError) -> FileError:

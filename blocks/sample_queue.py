@@ -15,11 +15,15 @@ class SampleQueue:
 
     Args:
         capacity: samples that may wait; an array that is longer goes into an empty queue.
+
+    Attributes:
+        total: samples that were ever put in.
     """
 
     def __init__(self, capacity: int):
         self.capacity = capacity
         self.ended = False
+        self.total = 0
         self._items: deque[np.ndarray] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
@@ -36,6 +40,7 @@ class SampleQueue:
                 return False
             self._items.append(samples)
             self._waiting += len(samples)
+            self.total += len(samples)
             self._changed.notify_all()
             return True
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GNU Radio blocks: samples from a transmitter to a radio that runs in a graph of its own."""
 
+import logging
 import time
 
 import numpy as np
@@ -11,12 +12,15 @@ from percast.blocks.guard import Guarded, guarded
 from percast.blocks.ofdm_modulator import IDLE_WAIT, PACKET_LEN
 from percast.blocks.sample_queue import SampleQueue
 
+log = logging.getLogger(__name__)
+
 _PUT_WAIT = 0.02  # seconds
 _ZEROS = 4096  # samples of silence put in at once: no packet waits longer than they last
 
 
 class PacketOutlet(Guarded, gr.sync_block):
-    """The transmitter's end: puts whole packets into the queue, and waits while it is full.
+    """The transmitter's end: puts whole packets into the queue, and waits while it is full. Warns
+    of the first one that a converter clips.
 
     Args:
         queue: to the radio.
@@ -29,7 +33,7 @@ class PacketOutlet(Guarded, gr.sync_block):
         self.queue, self.keep_silence = queue, keep_silence
         self._parts: list[np.ndarray] = []
         self._missing = 0  # samples of the packet that have not come yet
-        self._aborted = False
+        self._aborted = self._warned = False
 
     def abort(self) -> None:
         """Throw away what comes."""
@@ -64,13 +68,26 @@ class PacketOutlet(Guarded, gr.sync_block):
         if self._missing == 0:
             return not self.keep_silence or self.queue.put(part.copy(), _PUT_WAIT)
         if len(part) == self._missing:
-            if not self.queue.put(np.concatenate([*self._parts, part]), _PUT_WAIT):
+            packet = np.concatenate([*self._parts, part])
+            if not self.queue.put(packet, _PUT_WAIT):
                 return False
             self._parts = []
+            self._check_level(packet)
         else:
             self._parts.append(part.copy())
         self._missing -= len(part)
         return True
+
+    def _check_level(self, packet: np.ndarray) -> None:
+        if self._warned:
+            return
+        if clipped := np.count_nonzero(np.abs(packet.view(np.float32)) > 1):
+            self._warned = True
+            log.warning(
+                "%.2g%% of a packet's values lie beyond full scale and disturb the neighbouring "
+                "channels: lower --tx-level and raise --gain",
+                50 * clipped / len(packet),
+            )
 
 
 class PacketFeeder(Guarded, gr.sync_block):

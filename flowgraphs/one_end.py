@@ -126,9 +126,14 @@ class Receive(gr.top_block):
 
     def finish(self) -> None:
         """Take no more samples; what has arrived is still decoded."""
-        self.receiver.finish()
+        if self.radio.live:
+            self.radio.block.finish()
+        else:
+            self.receiver.finish()
 
-    abort = finish
+    def abort(self) -> None:
+        """Let nothing wait any more."""
+        self.receiver.finish()
 
 
 class ReceiveOnAir(gr.top_block):

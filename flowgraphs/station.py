@@ -82,6 +82,11 @@ class Station:
         seconds: of samples that the queue to or from the radio holds.
         chatter: what the drivers print, where it is caught.
 
+    Attributes:
+        on_capture: called with the number of a sample in the queue's stream and the frequency in
+            Hz, when that sample is no continuation of the one before: after tuning, and where
+            samples were lost, to a tenth of a second.
+
     `error` and `failure` are what `run` looks for: the first stops a transmitter; the second is
     told when a receiver has decoded what came before the radio was lost.
 
@@ -103,11 +108,14 @@ class Station:
         self.hanging = False  # a driver that does not stop was left behind
         self.reconnected = 0
         self.meter = LevelMeter()
+        self.on_capture: Callable[[int, float], None] = lambda start, freq: None
         self._opener, self._chatter = opener, chatter
         self._counts = dict.fromkeys(_REMEDIES, 0)  # of sessions that are over
         self._told = dict.fromkeys(_REMEDIES, 0)
+        self._marked = 0  # overruns
         self._said: dict[str, float] = {}
         self._lock = threading.Lock()  # over the session
+        self._tuning = threading.Lock()  # held while a driver is asked to tune, which may hang
         self._stopping = threading.Event()
         radio = opener(config)
         rate = radio.took.get("samp_rate") or config.samp_rate
@@ -152,7 +160,7 @@ class Station:
             UsageError: a gain that the radio does not have.
             DeviceError: there is no radio now, or it refuses.
         """
-        with self._lock:
+        with self._tuning:
             session = self._session
             if session is None or session.radio.tune is None:
                 raise DeviceError("there is no radio to tune at the moment")
@@ -168,6 +176,8 @@ class Station:
                 gain=took.get("gain", self.config.gain),
             )
             self.took = {**self.took, **took}
+            if freq is not None:
+                self._mark()
             return took
 
     def counts(self) -> dict[str, int]:
@@ -209,6 +219,8 @@ class Station:
             if now - started < _SETTLING:
                 session.before = self._raw_counts(session)
             self._tell(now)
+            if not self.transmit:
+                self._mark_gap(session.end)
             ours = (session.end, session.messages)
             if (bug := next((b.error for b in ours if b and b.error), None)) is not None:
                 self.error = bug  # no fault of the radio
@@ -258,12 +270,14 @@ class Station:
         try:
             radio = self._opener(self.config)
             session = self._prepare(radio)
+            self.took = radio.took
+            self._mark()
             session.graph.start()
         except Exception as error:  # noqa: BLE001 - it may come yet
             log.info("not yet: %s", error)
             return False
         with self._lock:
-            self._session, self.took = session, radio.took
+            self._session = session
         self.reconnected += 1
         if self._stopping.is_set():  # stop() did not wait for a driver that took its time
             self._close()
@@ -280,8 +294,9 @@ class Station:
                 return
             for name, count in self._session_counts(session).items():
                 self._counts[name] += count
-        if _stop(session.graph):
+        if _stop(session.graph) and self._tuning.acquire(timeout=_STOP):
             session.radio.close()
+            self._tuning.release()
         else:
             self.hanging = True
             _left_behind.append(session)
@@ -304,6 +319,16 @@ class Station:
                 counts[name] += getattr(session.messages, name)
         return counts
 
+    def _mark_gap(self, tap: SampleTap) -> None:
+        """Mark where samples come again after some were lost."""
+        overruns = self.counts()["overruns"]
+        if overruns > self._marked and not tap.dropping:
+            self._marked = overruns
+            self._mark()
+
+    def _mark(self) -> None:
+        self.on_capture(self.queue.total, self.took["freq"])
+
     def _tell(self, now: float) -> None:
         """Warnings, each kind at most every few seconds."""
         for name, count in self.counts().items():
@@ -315,10 +340,9 @@ class Station:
             return
         level = self.meter.recent()
         if level.clipped_share > _CLIPPED:
+            remedy = "" if self.config.agc else "lower --gain (of a HackRF: VGA first, AMP=0), or "
             log.warning(
-                "%.1f%% of the samples clip: lower --gain (of a HackRF: VGA first, AMP=0), or "
-                "attenuate more",
-                100 * level.clipped_share,
+                "%.1f%% of the samples clip: %sattenuate more", 100 * level.clipped_share, remedy
             )
 
     def _may_say(self, what: str, now: float) -> bool:

@@ -66,7 +66,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     try:
-        args = build_parser(argv).parse_args(argv)
+        # As Ctrl-C: what is open is closed, a radio above all.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with process.signals_held():
+            parser = build_parser(argv)
+        args = parser.parse_args(argv)
         logging.basicConfig(
             level=logging.INFO if getattr(args, "verbose", False) else logging.WARNING,
             format="percast: %(message)s",
@@ -90,7 +94,8 @@ def _run(argv: list[str]) -> int:
     finally:
         _silence_stdout_if_broken()
         # All is done and said: an impatient Ctrl-C must not change the exit code any more.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _flush() -> None:

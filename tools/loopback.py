@@ -15,7 +15,7 @@ from percast.blocks.waveform.hashing import splitmix64
 from percast.blocks.waveform.profile import Profile, open_profile
 from percast.blocks.waveform.track import MAX_CLOCK_PPM
 from percast.errors import INTERRUPTED, LinkError
-from percast.tools import report
+from percast.tools import process, report
 from percast.tools.options import (
     add_code_options,
     add_image_options,
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
         stats.add(record)
         on_image(record)
 
-    with gnu_radio():
+    with process.signals_held(), gnu_radio():
         from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
     config = transmitter_config(args, session=int(splitmix64(args.seed, 1)[0]) >> 32)

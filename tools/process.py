@@ -3,8 +3,10 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 
 # numpy's threads otherwise take the cores from the engines.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -29,3 +31,14 @@ def leave_if_hanging(code: int) -> None:
             with contextlib.suppress(OSError):
                 stream.flush()
         os._exit(code)
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait: in the midst of an import they come out as some package's
+    ImportError."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

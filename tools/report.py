@@ -42,7 +42,10 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         return "-" if value is None else f"{value:{form}}{unit}"
 
     if s["sent"] is None:
-        yield "pictures", f"{s['received']} received, {s['dropped']} dropped as too late"
+        yield "pictures", (
+            f"{s['received']} received, {s['headers_lost']} headers lost, "
+            f"{s['dropped']} dropped as too late"
+        )
     else:
         yield "pictures", f"{s['received']} of {s['sent']} received, {s['lost']} lost"
         if s["skipped"] or s["dropped"]:
@@ -52,6 +55,9 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         f"{number(rate, '.1f')} pictures/s, latency {number(delay['p50'], '.0f')} ms median, "
         f"{number(delay['p99'], '.0f')} ms p99"
     )
+    if s["channel"] == "file":
+        msps = s["samples_per_second"] / 1e6
+        yield "", f"{msps:.1f} Msps, {s['real_time_ratio']:.1f} x real time"
     yield "channel", (
         f"{s['channel']}, set to {number(s['snr_db_set'], '.1f', ' dB')}; measured "
         f"{number(s['snr_db_measured'], '.1f', ' dB')}, EVM {number(s['evm_db'], '.1f', ' dB')}, "
@@ -67,9 +73,20 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         f"PSNR {number(s['psnr_db'], '.2f', ' dB')}, MS-SSIM {number(s['ms_ssim'], '.4f')}, "
         f"LPIPS {number(s['lpips'], '.4f')}"
     )
-    yield "code", f"{s['model']} on {s['engine']}, {s['precision']}"
+    yield "code", f"{s['model']} on {s['engine_reason']}"
     if "radio" in s:
         yield "radio", radio_line(s)
+
+
+def link_line(s: dict) -> str:
+    """How a running receiver does: what its JSON keys say so far, in words."""
+    line = (
+        f"{s['received']} pictures of {s['packets']} packets received, "
+        f"{s['headers_lost']} headers lost, {s['dropped']} dropped"
+    )
+    if s["snr_db_measured"] is not None:
+        line += f", SNR {s['snr_db_measured']:.1f} dB, offset {s['freq_offset_hz_measured']:.0f} Hz"
+    return line
 
 
 def radio_line(s: dict) -> str:
@@ -104,7 +121,7 @@ def print_json(value: object) -> None:
 def print_sent(summary: dict) -> None:
     """What a transmitter did, on stdout."""
     print(f"pictures   {summary['sent']} sent, {summary['frames_per_second']:.1f} pictures/s")
-    print(f"code       {summary['model']} on {summary['engine']}, {summary['precision']}")
+    print(f"code       {summary['model']} on {summary['engine_reason']}")
     if "radio" in summary:
         print(f"radio      {radio_line(summary)}")
 

@@ -4,7 +4,6 @@
 import argparse
 import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from percast.blocks.recordings import META
 from percast.blocks.scoring import Scorer
 from percast.blocks.waveform.profile import Profile, open_profile
 from percast.errors import INTERRUPTED, LinkError, ModelError, UsageError
+from percast.tools import process, report
 from percast.tools import radio as radios
-from percast.tools import report
 from percast.tools.options import (
     add_code_options,
     add_output_options,
@@ -47,8 +46,7 @@ def main(args: argparse.Namespace) -> int:
         asked = radios.radio_config(args, profile, transmit=False)
         radios.tell_plan(args, asked, profile, transmit=False)
         return 0
-    with report.progress(args.frames) as on_image:
-        summary, ending = receive(args, on_image)
+    summary, ending = receive(args)
     if args.json:
         report.print_json(summary)
     else:
@@ -74,7 +72,7 @@ def _level(summary: dict) -> str:
     return f"--freq, and --gain at both ends ({heard}; packets should reach -30 to -10)"
 
 
-def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple[dict, object]:
+def receive(args: argparse.Namespace) -> tuple[dict, object]:
     """Receive what the options describe; the JSON object, and how it ended
     (`flowgraphs.run.Ending`).
 
@@ -85,7 +83,7 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
     check_ranges(args)
     _check_record(args)
     asked = radios.radio_config(args, profile, transmit=False)
-    with gnu_radio():
+    with process.signals_held(), gnu_radio():
         from percast.flowgraphs.one_end import Receive, ReceiveOnAir
         from percast.flowgraphs.radio import open_source as open_radio
         from percast.flowgraphs.receiver import Receiver
@@ -121,25 +119,28 @@ def receive(args: argparse.Namespace, on_image: Callable[[dict], None]) -> tuple
                 graph.finish()
 
         def status() -> str:
-            packets = receiver.demodulator.receiver.stats.packets
-            snr = stats.mean_db("snr_db")
-            heard = f"{receiver.demodulator.images} pictures of {packets} packets received"
-            heard += "" if snr is None else f", SNR {snr:.1f} dB"
+            heard = report.link_line(receiver_part(receiver, stats))
             return f"{heard}, {station.status()}" if station else heard
 
         recorder = _recorder(args, profile, (station or radio).took)
         if recorder is not None:
             stack.callback(recorder.close)
+            if station:
+                station.on_capture = recorder.writer.capture
         receiver = Receiver(
             codec, profile, out, scorer, count, args.realism, live=live, recorder=recorder
         )
         graph = ReceiveOnAir(station, receiver) if station else Receive(radio, receiver)
         start = time.monotonic()
-        ending = run_graph(graph, vars(args).get("seconds"), status)
+        # Not before the radio is open: what its driver prints must not run into the bar.
+        with report.progress(args.frames) as on_image:
+            ending = run_graph(graph, vars(args).get("seconds"), status)
         seconds = time.monotonic() - start
         if recorder is not None and (failure := recorder.close()):
             ending = replace(ending, error=ending.error or failure)
         about_radio = on_air.part() if station else {}
+        if asked.device == "zmq":
+            about_radio = {"malformed": radio.block.malformed}
     samples = receiver.demodulator.receiver.stats.samples
     summary = {
         "sent": None,

@@ -53,7 +53,12 @@ def waveform_part(profile: Profile) -> dict:
 
 
 def engine_part(model: str, engine: Engine) -> dict:
-    return {"model": model, "engine": engine.name, "precision": engine.precision}
+    return {
+        "model": model,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "engine_reason": engine.reason,
+    }
 
 
 def _ratio(part: float, whole: float) -> float | None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 from percast.blocks.images import open_source, parse_size
 from percast.blocks.waveform.profile import open_profile
 from percast.errors import INTERRUPTED
+from percast.tools import process, report
 from percast.tools import radio as radios
-from percast.tools import report
 from percast.tools.options import (
     add_code_options,
     add_image_options,
@@ -41,7 +41,7 @@ def main(args: argparse.Namespace) -> int:
         return 0
     if args.frames is None and asked.hardware:
         args.frames = 0
-    with gnu_radio():
+    with process.signals_held(), gnu_radio():
         from percast.flowgraphs.one_end import Transmit, TransmitOnAir
         from percast.flowgraphs.radio import open_sink
         from percast.flowgraphs.run import run as run_graph

@@ -44,7 +44,15 @@ class Chatter:
         self._python = sys.stdout, sys.stderr
         sys.stdout = os.fdopen(os.dup(1), "w", errors="backslashreplace")
         sys.stderr = os.fdopen(os.dup(2), "w", errors="backslashreplace", buffering=1)
-        _redirect_logging(self._python[1], sys.stderr)
+        # What is logged must not come back through the pipes; a progress bar may have put a stream
+        # of its own in the place of sys.stderr.
+        self._logging = [
+            (handler, handler.stream)
+            for handler in logging.getLogger().handlers
+            if isinstance(handler, logging.StreamHandler) and _writes_to(handler.stream, (1, 2))
+        ]
+        for handler, _ in self._logging:
+            handler.setStream(sys.stderr)
         self._threads = [self._catch(number) for number in (1, 2)]
         return self
 
@@ -74,8 +82,9 @@ class Chatter:
         # Now the pipes have no writers, unless a driver has a copy.
         for thread in self._threads:
             thread.join(timeout=0.5)
+        for handler, stream in self._logging:
+            handler.setStream(stream)
         ours, (sys.stdout, sys.stderr) = (sys.stdout, sys.stderr), self._python
-        _redirect_logging(ours[1], sys.stderr)
         for stream in ours:
             with contextlib.suppress(OSError):
                 stream.close()
@@ -97,7 +106,8 @@ class Chatter:
             log.info("driver: %s", line)
 
 
-def _redirect_logging(before, after) -> None:
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is before:
-            handler.setStream(after)
+def _writes_to(stream, descriptors: tuple[int, ...]) -> bool:
+    try:
+        return stream.fileno() in descriptors
+    except (AttributeError, OSError, ValueError):  # it is no file, or a closed one
+        return False

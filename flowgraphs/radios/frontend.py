@@ -121,18 +121,12 @@ class Frontend(abc.ABC):
         Raises:
             UsageError: a stage that this radio does not have, or a gain beyond its range.
         """
+        check_gain(gain, self.stages(), self.total_range())
         if isinstance(gain, dict):
             by_name = {name.upper(): name for name in self.stages()}
             for name, value in gain.items():
-                if name.upper() not in by_name:
-                    have = ", ".join(self.stages())
-                    raise UsageError(f"--gain {name}={value:g}: this radio's stages are {have}")
-            for name, value in gain.items():
-                stage = by_name[name.upper()]
-                _check_gain(f"{stage}={value:g}", value, self.stages()[stage])
-                self.set_stage(stage, value)
+                self.set_stage(by_name[name.upper()], value)
         else:
-            _check_gain(f"{gain:g}", gain, self.total_range())
             self.set_total_gain(gain)
         return {name: self.stage(name) for name in self.stages()}
 
@@ -146,7 +140,25 @@ class Frontend(abc.ABC):
         return took
 
 
-def _check_gain(text: str, gain: float, limits: Range) -> None:
+def check_gain(gain: Gain, stages: dict[str, Range], total: Range) -> None:
+    """Refuse a gain that a radio with these stages does not take.
+
+    Raises:
+        UsageError: a stage that it does not have, or a gain beyond its range.
+    """
+    if not isinstance(gain, dict):
+        _check_range(f"{gain:g}", gain, total)
+        return
+    by_name = {name.upper(): name for name in stages}
+    for name, value in gain.items():
+        stage = by_name.get(name.upper())
+        if stage is None:
+            have = ", ".join(stages)
+            raise UsageError(f"--gain {name}={value:g}: this radio's stages are {have}")
+        _check_range(f"{stage}={value:g}", value, stages[stage])
+
+
+def _check_range(text: str, gain: float, limits: Range) -> None:
     low, high = limits
     if not low <= gain <= high:
         raise UsageError(f"--gain {text}: this radio takes {low:g} to {high:g} dB")

@@ -12,7 +12,7 @@ from math import ceil
 
 from percast.errors import DeviceError
 from percast.flowgraphs.radios.config import Radio, RadioConfig
-from percast.flowgraphs.radios.hackrf_gains import HackrfGains
+from percast.flowgraphs.radios.hackrf_board import HackrfBoard
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
     return Radio(front.block, took, live=True, latency=latency, tune=front.tune)
 
 
-def _through_osmosdr(args: str, transmit: bool, buffers: int) -> HackrfGains:
+def _through_osmosdr(args: str, transmit: bool, buffers: int) -> HackrfBoard:
     from percast.flowgraphs.radios.osmosdr import HackrfFrontend, make_block
 
     if "hackrf" not in args:
@@ -58,7 +58,7 @@ def _through_osmosdr(args: str, transmit: bool, buffers: int) -> HackrfGains:
     return HackrfFrontend(make_block(args, transmit), transmit)
 
 
-def _through_soapy(args: str, transmit: bool, buffers: int) -> HackrfGains:
+def _through_soapy(args: str, transmit: bool, buffers: int) -> HackrfBoard:
     from percast.flowgraphs.radios.soapy import HackrfFrontend, make_block
 
     parts = f"driver=hackrf,{_serial(args.removeprefix('hackrf='))}".rstrip(",")

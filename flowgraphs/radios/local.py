@@ -4,21 +4,22 @@
 import contextlib
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
+import zmq
 from gnuradio import gr, zeromq
 
 from percast.blocks.recording_sink import RecordingSink
 from percast.blocks.recording_source import RecordingSource
 from percast.blocks.recording_writer import RecordingWriter
 from percast.blocks.recordings import open_recording
+from percast.blocks.zmq_sample_source import ZmqSampleSource
 from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig
 
-_ZMQ_TIMEOUT = 100  # ms that a block waits for samples before GNU Radio may stop it
+_ZMQ_TIMEOUT = 100  # ms that the sink waits for a reader before GNU Radio may stop it
 _ZMQ_LINGER = 0.5  # s
 _ZMQ_DEFAULT = "tcp://127.0.0.1:5557"
 
@@ -50,7 +51,9 @@ def open_zmq_source(config: RadioConfig) -> Radio:
     Raises:
         UsageError: an address beyond this machine, or none.
     """
-    return Radio(_zmq_block(zeromq.pull_source, config), {}, live=True)
+    with _checked_address(config) as address:
+        block = ZmqSampleSource(address)
+    return Radio(block, {}, live=True, close=block.close)
 
 
 def open_zmq_sink(config: RadioConfig) -> Radio:
@@ -61,7 +64,9 @@ def open_zmq_sink(config: RadioConfig) -> Radio:
     """
     # Its socket drops what has not left when it goes.
     linger = partial(time.sleep, _ZMQ_LINGER)
-    return Radio(_zmq_block(zeromq.push_sink, config), {}, live=False, close=linger)
+    with _checked_address(config) as address:
+        block = zeromq.push_sink(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT)
+    return Radio(block, {}, live=False, close=linger)
 
 
 def _path(config: RadioConfig) -> str:
@@ -70,16 +75,18 @@ def _path(config: RadioConfig) -> str:
     return config.args
 
 
-def _zmq_block(make: Callable, config: RadioConfig) -> Any:
+@contextlib.contextmanager
+def _checked_address(config: RadioConfig) -> Iterator[str]:
+    """Raises `UsageError` for an address beyond this machine, or one that cannot be had."""
     address = _zmq_address(config)
     try:
-        return make(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT)
-    except RuntimeError as error:
+        yield address
+    except (RuntimeError, zmq.ZMQError) as error:
         raise UsageError(f"--args {address}: {error}; choose another address") from error
 
 
 def _zmq_address(config: RadioConfig) -> str:
-    """GNU Radio's ZeroMQ blocks know no encryption, so samples stay on this machine."""
+    """GNU Radio's ZeroMQ sink knows no encryption, so samples stay on this machine."""
     address = config.args or _ZMQ_DEFAULT
     with contextlib.suppress(ValueError):
         url = urlsplit(address)

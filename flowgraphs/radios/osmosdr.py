@@ -6,7 +6,7 @@ import osmosdr
 from percast.errors import DeviceError, UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
 from percast.flowgraphs.radios.frontend import BUFFER
-from percast.flowgraphs.radios.hackrf_gains import HackrfGains
+from percast.flowgraphs.radios.hackrf_board import HackrfBoard, is_hackrf
 from percast.flowgraphs.radios.usrp_calls import UsrpCalls
 
 
@@ -40,8 +40,12 @@ class OsmosdrFrontend(UsrpCalls):
         self.block.set_time_source(name)
 
 
-class HackrfFrontend(HackrfGains, OsmosdrFrontend):
-    renamed = True
+class HackrfFrontend(HackrfBoard, OsmosdrFrontend):
+    """Behind gr-osmosdr's own driver; behind the one for SoapySDR the stages keep their names."""
+
+    @property
+    def renamed(self) -> bool:
+        return not is_hackrf(OsmosdrFrontend.stages(self))
 
 
 def make_block(args: str, transmit: bool):
@@ -73,8 +77,9 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         )
     if config.channel:
         raise UsageError(f"--channels {config.channel}: --device osmosdr has channel 0 only")
-    kind = HackrfFrontend if "hackrf" in config.args else OsmosdrFrontend
-    front = kind(make_block(config.args, transmit), transmit)
+    front = OsmosdrFrontend(make_block(config.args, transmit), transmit)
+    if "hackrf" in config.args or is_hackrf(front.stages()):
+        front = HackrfFrontend(front.block, transmit)
     took = {"driver": front.driver, **front.set_up(config)}
     latency = most_latency(took["samp_rate"])
     return Radio(front.block, took, live=True, latency=latency, tune=front.tune)

@@ -3,6 +3,8 @@
 
 from percast.blocks.waveform.profile import Profile
 from percast.flowgraphs.radios.config import RadioConfig
+from percast.flowgraphs.radios.frontend import check_gain
+from percast.flowgraphs.radios.hackrf_board import board_stages, board_total
 
 # Upper edge in Hz and the least and most dBm at the antenna port at full gain:
 # https://hackrf.readthedocs.io/en/latest/faq.html, "what is the transmit power of HackRF?"
@@ -25,7 +27,12 @@ def plan(
         profile: with the sample rate that will be asked for.
         transmit: the direction.
         tx_level: mean power of a packet, dB relative to full scale.
+
+    Raises:
+        UsageError: a gain that a HackRF does not have; other radios are asked when they are open.
     """
+    if config.gain is not None and _is_hackrf(config):
+        check_gain(config.gain, board_stages(transmit), board_total(transmit))
     half = profile.occupied_bandwidth / 2
     band = (config.freq - half, config.freq + half) if config.freq else (None, None)
     told = {
@@ -54,10 +61,12 @@ def eirp_note(config: RadioConfig, tx_level: float | None) -> str | None:
     """What is published of a radio's power, in words; None where nothing is radiated."""
     if not config.hardware:
         return None
-    if "hackrf" not in (config.device, *config.args.replace("=", ",").split(",")):
-        if config.device == "uhd" and "b2" in config.args:
-            return "a USRP B200/B210 gives more than 10 dBm at full gain; antenna gain comes on top"
-        return "unknown: see the radio's data sheet, or measure it; antenna gain comes on top"
+    if not _is_hackrf(config):
+        usrp = "a USRP B200/B210 gives more than 10 dBm at full gain; antenna gain comes on top"
+        if _fields(config.args).get("type") == "b200":
+            return usrp
+        known = f"; {usrp}" if config.device == "uhd" else "; antenna gain comes on top"
+        return f"unknown: see the radio's data sheet, or measure it{known}"
     dbm = next((d for edge, d in _HACKRF_DBM if config.freq < edge), None)
     if dbm is None:
         return "unknown: HackRF's makers give no power here"
@@ -69,3 +78,14 @@ def eirp_note(config: RadioConfig, tx_level: float | None) -> str | None:
         f"a HackRF gives at most {low} to {high} dBm here (full scale, VGA=47,AMP=14), and at this "
         f"gain and level some {less:g} dB less; antenna gain comes on top"
     )
+
+
+def _is_hackrf(config: RadioConfig) -> bool:
+    fields = _fields(config.args)
+    return config.device == "hackrf" or "hackrf" in fields or fields.get("driver") == "hackrf"
+
+
+def _fields(args: str) -> dict[str, str]:
+    """Of NAME=VALUE,NAME=VALUE, as all drivers take them."""
+    pairs = (part.partition("=") for part in args.split(","))
+    return {name.strip(): value.strip() for name, _, value in pairs}

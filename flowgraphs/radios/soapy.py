@@ -6,7 +6,7 @@ from gnuradio import soapy
 from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
 from percast.flowgraphs.radios.frontend import BUFFER, Frontend, Range
-from percast.flowgraphs.radios.hackrf_gains import HackrfGains, is_hackrf
+from percast.flowgraphs.radios.hackrf_board import HackrfBoard, is_hackrf
 
 
 class SoapyFrontend(Frontend):
@@ -65,7 +65,7 @@ class SoapyFrontend(Frontend):
         self.block.set_time_source(name)
 
 
-class HackrfFrontend(HackrfGains, SoapyFrontend):
+class HackrfFrontend(HackrfBoard, SoapyFrontend):
     pass
 
 

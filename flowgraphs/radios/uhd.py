@@ -6,9 +6,10 @@ import math
 
 from gnuradio import uhd
 
+from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
 from percast.flowgraphs.radios.frontend import BUFFER
-from percast.flowgraphs.radios.hackrf_gains import HackrfGains, is_hackrf
+from percast.flowgraphs.radios.hackrf_board import HackrfBoard, is_hackrf
 from percast.flowgraphs.radios.usrp_calls import UsrpCalls
 
 _LATENCY = 0.5  # seconds that bursts lie in buffers of host and USRP, with room to spare
@@ -70,7 +71,10 @@ class UhdFrontend(UsrpCalls):
         return self.block.get_bandwidth(0)
 
     def set_agc(self, on: bool) -> None:
-        self.block.set_rx_agc(on, 0)
+        try:
+            self.block.set_rx_agc(on, 0)
+        except RuntimeError as error:
+            raise UsageError("--agc: this radio has none; use --gain") from error
 
     def set_clock_source(self, name: str) -> None:
         self.block.set_clock_source(name, 0)
@@ -79,7 +83,7 @@ class UhdFrontend(UsrpCalls):
         self.block.set_time_source(name, 0)
 
 
-class HackrfFrontend(HackrfGains, UhdFrontend):
+class HackrfFrontend(HackrfBoard, UhdFrontend):
     pass
 
 

@@ -10,6 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pmt
 import pytest
+import yaml
+import zmq
 from gnuradio import gr
 from gnuradio.grc.core import Constants
 from gnuradio.grc.core.platform import Platform
@@ -20,6 +22,7 @@ from percast.blocks import grc_support
 from percast.blocks.channel.channel import Channel
 from percast.blocks.channel.config import MODELS, ChannelConfig
 from percast.blocks.images import ImageSink, open_source
+from percast.blocks.images.zmq_keys import create_keys
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.engines.engine import ENGINES, PRECISIONS
 from percast.engines.manifest import load_model
@@ -152,7 +155,8 @@ def test_defaults_are_those_of_the_command_line(platform):
     argv = ["loopback", "--source", "x"]
     args = vars(build_parser(argv).parse_args(argv))
     iq_gain_db, iq_phase_deg = args["iq_imbalance"]
-    own = {"iq_gain_db": iq_gain_db, "iq_phase_deg": iq_phase_deg, "size": "", "out": ""}
+    own = {"iq_gain_db": iq_gain_db, "iq_phase_deg": iq_phase_deg}
+    own |= dict.fromkeys(("size", "out", "zmq_keys"), "")
     others = {"source", "file", "threads", "realism", "live", "stop_at_end", "hold_for"}
     seen = set()
     for key in KEYS:
@@ -200,7 +204,29 @@ BAD = {
     "doppler": ["-1", "2e6"], "freq_offset": ["-2e9", "2e9"], "clock_ppm": ["-201", "201"],
     "phase_noise": ["-1", "2e6"], "iq_gain_db": ["-21", "21"], "iq_phase_deg": ["-46", "46"],
     "adc_bits": ["1", "17"], "seed": ["-1"], "hold_for": ["a b"], "source": [""], "file": [""],
+    "out": ["zmq:", "zmq:5555"],
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FILES, ids=KEYS)
+def test_every_block_checks_its_values(path):
+    assert yaml.safe_load(path.read_text())["asserts"]
+
+
+def test_only_clients_with_keys_may_connect_where_a_block_names_them(platform, tmp_path):
+    create_keys(tmp_path, ["viewer"])
+    address = f"zmq:ipc://{tmp_path}/pictures"
+    values = {"source": address, "out": address, "zmq_keys": str(tmp_path)}
+    for key in ("percast_image_source", "percast_image_sink", "percast_transmitter",
+                "percast_receiver"):  # fmt: skip
+        block = place(platform, key)
+        mine = {name: value for name, value in values.items() if name in block.params}
+        assert len(mine) == 2
+        graph, _ = build(place(platform, key, **mine))
+        parts = getattr(graph.it, "percast_blocks", (graph.it,))
+        (pictures,) = [part.pictures for part in parts if hasattr(part, "pictures")]
+        assert pictures._socket.mechanism == zmq.CURVE
+        pictures.close()
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -2,6 +2,8 @@
 """Two hundred damaged recordings: whatever is wrong with them, one line or pictures that were sent."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +169,28 @@ def test_no_damage_crashes_the_receiver_or_invents_a_picture(transmission, tmp_p
     # The damage is of all kinds: some harmless, some fatal.
     assert found > ROUNDS and refused > 20 and silent > 20
     assert np.median(errors) < 0.05
+
+
+REPLAY = """
+import signal, sys
+from percast.tools.cli import main
+for path in sys.argv[1:]:
+    signal.alarm(20)  # ends the process
+    code = main(["replay", path])
+    print("code", code, file=sys.stderr, flush=True)
+"""
+
+
+def test_no_damage_crashes_or_hangs_replay(transmission, tmp_path):
+    """In one process, for its time. The model that these pictures name is unknown: none is decoded."""
+    folder, _ = transmission
+    paths = [damaged(number, folder, tmp_path) for number in range(50)]
+    argv = [sys.executable, "-c", REPLAY, *map(str, paths)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    lines = done.stderr.splitlines()
+    ends = [i for i, line in enumerate(lines) if line.startswith("code ")]
+    assert len(ends) == len(paths)
+    assert all(lines[i - 1].startswith("percast: ") for i in ends)
+    codes = {lines[i] for i in ends}
+    assert {"code 4", "code 5", "code 6"} <= codes <= {"code 2", "code 4", "code 5", "code 6"}

@@ -19,6 +19,7 @@ import yaml
 from gnuradio import gr
 
 from percast.blocks.ofdm_modulator import PACKET_LEN
+from percast.blocks.waveform.profile import open_profile
 from percast.tools.grc import DESCRIPTIONS, EXAMPLES
 from tests.conftest import load
 
@@ -199,3 +200,10 @@ def test_what_the_tx_example_sends_the_rx_examples_receive(
     with running(program, Radio(air), module, source, out=str(tmp_path)) as graph:
         wait_until(lambda: len(list(tmp_path.glob("0*.png"))) + graph.receiver.dropped == 6)
     assert len(received(tmp_path)) >= 4  # a radio does not wait
+
+
+@pytest.mark.parametrize("name", ["usrp_rx", "hackrf_rx"])
+def test_the_examples_tell_how_far_off_a_sender_may_be(name):
+    profile = open_profile()
+    kilohertz = 1e3 * profile.max_freq_offset / profile.samp_rate
+    assert f"{kilohertz:.0f} kHz per Msample/s" in (EXAMPLES / f"{name}.grc").read_text()

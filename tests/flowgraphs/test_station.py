@@ -3,6 +3,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.flowgraphs.station import Station
 
 RATE = 1e6
+HANGS = 999.0  # Hz, to which a board never finishes tuning
 CONFIG = RadioConfig("soapy", "driver=test", RATE, freq=1e9)
 
 
@@ -44,6 +46,8 @@ class Board(gr.sync_block):
         if freq == 666:
             raise RuntimeError("no such\nfrequency")
         self.settings |= {"freq": freq, "gain": gain}
+        if freq == HANGS:
+            self.released.wait()
         return {"freq": freq}
 
 
@@ -109,6 +113,24 @@ def test_a_driver_that_hangs_is_left_behind():
     station.stop()
     assert time.monotonic() - start < 1
     shop.boards[0].released.set()
+    module._left_behind.clear()
+
+
+def test_a_driver_that_hangs_while_it_is_tuned_does_not_hang_the_rest():
+    shop = Shop(transmit=False)
+    station = Station(shop.open, CONFIG, False, seconds=0.1)
+    station.start()
+    board = shop.boards[0]
+    threading.Thread(target=station.tune, args=(HANGS,), daemon=True).start()
+    wait_until(lambda: board.settings.get("freq") == HANGS)
+    assert station.status() == "radio: loudest - dBFS, no errors"
+    board.plugged = False
+    wait_until(lambda: station.failure)
+    assert station.hanging
+    start = time.monotonic()
+    station.stop()
+    assert time.monotonic() - start < 1
+    board.released.set()
     module._left_behind.clear()
 
 
@@ -185,6 +207,43 @@ def test_clipping_and_overruns_are_told_once_with_a_remedy(caplog):
     (overrun,) = [text for text in said if "overruns" in text]
     assert overrun.startswith("1 overruns: ") and "--samp-rate" in overrun
     assert station.counts()["overruns"] == 1
+
+
+def test_gain_control_leaves_an_attenuator_as_the_only_remedy_of_clipping(caplog):
+    shop = Shop(transmit=False, level=1.0)
+    station = Station(shop.open, replace(CONFIG, gain=None, agc=True), False, seconds=0.3)
+    station.start()
+    wait_until(lambda: any("clip" in record.message for record in caplog.records))
+    station.stop()
+    assert not any("--gain" in record.message for record in caplog.records)
+
+
+def test_samples_that_do_not_follow_on_are_told_with_their_number():
+    """For a recording: after tuning, when samples come again that had been lost, and when a lost
+    radio is back."""
+    shop = Shop(transmit=False)
+    config = RadioConfig("soapy", "driver=test", RATE, freq=1e9, reconnect=True)
+    station = Station(shop.open, config, False, seconds=0.1)
+    captures = []
+    station.on_capture = lambda start, freq: captures.append((start, freq))
+    station.start()
+    wait_until(lambda: station.queue.total)
+    time.sleep(0.3)
+    lost = station.queue.total  # the queue is full, and nobody takes anything
+    assert captures == []
+    taken = 0
+    while (samples := station.queue.take()) is not None:
+        taken += len(samples)
+    wait_until(lambda: captures)
+    (start, freq) = captures.pop()
+    assert lost <= start <= lost + 0.3 * RATE and freq == 1e9
+    before = station.queue.total
+    station.tune(freq=2e9)
+    assert before <= captures[0][0] <= station.queue.total and captures.pop(0)[1] == 2e9
+    shop.boards[0].plugged = False
+    wait_until(lambda: station.reconnected == 1)
+    assert captures[-1][1] == 2e9 and captures[-1][0] <= station.queue.total
+    station.stop()
 
 
 def test_a_bug_of_ours_is_not_taken_for_a_lost_radio():

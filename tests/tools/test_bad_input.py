@@ -3,6 +3,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -40,6 +43,29 @@ def complain(percast, code, *argv):
 )
 def test_a_wrong_flag_is_exit_2(percast, photos, flags, words):
     assert words in complain(percast, 2, "--source", photos, *flags)
+
+
+# A signal in the midst of an import, which fails of it as numpy's does.
+INTERRUPTED_IMPORT = """
+import importlib, signal, sys
+from percast.tools import cli
+load = importlib.import_module
+def interrupted_load(name):
+    try:
+        signal.raise_signal(int(sys.argv[1]))
+    except KeyboardInterrupt:
+        raise ImportError("numpy's C-extensions failed")
+    return load(name)
+importlib.import_module = interrupted_load
+sys.exit(cli.main(["devices"]))
+"""
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_modules_are_loaded_is_exit_130(kind):
+    argv = [sys.executable, "-c", INTERRUPTED_IMPORT, str(int(kind))]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_a_missing_source_is_exit_6(percast, tmp_path):

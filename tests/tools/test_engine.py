@@ -274,6 +274,19 @@ def test_verify_fails_where_an_engine_is_wrong(percast, tmp_path):
     assert run.json["ok"] is False
 
 
+def test_a_link_says_which_engine_it_took_and_why(percast, small_photos, tmp_path):
+    argv = ("loopback", "--source", small_photos, "--frames", "1", "--metrics", "none")
+    run = percast(*argv, "--out", tmp_path / "a", "--json")
+    reason = run.json["engine_reason"]
+    assert run.json["engine"] in reason and ("no tensorrt, as" in reason or "verified" in reason)
+    (line,) = [
+        line
+        for line in percast(*argv, "--out", tmp_path / "b").out.splitlines()
+        if line.startswith("code")
+    ]
+    assert line.endswith(f"base on {reason}")
+
+
 def test_verify_with_nothing_to_verify_is_an_error(percast):
     run = percast("engine", "verify", "--engine", "onnxruntime", "--precision", "bf16")
     assert run.code == 4 and "fp32 only" in run.complaint

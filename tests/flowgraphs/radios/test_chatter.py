@@ -2,11 +2,12 @@
 """What drivers print is counted, and kept off stdout."""
 
 import os
+import pty
+import select
 import subprocess
 import sys
 
 import pytest
-
 
 PROGRAM = """
 import logging, os, sys, time
@@ -45,3 +46,47 @@ def test_letters_are_counted_and_the_rest_does_not_reach_stdout(driver, texts, o
     counts = [str(overruns), str(underruns)]
     assert done.stdout.split() == ["before", "within", "after", *counts, "free"], done.stderr
     assert "driver: noise" in done.stderr
+
+
+ON_A_TERMINAL = """
+import logging, os, sys, time
+logging.basicConfig(level=sys.argv[1], format="percast: %(message)s", stream=sys.stderr)
+from percast.flowgraphs.radios.chatter import Chatter
+from percast.tools import report
+with report.progress(3) as on_image, Chatter():
+    for _ in range(200):
+        os.write(2, b"driver error\\n")
+    logging.warning("a warning")
+    time.sleep(0.3)
+    on_image({"snr_db": 20.0})
+logging.warning("another")
+"""
+
+
+@pytest.mark.parametrize("level", ["INFO", "WARNING"])
+def test_a_progress_bar_takes_no_warning_away(level):
+    """It puts a stream of its own in the place of sys.stderr."""
+    terminal, theirs = pty.openpty()
+    done = subprocess.Popen([sys.executable, "-c", ON_A_TERMINAL, level], stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while data := _read(terminal):
+            shown += data
+        assert done.wait(30) == 0
+    finally:
+        done.kill()
+    assert shown.count(b"percast: a warning") == shown.count(b"percast: another") == 1
+    # Never again into the pipe that it came from.
+    assert shown.count(b"driver error") == (200 if level == "INFO" else 0)
+    assert b"1/3" in shown
+
+
+def _read(terminal: int) -> bytes:
+    """What is shown next; nothing when all who write have gone."""
+    if not select.select([terminal], [], [], 30)[0]:
+        return b""
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # so Linux tells it
+        return b""

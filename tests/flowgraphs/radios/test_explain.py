@@ -40,6 +40,7 @@ NO_DEVICE = [
     ("uhd", "", "gnuradio.uhd", "gnuradio", "no USRP found"),
     ("osmosdr", "", "osmosdr", "gr-osmosdr", "name the radio with --args"),
     ("osmosdr", "rtl=0", "osmosdr", "gr-osmosdr", "no radio found"),
+    ("soapy", "driver=null", "gnuradio.soapy", "gnuradio", "on no such channel"),
 ]
 
 

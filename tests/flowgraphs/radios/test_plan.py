@@ -4,6 +4,7 @@
 import pytest
 
 from percast.blocks.waveform.profile import open_profile
+from percast.errors import UsageError
 from percast.flowgraphs.radios.plan import plan
 from tests.flowgraphs.radios.conftest import config
 
@@ -24,6 +25,8 @@ def test_a_plan_tells_frequencies_levels_and_power():
         ("soapy", "driver=hackrf", 5.8e9, "-10 to 0 dBm"),
         ("hackrf", "", 6.5e9, "unknown"),
         ("uhd", "type=b200", 1e9, "10 dBm"),
+        ("uhd", "serial=30C5123", 1e9, "B200/B210"),
+        ("uhd", "name=lab2", 1e9, "unknown"),
         ("uhd", "", 1e9, "unknown"),
         ("soapy", "driver=lime", 1e9, "unknown"),
     ],
@@ -31,6 +34,13 @@ def test_a_plan_tells_frequencies_levels_and_power():
 def test_published_power_or_unknown(device, args, freq, words):
     told = plan(config(device, args, freq=freq), PROFILE, transmit=True, tx_level=-12.0)
     assert words in told["eirp"]
+
+
+@pytest.mark.parametrize("gain", [48.0, {"VGA": 50.0}, {"LNA": 8.0}, {"FOO": 99.0}])
+@pytest.mark.parametrize(("device", "args"), [("hackrf", ""), ("soapy", "driver=hackrf")])
+def test_gains_that_a_hackrf_does_not_have_are_refused(device, args, gain):
+    with pytest.raises(UsageError, match="--gain .*: this radio"):
+        plan(config(device, args, gain=gain), PROFILE, transmit=True, tx_level=-12.0)
 
 
 def test_usrps_send_bursts_and_what_hides_behind_uhd_does_not():

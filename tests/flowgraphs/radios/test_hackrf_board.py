@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gains of a HackRF, whose three stages are far from alike."""
+"""Gains of a HackRF, whose three stages are far from alike, and its filters."""
+
+import json
 
 import pytest
 
+from percast.blocks.waveform.profile import PRESETS
 from percast.errors import UsageError
 from percast.flowgraphs.radios.frontend import Frontend
-from percast.flowgraphs.radios.hackrf_gains import HackrfGains, is_hackrf
+from percast.flowgraphs.radios.hackrf_board import HackrfBoard, is_hackrf
+from tests.standins.boards import need
 
 
 class Stages(Frontend):
@@ -28,7 +32,7 @@ class Stages(Frontend):
     antennas = antenna = set_antenna = set_total_gain = total_range = stages = _none
 
 
-class Hackrf(HackrfGains, Stages):
+class Hackrf(HackrfBoard, Stages):
     pass
 
 
@@ -66,3 +70,41 @@ def test_gains_beyond_the_board_are_refused_with_its_range(gain):
 def test_a_hackrf_is_known_by_its_stages():
     assert is_hackrf({"VGA": (0, 47), "AMP": (0, 14)})
     assert not is_hackrf({"PGA": (0, 76)})
+
+
+OPEN = """
+import json, sys
+from percast.blocks.waveform.profile import PRESETS
+from percast.flowgraphs.radio import open_sink, open_source
+from percast.flowgraphs.radios.config import RadioConfig
+device, args, path = sys.argv[1:]
+took = {}
+for open_radio in (open_source, open_sink):
+    for profile in PRESETS.values():
+        radio = open_radio(RadioConfig(device, args, profile.samp_rate, 2.4e9, {"VGA": 22.0}))
+        took[f"{open_radio.__name__} {profile.name}"] = radio.took
+        del radio  # or the board stays in use
+json.dump(took, open(path, "w"))
+"""
+ROUTES = [("hackrf", ""), ("soapy", "driver=hackrf"), ("uhd", "type=soapy,driver=hackrf"),
+          ("osmosdr", "hackrf=0"), ("osmosdr", "soapy=0,driver=hackrf")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("device", "args"), ROUTES)
+def test_every_driver_opens_the_filters_for_the_whole_signal_and_sets_the_gain(
+    device, args, air, launch, tmp_path
+):
+    need(device)
+    if "soapy" in args:
+        need("soapy")
+    computer = air().computer("one")
+    computer.plug("a")
+    process = launch(computer, "-c", OPEN, device, args, tmp_path / "took")
+    assert process.wait(60) == 0, process.err
+    took = json.loads((tmp_path / "took").read_text())
+    assert len(took) == 2 * len(PRESETS)
+    for name, radio in took.items():
+        profile = PRESETS[name.split()[1]]
+        assert profile.occupied_bandwidth <= radio["bandwidth"] <= 1.15 * profile.samp_rate, name
+        lna = {"LNA": 16} if "source" in name else {}
+        assert radio["gain"] == {"AMP": 0, **lna, "VGA": 22}, name
