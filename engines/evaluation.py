@@ -163,14 +163,14 @@ class Evaluation:
         self.engine = self._networks.generator
         self._cbrs = cbrs
         self._asked = metrics
-        self._originals = FeatureStatistics()
+        self._originals = {point: FeatureStatistics() for point in self.points}
         self._received = {point: FeatureStatistics() for point in self.points}
         self._rows: dict[Point, list[Row]] = {point: [] for point in self.points}
 
     @property
     def patches(self) -> int:
-        """Patches of originals that FID has seen."""
-        return self._originals.count
+        """Patches of originals that FID has seen, at the point where most were received."""
+        return max(originals.count for originals in self._originals.values())
 
     def rows(self, pictures: Iterable[tuple[str, Picture]]) -> Iterator[Row]:
         """Scores each picture at each point; all points of a picture before the next one.
@@ -188,8 +188,6 @@ class Evaluation:
                 sizes.add(size)
                 self._networks.warm_up(*size)
             features = None if self._inception is None else self._inception(original)
-            if features is not None:
-                self._originals.add(features)
             for cbr in self._cbrs:
                 sent: dict[float, tuple[CodedImage, Symbols, float]] = {}
                 for snr_db, design in self._design.items():
@@ -205,6 +203,8 @@ class Evaluation:
                         row = self._decode(
                             codec, point, name, original, arrival, encode_ms, symbols
                         )
+                        if row.received and features is not None:
+                            self._originals[point].add(features)
                         self._rows[point].append(row)
                         yield row
 
@@ -242,7 +242,7 @@ class Evaluation:
         )
 
     def summary(self) -> list[dict[str, object]]:
-        """Means over the pictures so far at each point; FID over all of their patches.
+        """Means over the pictures so far at each point; FID over the patches of those received.
 
         A figure that no picture has is None; infinite ones (equal pictures) are left out.
         """
@@ -255,7 +255,7 @@ class Evaluation:
 
         figures = {key: mean(row.figures[key] for row in rows) for key in rows[0].figures}
         if "fid" in self._asked:
-            figures["fid"] = frechet_distance(self._originals, self._received[point])
+            figures["fid"] = frechet_distance(self._originals[point], self._received[point])
         links = dict.fromkeys(key for row in rows for key in row.link)
         return {
             "cbr_asked": str(point.cbr),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a checkpoint to a model folder: encoder.onnx, generator.onnx, manifest.json.
+"""From a run's weights to a model folder: encoder.onnx, generator.onnx, manifest.json.
 
-    python -m percast.engines.export CHECKPOINT DIR --name NAME
+    python -m percast.engines.export RUN/weights.pt DIR --name NAME
 
 Both CPU engines are compared with torch before the manifest is written, so a folder with a
 manifest is a folder that was checked.
@@ -30,9 +30,6 @@ TOLERANCE = 2e-3
 CHECKED_SIZES = ((64, 64), (256, 256), (208, 336))
 """Heights and widths of the comparison."""
 
-_RATES = {"1/192": 8, "1/96": 16, "1/48": 32, "1/24": 64, "1/16": 96}
-_SNR_DB = [-1, 19]
-
 
 def export(
     checkpoint: Path,
@@ -44,7 +41,7 @@ def export(
     """Writes a model folder and checks it.
 
     Args:
-        checkpoint: of the prototype (see `percast.engines.prototype`).
+        checkpoint: a run's weights.pt.
         folder: to write to; made if it is not there, files of an earlier export are replaced.
         name, description, licence: for the manifest.
 
@@ -52,15 +49,15 @@ def export(
         Largest absolute difference from torch, by "network engine HxW".
 
     Raises:
-        ModelError: no torch, a checkpoint that does not fit, or an engine that computes something
+        ModelError: no torch, weights that do not fit, or an engine that computes something
             else than torch.
         FileError: the folder cannot be written.
     """
     # Here, not above: `--help` and the messages of the command line need no torch.
     from percast.engines import onnx_graph
 
-    networks, power, training = onnx_graph.load_checkpoint(checkpoint)
-    described, differences = {}, {}
+    networks, described = onnx_graph.load_checkpoint(checkpoint)
+    files, differences = {}, {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / manifest.FILE_NAME).unlink(missing_ok=True)
@@ -69,7 +66,7 @@ def export(
             path.write_bytes(onnx_graph.to_onnx(network))
             for key, value in _compare(network, path).items():
                 differences[f"{role} {key}"] = value
-            described[role] = {
+            files[role] = {
                 "file": path.name,
                 "sha256": manifest.sha256_of(path),
                 "inputs": onnx_graph.shapes(network, network.inputs),
@@ -81,12 +78,9 @@ def export(
             "description": description,
             "licence": licence,
             "latent_channels": onnx_graph.LATENT_CHANNELS,
-            "latent_power": power,
             "stride": onnx_graph.STRIDE,
-            "rates": _RATES,
-            "snr_db": _SNR_DB,
-            "networks": described,
-            "training": training,
+            **described,
+            "networks": files,
         }
         (folder / manifest.FILE_NAME).write_text(json.dumps(content, indent=2) + "\n")
     except OSError as error:
@@ -121,9 +115,9 @@ def _compare(network: "Network", path: Path) -> dict[str, float]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m percast.engines.export", description="checkpoint -> model folder"
+        prog="python -m percast.engines.export", description="weights -> model folder"
     )
-    parser.add_argument("checkpoint", type=Path, help="checkpoint of the prototype")
+    parser.add_argument("checkpoint", type=Path, metavar="WEIGHTS", help="a run's weights.pt")
     parser.add_argument("folder", type=Path, metavar="DIR", help="model folder to write")
     parser.add_argument("--name", required=True, help="of the model")
     parser.add_argument("--description", default="", help="one line, for people")

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import warnings
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ except ImportError as error:
 log = logging.getLogger(__name__)
 
 OPSET = 18
+_TRAINED = {"rates": [8, 16, 32, 64, 96], "snr_db": [-1, 19], "realism": [0, 1]}  # if not said
 _STORED_AS_FP16 = 16  # elements and more; scalars are not worth a Cast
 
 Network = Encoder | Generator
@@ -50,12 +52,12 @@ def shapes(network: Network, names: tuple[str, ...]) -> dict[str, list[int | str
     return {name: known[name] for name in names}
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, Network], list[float], dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
     """The encoder and generator of a `weights.pt`, which has the prototype's form.
 
     Returns:
-        Networks in fp32 by role, with weights that fp16 holds exactly; the power of each latent
-        channel; and how they were trained.
+        Networks in fp32 by role, with weights that fp16 holds exactly; and the manifest's
+        latent_power, rates, snr_db, realism and training.
 
     Raises:
         ModelError: no checkpoint, or one of other networks.
@@ -65,9 +67,9 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], list[float], dict[s
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
     except Exception as error:  # whatever unpickling of a foreign file may raise
-        raise ModelError(f"{path} is no checkpoint of torch: restore it") from error
+        raise ModelError(f"{path} is no file of torch, or is damaged") from error
     if not isinstance(checkpoint, dict) or not {"ema", "args", "step"} <= set(checkpoint):
-        raise ModelError(f"{path} is no checkpoint of the prototype: it lacks ema, args or step")
+        raise ModelError(f"{path} is no run's weights.pt: it lacks ema, args or step")
     arguments = checkpoint["args"]
     prototype.check_arguments(arguments)
     if "log_power" not in checkpoint:
@@ -76,16 +78,24 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], list[float], dict[s
             "train on from it (`percast train --init`) and export the result"
         )
     encoder, generator = prototype.from_prototype(checkpoint["ema"])
-    training = {
-        "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "steps": checkpoint["step"],
-        "crops_seen": checkpoint.get("seen"),
-        "batch": arguments.get("batch"),
-        "crop": arguments.get("size"),
-        "adversarial": bool(arguments.get("gan")),
+    trained = {name: checkpoint.get(name, usual) for name, usual in _TRAINED.items()}
+    # Two channels are a complex symbol, for each position's block of 3 * STRIDE^2 samples.
+    cbrs = [str(Fraction(channels, 2 * 3 * STRIDE**2)) for channels in trained["rates"]]
+    described = {
+        "latent_power": checkpoint["log_power"].exp().tolist(),
+        **trained,
+        "rates": dict(zip(cbrs, trained["rates"], strict=True)),
+        "training": {
+            "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "steps": checkpoint["step"],
+            "crops_seen": checkpoint.get("seen"),
+            "batch": arguments.get("batch"),
+            "crop": arguments.get("size"),
+            "adversarial": bool(arguments.get("gan")),
+        },
     }
     networks = {"encoder": _build(Encoder(), encoder), "generator": _build(Generator(), generator)}
-    return networks, checkpoint["log_power"].exp().tolist(), training
+    return networks, described
 
 
 def sample(network: Network, height: int, width: int, batch: int = 2, seed: int = 0) -> Arrays:

@@ -17,9 +17,10 @@ _EPILOG = """\
 With several GPUs: torchrun --nproc-per-node N -m percast.tools.cli train ...
 (batch is then that of each GPU).
 
-A killed run goes on with --resume as if nothing had happened. The folder of a run holds its last
-two checkpoints, weights.pt (for `python -m percast.engines.export` and --init), train.csv,
-validation.csv, samples/ and events/ for TensorBoard.
+A killed run goes on with --resume. With --steps on the same machine's CPU it ends as if nothing had
+happened, to the bit; with --minutes learning rates and stages follow the clock. The folder of a run
+holds its last two checkpoints, weights.pt (for `python -m percast.engines.export` and --init),
+train.csv, validation.csv, samples/ and events/ for TensorBoard.
 """
 
 

@@ -11,7 +11,7 @@ from percast.engines.training.channel import first_above
 from percast.engines.training.config import Config
 from percast.engines.training.discriminator import Discriminator
 from percast.engines.training.distributed import Group
-from percast.engines.training.muon import with_peak
+from percast.engines.training.muon import load_state, with_peak
 
 _JUDGED_REALISM = 0.3
 """The discriminator learns from crops above this: softer ones are too easily told."""
@@ -59,7 +59,9 @@ class Adversary:
         self._discriminator.requires_grad_(True)
         return losses.fooling_loss(logits, realism[part], self._config, len(picture))
 
-    def learn(self, original: Tensor, picture: Tensor, sent: Tensor, share: float) -> Tensor:
+    def learn(
+        self, original: Tensor, picture: Tensor, sent: Tensor, share: float
+    ) -> tuple[Tensor, Tensor]:
         """One step of the discriminator.
 
         Args:
@@ -68,7 +70,7 @@ class Adversary:
             share: of the run that is done.
 
         Returns:
-            Its loss, a scalar.
+            Its loss, and its gradient's norm before clipping, scalars.
         """
         part = slice(self._judged, None)
         schedule.set_lr([self.optimiser], schedule.lr_factor(self._config, share, self.age))
@@ -81,10 +83,10 @@ class Adversary:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         parameters = self._discriminator.parameters()
-        nn.utils.clip_grad_norm_(parameters, self._config.discriminator_clip)
+        norm = nn.utils.clip_grad_norm_(parameters, self._config.discriminator_clip)
         self.optimiser.step()
         self.age += 1
-        return loss.detach()
+        return loss.detach(), norm
 
     def state(self) -> dict[str, Any]:
         return {
@@ -96,7 +98,7 @@ class Adversary:
     def load_state(self, state: dict[str, Any]) -> None:
         self.age = state["age"]
         self._discriminator.load_state_dict(state["discriminator"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_state(self.optimiser, state["optimiser"])
 
     def _autocast(self) -> torch.autocast:
         return autocast(self._device, self._config)

@@ -26,6 +26,12 @@ def all_in(folder: Path) -> list[Path]:
     return sorted((p for p in folder.glob("*.pt") if _NAME.fullmatch(p.name)), reverse=True)
 
 
+def kept(folder: Path) -> str:
+    """What a run that ends early leaves, for its last line."""
+    paths = all_in(folder)
+    return f"{paths[0]} is whole" if paths else "there is no checkpoint yet"
+
+
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Writes a checkpoint, and deletes all but the last two.
 

@@ -41,7 +41,7 @@ class Config:
         steps, minutes: length of the run, one of them; the other is 0.
         adversary_from: share of the run after which adversary and texture term join; 1 = never.
         encoder_channels .. discriminator_channels: shapes of the networks.
-        mse_weight, lpips_weight, texture_weight, adversarial_weight: see `losses`.
+        mse_weight, chroma_weight, lpips_weight, texture_weight, adversarial_weight: see `losses`.
         perceptual_floor: part of the LPIPS and texture terms that even realism 0 feels.
         faithful_share, lifelike_share: shares of the crops at realism 0 and 1; the rest between.
         lr, muon_lr, discriminator_lr: peak learning rates of AdamW, Muon, the adversary's AdamW.
@@ -82,6 +82,7 @@ class Config:
     discriminator_channels: tuple[int, ...] = (48, 96, 192, 256)
 
     mse_weight: float = 150.0
+    chroma_weight: float = 0.0
     lpips_weight: float = 1.0
     texture_weight: float = 0.5
     adversarial_weight: float = 0.15
@@ -127,6 +128,11 @@ class Config:
     def adversarial(self) -> bool:
         """Whether there is an adversary at any time."""
         return self.adversarial_weight > 0 and self.adversary_from < 1 and self.faithful_share < 1
+
+    @property
+    def realism(self) -> tuple[float, float]:
+        """The lowest and the highest that is trained."""
+        return float(self.lifelike_share == 1), float(self.faithful_share < 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, tuples as lists: what a checkpoint holds."""
@@ -265,8 +271,8 @@ def _check(c: Config) -> None:
         c.faithful_share + c.lifelike_share <= 1,
         "faithful_share and lifelike_share together exceed 1",
     )
-    weights = ("mse_weight", "lpips_weight", "texture_weight", "adversarial_weight")
-    for name in (*weights, "weight_decay"):
+    terms = ("mse", "chroma", "lpips", "texture", "adversarial")
+    for name in (*(f"{term}_weight" for term in terms), "weight_decay"):
         need(0 <= getattr(c, name) < math.inf, f"{name} must not be negative")
     for name in ("lr", "muon_lr", "discriminator_lr", "clip", "discriminator_clip"):
         need(0 < getattr(c, name) < math.inf, f"{name} must be positive")

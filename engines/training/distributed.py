@@ -9,6 +9,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from percast.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Group:
@@ -26,11 +28,18 @@ class Group:
 
     @classmethod
     def open(cls) -> "Group":
-        """As torchrun's environment says; one process without it. A GPU if there is one."""
+        """As torchrun's environment says; one process without it. A GPU if there is one.
+
+        Raises:
+            UsageError: more processes than GPUs.
+        """
         rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         device = torch.device("cpu")
         if torch.cuda.is_available():
-            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+            local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+            if local >= gpus:
+                raise UsageError(f"one process for each GPU: torchrun --nproc-per-node {gpus}")
+            device = torch.device("cuda", local)
             torch.cuda.set_device(device)
         if size > 1:
             # Gradients travel between GPUs, decisions between hosts' memories.

@@ -4,6 +4,7 @@
 import contextlib
 import csv
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -40,10 +41,12 @@ class Table:
             if step and path.is_file():
                 with path.open(newline="") as file:
                     kept = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-            with path.open("w", newline="") as file:
+            partial = path.with_name(f".{path.name}.part")  # a crash must not cost the curve
+            with partial.open("w", newline="") as file:
                 writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
                 writer.writeheader()
                 writer.writerows(kept)
+            os.replace(partial, path)
 
     def add(self, row: Mapping[str, Value]) -> None:
         """Missing columns and None stay empty; numbers are written with six digits."""

@@ -7,6 +7,7 @@ convolutions on features; what meets pixels, symbols or the condition first keep
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -66,6 +67,15 @@ def with_peak(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
     for group in optimiser.param_groups:
         group["peak_lr"] = group["lr"]
     return optimiser
+
+
+def load_state(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Loads a checkpoint's moments; learning rates and weight decay stay those of this run."""
+    names = ("peak_lr", "weight_decay")
+    own = [{name: group[name] for name in names} for group in optimiser.param_groups]
+    optimiser.load_state_dict(state)
+    for group, settings in zip(optimiser.param_groups, own, strict=True):
+        group.update(settings)
 
 
 def _hidden_kernels(network: Encoder | Generator) -> Iterable[nn.Parameter]:

@@ -72,23 +72,28 @@ class Perceptual(nn.Module):
         folder = find_perceptual_weights()
         return None if folder is None else cls(folder)
 
-    def forward(self, image: Tensor, original: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, image: Tensor, original: Tensor, with_texture: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """LPIPS v0.1 (Zhang et al., "The unreasonable effectiveness of deep features as a
         perceptual metric", CVPR 2018), and Wasserstein distortion, of each picture.
 
         Args:
             image: [N, 3, H, W] in 0..1, 32 pixels a side or more.
             original: the same; no gradient goes there.
+            with_texture: whether the second one is wanted.
 
         Returns:
-            float32 [N] twice; the second as `texture_distance`, averaged over the layers.
+            float32 [N] twice; the second as `texture_distance`, averaged over the layers, or 0.
         """
         with torch.no_grad():
             wanted = self._features(original)
-        lpips = texture = 0.0
+        lpips = texture = image.new_zeros(len(image), dtype=torch.float32)
         for index, (x, y) in enumerate(zip(self._features(image), wanted, strict=True)):
             x, y = x.float(), y.float()
-            texture = texture + texture_distance(x, y, TEXTURE_WINDOW // _CONVOLUTIONS[index][-1])
+            if with_texture:
+                window = TEXTURE_WINDOW // _CONVOLUTIONS[index][-1]
+                texture = texture + texture_distance(x, y, window)
             difference = (_unit_length(x) - _unit_length(y)).square()
             head = getattr(self, f"head{index}")
             lpips = lpips + (difference * head).sum(1).mean((1, 2))

@@ -175,7 +175,7 @@ def _read(path: Path) -> npt.NDArray[np.uint8] | None:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Pillow's decoders raise all kinds, struct.error and KeyError among them
         return None
 
 

@@ -15,9 +15,13 @@ from percast.errors import FileError
 
 log = logging.getLogger(__name__)
 
-FIGURES = ("mse", "lpips", "texture", "psnr_db", "fooling", "judging", "gradient")
+FIGURES = (
+    "mse", "lpips", "texture", "chroma", "psnr_db", "fooling", "judging", "gradient",
+    "judging_gradient",
+)  # fmt: skip
 """Means over the training crops: the loss's terms without their weights, the adversarial term with
-its weight, the discriminator's loss (1.39 = cannot tell), and the gradient's norm before clipping."""
+its weight, the discriminator's loss (1.39 = cannot tell), and the norms of the networks' and the
+discriminator's gradients before clipping."""
 
 _WHERE = ("step", "images", "minutes")
 _TRAINING = (*_WHERE, "stage", "lr", *FIGURES, "images_per_second", "data_share")

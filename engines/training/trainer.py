@@ -20,6 +20,7 @@ from percast.engines.training import (
     channel,
     checkpoint,
     losses,
+    memory,
     muon,
     schedule,
     seeds,
@@ -34,6 +35,9 @@ from percast.engines.training.log import Bar, Stopwatch, progress_bar
 from percast.engines.training.records import FIGURES, Records
 from percast.engines.training.validation import Validation
 from percast.errors import ModelError
+
+_FEWER = "give smaller ones (--validation), or none: --set validation_pictures=0"
+_HOST = "pack the pictures (`percast train pack`) and --set crops=host"
 
 
 class Trainer:
@@ -70,24 +74,25 @@ class Trainer:
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        training, held_out = start.open_data(config, group)
-        self._perceptual = start.open_perceptual(config, device)
-        link, discriminator = start.networks(config, training, init, resume is not None)
-        channels_last = {"device": device, "memory_format": torch.channels_last}
-        self._link = link.to(**channels_last)
-        self._ema = copy.deepcopy(self._link).eval().requires_grad_(False)
-        self._optimisers = muon.optimisers(self._link, config)
-        self._adversary = None
-        if config.adversarial:
-            self._adversary = Adversary(config, group, discriminator.to(**channels_last))
-        if resume is not None:
-            self._load(resume)
-        wrapped = group.wrap(self._link)
-        self._forward: nn.Module = torch.compile(wrapped) if config.compile else wrapped
-        self._crops = open_crops(
-            training, config.crops, config.batch, config.crop, config.seed, group.rank, device
-        )
-        self._validation = Validation(held_out, config, device, self._perceptual)
+        with memory.watched("the pictures and the networks", _HOST, out):
+            training, held_out = start.open_data(config, group)
+            self._perceptual = start.open_perceptual(config, device)
+            link, discriminator = start.networks(config, training, init, resume is not None)
+            channels_last = {"device": device, "memory_format": torch.channels_last}
+            self._link = link.to(**channels_last)
+            self._ema = copy.deepcopy(self._link).eval().requires_grad_(False)
+            self._optimisers = muon.optimisers(self._link, config)
+            self._adversary = None
+            if config.adversarial:
+                self._adversary = Adversary(config, group, discriminator.to(**channels_last))
+            if resume is not None:
+                self._load(resume)
+            wrapped = group.wrap(self._link)
+            self._forward: nn.Module = torch.compile(wrapped) if config.compile else wrapped
+            self._crops = open_crops(
+                training, config.crops, config.batch, config.crop, config.seed, group.rank, device
+            )
+            self._validation = Validation(held_out, config, device, self._perceptual)
         self._records = Records(out, self.step, self._validation.names) if group.first else None
         self._data_time = Stopwatch(device)
         self._totals = torch.zeros(len(FIGURES), dtype=torch.float64, device=device)
@@ -107,25 +112,23 @@ class Trainer:
             KeyboardInterrupt: it was stopped, after a checkpoint.
         """
         self._began = self._interval = time.monotonic()
-        share = self._share()
+        share, c = self._share(), self.config
+        step = f"batch = {c.batch} crops of {c.crop}x{c.crop}"
         try:
-            with _signals(self._ask_to_stop), progress_bar(share) as bar:
+            with (
+                memory.watched(step, memory.smaller(c), self.out),
+                _signals(self._ask_to_stop),
+                progress_bar(share) as bar,
+            ):
                 while share < 1 and not self._stop:
                     self._train_step(share)
                     self.step += 1
-                    self.images += self.config.batch * self.group.size
+                    self.images += c.batch * self.group.size
                     share = self._share()
                     self._rest(share, bar)
                 self._save()
             if self._stop:
                 raise KeyboardInterrupt
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
-                raise
-            raise ModelError(
-                f"out of memory with batch = {self.config.batch} crops of "
-                f"{self.config.crop}x{self.config.crop}: --set batch={self.config.batch // 2 or 1}"
-            ) from error
         finally:
             if self._records:
                 self._records.close()
@@ -150,9 +153,8 @@ class Trainer:
         with autocast(device.type, c):
             picture, sent = self._forward(original, conditions, air)
             terms = self._terms(picture, original)
-        late = self._stage == 2
-        loss = losses.distortion_loss(terms, conditions.realism, c, texture_counts=late)
-        fooling = judging = torch.zeros((), device=device)
+        loss = losses.distortion_loss(terms, conditions.realism, c)
+        fooling = judging = judging_norm = torch.zeros((), device=device)
         if adversary:
             fooling = adversary.fooling(picture, sent, conditions.realism)
         self._link.zero_grad(set_to_none=True)
@@ -162,15 +164,20 @@ class Trainer:
         for optimiser in self._optimisers:
             optimiser.step()
         if adversary:
-            judging = adversary.learn(original, picture, sent, share)
+            judging, judging_norm = adversary.learn(original, picture, sent, share)
         self._average()
-        self._count(terms, fooling.detach(), judging, norm)
+        self._count(terms, fooling.detach(), judging, norm, judging_norm)
 
     def _terms(self, picture: Tensor, original: Tensor) -> losses.Terms:
+        """Those that count at this stage; the others are 0."""
         mse = (picture - original).square().mean((1, 2, 3))
-        if not self.config.perceptual:
-            return losses.Terms(mse, torch.zeros_like(mse), torch.zeros_like(mse))
-        return losses.Terms(mse, *self._perceptual(picture, original))
+        lpips = texture = chroma = torch.zeros_like(mse)
+        if self.config.perceptual:
+            textured = self._stage == 2 and self.config.texture_weight > 0
+            lpips, texture = self._perceptual(picture, original, textured)
+        if self.config.chroma_weight:
+            chroma = losses.chroma_error(picture, original)
+        return losses.Terms(mse, lpips, texture, chroma)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -179,12 +186,12 @@ class Trainer:
         averages, values = list(self._ema.parameters()), list(self._link.parameters())
         torch._foreach_lerp_(averages, values, weight)
 
-    def _count(self, terms: losses.Terms, fooling: Tensor, judging: Tensor, norm: Tensor) -> None:
-        """Adds a step's figures up on the device; reading them would make the GPU wait."""
+    def _count(self, terms: losses.Terms, *others: Tensor) -> None:
+        """Adds a step's `FIGURES` up on the device; reading them would make the GPU wait."""
         with torch.no_grad():
             psnr = -10 * torch.log10(terms.mse.clamp(min=1e-10))
             means = [value.mean() for value in (*terms, psnr)]
-            self._totals += torch.stack([*means, fooling, judging, norm]).double()
+            self._totals += torch.stack([*means, *others]).double()
         self._counted += 1
 
     def _rest(self, share: float, bar: Bar) -> None:
@@ -220,7 +227,8 @@ class Trainer:
         if self._records:
             # The time of a validation is none of the training's.
             began = time.monotonic()
-            scores, rows = self._validation(self._ema)
+            with memory.watched("the pictures of the validation", _FEWER, self.out):
+                scores, rows = self._validation(self._ema)
             row = {"step": self.step, "images": self.images, "minutes": self._minutes()}
             self._records.validation(row, scores, rows)
             self._interval += time.monotonic() - began
@@ -233,19 +241,20 @@ class Trainer:
         """
         values = (self._totals / max(self._counted, 1)).tolist()
         if not all(map(math.isfinite, values)):
-            kept = checkpoint.all_in(self.out)
-            left = f"{kept[0]} is whole" if kept else "there is no checkpoint yet"
-            raise ModelError(
-                f"the loss is not finite at step {self.step}, training has stopped; {left}: "
-                f"lower lr and muon_lr ({self.config.lr:g}, {self.config.muon_lr:g})"
-            )
+            raise self._gone_wrong("the loss is")
         return dict(zip(FIGURES, values, strict=True))
+
+    def _gone_wrong(self, what: str) -> ModelError:
+        c = self.config
+        return ModelError(
+            f"{what} not finite at step {self.step}, training has stopped; "
+            f"{checkpoint.kept(self.out)}: --set lower lr, muon_lr or discriminator_lr "
+            f"({c.lr:g}, {c.muon_lr:g}, {c.discriminator_lr:g})"
+        )
 
     def _save(self) -> None:
         """Checkpoint and averaged weights; never after a step that went wrong."""
         self._figures()
-        if not self.group.first:
-            return
         adversary = self._adversary
         state = {
             "config": self.config.to_dict(),
@@ -256,6 +265,10 @@ class Trainer:
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "adversary": adversary.state() if adversary else None,
         }
+        if not _finite(state):
+            raise self._gone_wrong("the weights are")
+        if not self.group.first:
+            return
         checkpoint.save(self.out, self.step, state)
         adversarial = adversary is not None and adversary.age > 0
         path = self.out / weights.FILE_NAME
@@ -266,10 +279,12 @@ class Trainer:
             self._link.load_state_dict(state["link"])
             self._ema.load_state_dict(state["ema"])
             for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
-                optimiser.load_state_dict(saved)
+                muon.load_state(optimiser, saved)
             if self._adversary and state["adversary"]:
                 self._adversary.load_state(state["adversary"])
         except (KeyError, RuntimeError, ValueError) as error:
+            if memory.ran_out(error):
+                raise
             raise ModelError(
                 f"--resume: the checkpoint is of other networks: {' '.join(str(error).split())}"
             ) from error
@@ -311,6 +326,10 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(kind, before[kind])
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    """On a CPU, torch has no exception of its own for it."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def _finite(content: Any) -> bool:
+    """Whether all tensors in a checkpoint are."""
+    if isinstance(content, dict):
+        return all(map(_finite, content.values()))
+    if isinstance(content, list):
+        return all(map(_finite, content))
+    return not isinstance(content, Tensor) or bool(content.isfinite().all())

@@ -112,7 +112,7 @@ class Validation:
         mse = (received - original).square().mean().clamp(min=1e-10)
         lpips = None
         if self._perceptual is not None:
-            lpips = float(self._perceptual(received, original)[0])
+            lpips = float(self._perceptual(received, original, with_texture=False)[0])
         return float(-10 * torch.log10(mse)), lpips
 
 

@@ -58,6 +58,9 @@ def save(path: Path, link: Link, config: Config, step: int, images: int, adversa
     content = {
         "ema": {name: value.detach().half().cpu() for name, value in flat.items()},
         "log_power": link.log_power.detach().cpu(),
+        "rates": list(config.rates),
+        "snr_db": list(config.snr_db),
+        "realism": list(config.realism),
         "step": step,
         "seen": images,
         "gan": int(adversarial),

@@ -80,6 +80,21 @@ def test_a_picture_that_never_arrives_has_no_figures(model, pictures):
     assert summary[0]["psnr_db"] == found.figures["psnr_db"]
 
 
+def test_fid_compares_the_pictures_that_arrived_with_their_originals(model, pictures, monkeypatch):
+    """A picture that never arrives leaves the FID of the others as it is."""
+
+    def features(picture):  # any will do; those of Inception need weights
+        return picture.ravel()[: 4 * 2048].reshape(4, 2048).astype(np.float32)
+
+    opened = "percast.engines.evaluation.InceptionFeatures.open"
+    monkeypatch.setattr(opened, lambda threads: features)
+    options = {"snrs": (10.0,), "realisms": (1.0,), "metrics": ("fid",)}
+    alone = evaluate(model, pictures[:1], Counting(), **options)[1]
+    beside_a_lost_one = evaluate(model, pictures, Counting(deaf_to=[1]), **options)[1]
+    assert [point["fid"] for point in beside_a_lost_one] == [point["fid"] for point in alone]
+    assert all(point["fid"] > 0 for point in alone)
+
+
 def test_the_design_snr_follows_the_channel_as_far_as_the_model_goes(model, pictures):
     low, high = model.snr_db
     channel = Counting()

@@ -56,11 +56,23 @@ def test_an_exported_folder_is_a_model(exported):
 @pytest.mark.parametrize("role", ["encoder", "generator"])
 def test_engines_compute_what_torch_does(checkpoint, exported, engine, role):
     network = onnx_graph.load_checkpoint(checkpoint)[0][role]
-    inputs = onnx_graph.sample(network, 80, 112, seed=1)
-    (expected,) = onnx_graph.compute(network, inputs).values()
+    sizes = (*export_module.CHECKED_SIZES, (80, 112))
+    assert len(set(sizes)) == 4
     with open_engine(exported / f"{role}.onnx", engine, "fp32") as opened:
-        (found,) = opened.run(inputs).values()
-    assert np.abs(found - expected).max() < 2e-3
+        for height, width in sizes:
+            inputs = onnx_graph.sample(network, height, width, seed=1)
+            (expected,) = onnx_graph.compute(network, inputs).values()
+            (found,) = opened.run(inputs).values()
+            assert np.abs(found - expected).max() < 2e-3
+
+
+def test_an_engine_that_computes_something_else_leaves_no_model(
+    checkpoint, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(export_module, "TOLERANCE", 0)
+    assert export_module.main([str(checkpoint), str(tmp_path), "--name", "random"]) == 4
+    assert "differs from torch" in capsys.readouterr().err
+    assert not (tmp_path / "manifest.json").exists()
 
 
 def test_export_is_deterministic(checkpoint, exported):

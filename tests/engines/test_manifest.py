@@ -48,8 +48,9 @@ def test_a_folder_and_a_manifest_file_load_as_well(folder, model):
     assert load_model(folder).id == load_model(str(folder / FILE_NAME)).id == model.id
 
 
-def test_the_shipped_files_fit_their_budget():
-    assert sum(path.stat().st_size for path in (SHIPPED / "base").iterdir()) <= 20e6
+@pytest.mark.parametrize("name", list_models())
+def test_the_shipped_files_fit_their_budget(name):
+    assert sum(path.stat().st_size for path in (SHIPPED / name).iterdir()) <= 20e6
 
 
 @pytest.mark.parametrize("name", list_models())

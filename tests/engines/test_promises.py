@@ -56,36 +56,37 @@ def measure(model, crops):
 
 
 def test_the_dial_goes_from_faithful_to_lifelike(measure):
-    """At 10 dB, mean over three rates; the same received symbols decoded five times. LPIPS falls
-    (slack 0.002 a step), PSNR falls gently: at most 0.25 dB a step and 0.7 dB in all."""
-    found = measure(RATES[1:4], [10.0], DIAL)
-    lpips, psnr = (np.reshape(found[name], (3, 5)).mean(0) for name in ("lpips", "psnr"))
-    assert (np.diff(lpips) < 0.002).all() and lpips[-1] < lpips[0] - 0.005, lpips
-    assert (np.abs(np.diff(psnr)) < 0.25).all() and -0.7 < psnr[-1] - psnr[0] < 0, psnr
+    """At 10 dB and every rate; the same received symbols decoded five times. LPIPS falls (slack:
+    0.002 a step), PSNR falls gently: at most 0.25 dB a step and 0.7 dB in all."""
+    found = measure(RATES, [10.0], DIAL)
+    lpips, psnr = (np.reshape(found[name], (5, 5)) for name in ("lpips", "psnr"))
+    assert (np.diff(lpips) < 0.002).all() and (lpips[:, -1] < lpips[:, 0] - 0.005).all(), lpips
+    falls = psnr[:, 0] - psnr[:, -1]
+    assert (np.abs(np.diff(psnr)) < 0.25).all() and (falls > 0).all() and (falls < 0.7).all(), psnr
 
 
 def test_dists_follows_the_dial(measure):
-    """In halves. Slack: 0.002 a step."""
+    """In halves, at three rates. Slack: 0.001 a step."""
     if find_weights("dists") is None:
         pytest.skip("no weights of DISTS: percast eval fetch-weights --metrics dists")
-    scores = measure(AT_1_48, [10.0], DIAL[::2], metrics=("dists",))["dists"]
-    assert (np.diff(scores) < 0.002).all() and scores[-1] < scores[0] - 0.003, scores
+    found = measure(RATES[1:4], [10.0], DIAL[::2], metrics=("dists",))
+    dists = np.reshape(found["dists"], (3, 3))
+    assert (np.diff(dists) < 0.001).all() and (dists[:, -1] < dists[:, 0] - 0.003).all(), dists
 
 
 def test_quality_rises_with_the_rate(measure):
-    """Slack: from 1/24 to 1/16 PSNR may fall by 0.1 dB and LPIPS rise by 0.01."""
     found = measure(RATES, [10.0], [1.0])
     lpips, psnr = (np.diff(found[name]) for name in ("lpips", "psnr"))
-    assert (lpips[:-1] < -0.02).all() and lpips[-1] < 0.01, lpips
-    assert (psnr[:-1] > 0.5).all() and psnr[-1] > -0.1, psnr
+    assert (lpips < -0.01).all(), lpips
+    assert (psnr > 0.5).all(), psnr
 
 
 def test_quality_rises_with_the_snr(measure):
-    """Slack: PSNR may fall by 0.05 dB above 13 dB, where it hardly rises any more."""
-    found = measure(AT_1_48, [-1.0, 1.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0], [1.0])
-    lpips, psnr = (np.diff(found[name]) for name in ("lpips", "psnr"))
+    snrs = [-1.0, 1.0, 4.0, 7.0, 10.0, 13.0, 16.0, 19.0]
+    found = measure(RATES[1:4], snrs, [1.0])
+    lpips, psnr = (np.diff(np.reshape(found[name], (3, 8))) for name in ("lpips", "psnr"))
     assert (lpips < 0).all(), lpips
-    assert (psnr[:5] > 0).all() and (psnr[5:] > -0.05).all(), psnr
+    assert (psnr > 0).all(), psnr
 
 
 def test_there_is_no_cliff_for_a_sender_who_is_wrong_about_the_snr(measure):

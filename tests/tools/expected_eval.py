@@ -18,12 +18,19 @@ from PIL import Image
 
 FILE = Path(__file__).with_suffix(".json")
 COMMAND = ".venv/bin/python -m tests.tools.expected_eval"
-METRICS = ("psnr", "ms-ssim", "lpips", "dists")
+METRICS = ("psnr", "ms-ssim", "lpips", "lpips-vgg", "dists")
 # fp32, which every processor computes alike; bf16 differs by more than these tests allow.
-OPTIONS = (
-    "--cbr", "1/96,1/48", "--snr", "1,10", "--realism", "0,1", "--metrics", ",".join(METRICS),
-    "--engine", "openvino", "--precision", "fp32", "--seed", "1", "--json",
-)  # fmt: skip
+_ALWAYS = ("--engine", "openvino", "--precision", "fp32", "--seed", "1", "--json")
+OPTIONS = {
+    "points": (
+        "--cbr", "1/96,1/48", "--snr", "1,10", "--realism", "0,1", "--metrics", ",".join(METRICS),
+        *_ALWAYS,
+    ),
+    "waveform": (
+        "--waveform", "--channel", "tdl-c", "--snr", "10", "--metrics", "psnr,lpips", *_ALWAYS,
+    ),
+}  # fmt: skip
+"""Of the command, by what the file calls its points."""
 
 
 def write_pictures(folder: Path) -> None:
@@ -36,25 +43,32 @@ def write_pictures(folder: Path) -> None:
 
 
 def main() -> None:
+    before = json.loads(FILE.read_text()) if FILE.exists() else {}
+    kept: dict = {}
     with tempfile.TemporaryDirectory() as folder:
         write_pictures(Path(folder))
-        done = subprocess.run(
-            [sys.executable, "-m", "percast.tools.cli", "eval", "--source", folder, *OPTIONS],
-            check=True,
-            stdout=subprocess.PIPE,
-        )
-    result = json.loads(done.stdout)
-    before = json.loads(FILE.read_text()) if FILE.exists() else {}
-    points = result["points"]
+        for name, options in OPTIONS.items():
+            done = subprocess.run(
+                [sys.executable, "-m", "percast.tools.cli", "eval", "--source", folder, *options],
+                check=True,
+                stdout=subprocess.PIPE,
+            )
+            result = json.loads(done.stdout)
+            kept |= {"model": result["model"], "model_id": result["model_id"]}
+            known = before.get(name) if before.get("model_id") == kept["model_id"] else None
+            kept[name] = _merged(result["points"], known)
+    FILE.write_text(json.dumps(kept, indent=1) + "\n")
+    print(f"{FILE}: model {kept['model_id']}")
+
+
+def _merged(points: list[dict], known: list[dict] | None) -> list[dict]:
+    """Points without their times, with what is known of figures that could not be had."""
     for index, point in enumerate(points):
         for key in ("encode_ms", "decode_ms"):
             del point[key]
-        if before.get("model_id") == result["model_id"]:
-            for key, value in before["points"][index].items():
-                point[key] = value if point[key] is None else point[key]
-    kept = {"model": result["model"], "model_id": result["model_id"], "points": points}
-    FILE.write_text(json.dumps(kept, indent=1) + "\n")
-    print(f"{FILE}: model {result['model_id']}")
+        for key, value in (known[index] if known else {}).items():
+            point[key] = value if point[key] is None else point[key]
+    return points
 
 
 if __name__ == "__main__":

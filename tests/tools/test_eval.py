@@ -18,6 +18,7 @@ from PIL import Image
 
 from percast.engines.metrics import find_weights
 from percast.errors import FileError, LinkError, UsageError
+from percast.tools import eval_plots
 from percast.tools.cli import build_parser
 from tests.conftest import Run
 from tests.tools import expected_eval
@@ -26,6 +27,7 @@ TOLERANCE = {
     "psnr_db": 0.03,  # dB
     "ms_ssim": 0.001,
     "lpips": 0.003,
+    "lpips_vgg": 0.003,
     "dists": 0.003,
     "cbr": 1e-9,
     "realism": 0,
@@ -33,8 +35,10 @@ TOLERANCE = {
     "design_snr_db": 0,
     "pictures": 0,
     "received": 0,
+    "lost_share": 0,
+    "snr_db_measured": 0.05,
 }
-WEIGHTS = {"lpips": "lpips", "dists": "dists"}
+WEIGHTS = {"lpips": "lpips", "lpips_vgg": "lpips-vgg", "dists": "dists"}
 
 
 def parse(*options: object) -> argparse.Namespace:
@@ -54,24 +58,39 @@ def evaluated(percast, tmp_path_factory):
     folder = tmp_path_factory.mktemp("expected")
     out = folder / "out"
     expected_eval.write_pictures(folder)
-    run = percast("eval", "--source", folder, "--out", out, *expected_eval.OPTIONS)
+    run = percast("eval", "--source", folder, "--out", out, *expected_eval.OPTIONS["points"])
     assert run.code == 0, run.err
     return run, out
 
 
-def test_the_figures_are_the_expected_ones(evaluated):
-    expected, found = json.loads(expected_eval.FILE.read_text()), evaluated[0].json
+@pytest.fixture(scope="module")
+def evaluated_on_air(percast, tmp_path_factory):
+    """The same pictures through the waveform, as far as that is stored."""
+    folder = tmp_path_factory.mktemp("on_air")
+    expected_eval.write_pictures(folder)
+    run = percast("eval", "--source", folder, *expected_eval.OPTIONS["waveform"])
+    assert run.code == 0, run.err
+    return run
+
+
+@pytest.mark.parametrize(("name", "count"), [("points", 8), ("waveform", 1)])
+def test_the_figures_are_the_expected_ones(evaluated, evaluated_on_air, name, count):
+    run = evaluated_on_air if name == "waveform" else evaluated[0]
+    expected, found = json.loads(expected_eval.FILE.read_text()), run.json
     renew = f"if that is meant so: {expected_eval.COMMAND}"
     assert found["model_id"] == expected["model_id"], f"another model is shipped; {renew}"
     absent = {key for key, metric in WEIGHTS.items() if find_weights(metric) is None}
-    assert len(found["points"]) == len(expected["points"]) == 8
-    for wanted, point in zip(expected["points"], found["points"], strict=True):
+    assert len(found["points"]) == len(expected[name]) == count
+    for wanted, point in zip(expected[name], found["points"], strict=True):
         assert point["cbr_asked"] == wanted["cbr_asked"]
-        for key, tolerance in TOLERANCE.items():
+        assert set(point) == {*wanted, "encode_ms", "decode_ms"}
+        for key in wanted.keys() & TOLERANCE.keys():
             if key in absent:
                 assert point[key] is None
             else:
-                assert point[key] == pytest.approx(wanted[key], abs=tolerance), f"{key}; {renew}"
+                assert point[key] == pytest.approx(wanted[key], abs=TOLERANCE[key]), (
+                    f"{key}; {renew}"
+                )
     if absent:
         pytest.skip(f"no weights, so not compared: {', '.join(sorted(absent))}")
 
@@ -106,6 +125,18 @@ def test_plots_are_drawn_or_one_line_says_what_they_need(evaluated):
     else:
         assert len(plots) == 4
         assert all(Image.open(plot).size[0] > 500 for plot in plots)
+
+
+@pytest.mark.parametrize(("against", "place"), [("cbr", (1 / 48, 0.284)), ("snr", (10.0, 0.284))])
+def test_plots_have_the_baseline_as_a_dashed_curve(against, place):
+    """HEVC and LDPC at 1/48 and 10 dB: LPIPS .284."""
+    figure = pytest.importorskip("matplotlib.figure", reason="plots need matplotlib")
+    axes = figure.Figure().subplots()
+    points = [{"cbr_asked": "1/48", "cbr": 1 / 48, "snr_db": 10.0, "lpips": 0.2}]
+    eval_plots._reference(axes, points, "lpips", against)
+    (line,) = axes.get_lines()  # the one at 10 dB, or at 1/48
+    assert line.get_linestyle() == "--" and len(line.get_xdata()) > 2
+    assert any(point == pytest.approx(place) for point in line.get_xydata())
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from PIL import Image
 
 from percast.engines import hevc
 from percast.tools import side_by_side
+from percast.tools.contact_sheet import draw
 from percast.tools.demo import Photo
 
 
@@ -20,13 +21,18 @@ def one_photo(monkeypatch, perceptual_weights):
 
 
 def test_a_sheet_has_a_row_for_each_rate_and_four_columns(one_photo, tmp_path, monkeypatch):
-    budgets = []
+    budgets, sheets = [], []
 
     def watched(rgb, budget):
         budgets.append(budget / rgb.size)
         return hevc.encode_within(rgb, budget)
 
+    def drawn(title, lines, columns, rows):
+        sheets.append(([heading for heading, _ in columns], rows))
+        return draw(title, lines, columns, rows)
+
     monkeypatch.setattr(side_by_side, "encode_within", watched)
+    monkeypatch.setattr(side_by_side, "draw", drawn)
     assert side_by_side.main([str(tmp_path)]) == 0
     sheet = np.asarray(Image.open(tmp_path / "cat.jpg"))
     side = side_by_side.SIDE
@@ -34,6 +40,20 @@ def test_a_sheet_has_a_row_for_each_rate_and_four_columns(one_photo, tmp_path, m
     # Bits per source sample: what the learned codes' symbols would carry.
     expected = [rate * side_by_side.LDPC_BITS_PER_SYMBOL for rate in (1 / 96, 1 / 48, 1 / 24)]
     assert budgets == pytest.approx(expected, rel=1e-3)
+    ((headings, rows),) = sheets
+    assert headings == ["Original", "HEVC + 5G LDPC", "Distortion only", "percast"]
+    for cells in rows:
+        faithful, lifelike = (figures(cell.caption) for cell in cells[2:])
+        assert faithful["psnr"] > lifelike["psnr"] and faithful["lpips"] > lifelike["lpips"]
+        # Of HEVC, too, the caption tells what its picture is.
+        assert cells[0].caption == "original"
+        assert cells[1].caption.startswith(f"{cells[2].caption.split()[0]}  LPIPS")
+
+
+def figures(caption: str) -> dict[str, float]:
+    """Of "1/48  LPIPS 0.123  26.1 dB"."""
+    _, _, lpips, psnr, _ = caption.split()
+    return {"lpips": float(lpips), "psnr": float(psnr)}
 
 
 def test_an_unwritable_folder_is_one_line(one_photo, tmp_path, capsys):

@@ -85,7 +85,7 @@ def command() -> list[str]:
 
 @pytest.fixture(scope="session")
 def start(command) -> Callable[..., subprocess.Popen]:
-    """Starts `percast train ...` in a process of its own, on one thread."""
+    """Starts `percast train ...` in a process of its own, on one thread of the CPU."""
 
     def start(*arguments: object, before: tuple[str, ...] = ()) -> subprocess.Popen:
         return subprocess.Popen(
@@ -93,7 +93,7 @@ def start(command) -> Callable[..., subprocess.Popen]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
         )
 
     return start

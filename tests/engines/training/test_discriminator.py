@@ -67,7 +67,8 @@ def test_spectral_norms_bound_every_layer(discriminator):
 def test_it_learns_to_tell_and_then_pulls_pictures_towards_originals(adversary):
     for step in range(30):
         original, flat, latent, realism = batch(step)
-        loss = adversary.learn(original, flat, latent, share=0.0)
+        loss, norm = adversary.learn(original, flat, latent, share=0.0)
+    assert norm > 0
     assert loss < 1.0 and adversary.age == 30  # of 1.39 for one that cannot tell
     original, flat, latent, realism = batch(99)
     fooled = [adversary.fooling(picture, latent, realism) for picture in (flat, original)]

@@ -38,6 +38,15 @@ def test_equal_pictures_have_no_distance(perceptual, draw):
     assert lpips.item() == 0 and texture.item() == 0
 
 
+def test_texture_is_left_out_where_it_is_not_wanted(perceptual, draw, monkeypatch):
+    pair = to_tensor(draw(64, 64, seed=1)), to_tensor(draw(64, 64, seed=2))
+    lpips, texture = perceptual(*pair)
+    assert texture.item() > 0
+    monkeypatch.setattr("percast.engines.training.perceptual.texture_distance", None)
+    without, nothing = perceptual(*pair, with_texture=False)
+    assert torch.equal(without, lpips) and nothing.item() == 0
+
+
 def test_descending_either_distance_makes_pictures_alike(perceptual, draw):
     original = to_tensor(draw(64, 64))
     blurred = torch.nn.functional.avg_pool2d(original, 5, 1, 2)

@@ -43,6 +43,20 @@ def test_pictures_left_out_are_counted_and_named_in_one_line(mixed, tmp_path):
         assert name in lines[0]
 
 
+def test_a_file_that_breaks_its_decoder_is_left_out(images, tmp_path):
+    """In Pillow 13 places of type "undefined" in a TIFF end in a TypeError."""
+    Image.open(images / "00.png").save(tmp_path / "broken.tif")
+    whole = (tmp_path / "broken.tif").read_bytes()
+    strip_offsets, as_longs, as_undefined = b"\x11\x01", b"\x04\x00", b"\x07\x00"
+    assert whole.count(strip_offsets + as_longs) == 1
+    broken = whole.replace(strip_offsets + as_longs, strip_offsets + as_undefined)
+    (tmp_path / "broken.tif").write_bytes(broken)
+    (tmp_path / "whole.png").write_bytes((images / "00.png").read_bytes())
+    lines = []
+    assert len(open_pictures(tmp_path, say=lines.append)) == 1
+    assert lines == ["left out 1 pictures: broken.tif (unreadable)"]
+
+
 def test_pictures_smaller_than_the_crop_are_left_out_of_a_pack(images, tmp_path):
     file, lines = tmp_path / "data.pack", []
     pack(images, file)

@@ -82,7 +82,8 @@ run = Trainer.run
 
 def run_and_tell(self):
     result = run(self)
-    torch.save(self._link.state_dict(), f"{self.out}/rank{self.group.rank}.pt")
+    state = {"link": self._link.state_dict(), "adversary": self._adversary.state()}
+    torch.save(state, f"{self.out}/rank{self.group.rank}.pt")
     return result
 
 Trainer.run = run_and_tell
@@ -103,7 +104,17 @@ def test_two_processes_train_one_model(run, tiny, tmp_path):
     first, second = (torch.load(out / f"rank{rank}.pt") for rank in (0, 1))
     assert states_equal(first, second)
     Trainer(tiny(), tmp_path / "one", Group(0, 1, torch.device("cpu"))).run()
-    assert not states_equal(first, checkpoint.load_newest(tmp_path / "one")["link"])
+    alone = checkpoint.load_newest(tmp_path / "one")
+    for network in ("link", "adversary"):
+        assert not states_equal(first[network], alone[network])
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(UsageError, match="--nproc-per-node 1"):
+        Group.open()
 
 
 @pytest.fixture

@@ -9,10 +9,22 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from PIL import Image
+from torch import nn
 
-from percast.engines.training import checkpoint, crops, weights
+from percast.engines.training import (
+    checkpoint,
+    crops,
+    klt,
+    losses,
+    memory,
+    schedule,
+    seeds,
+    weights,
+)
 from percast.engines.training.distributed import Group
+from percast.engines.training.perceptual import Perceptual
 from percast.engines.training.trainer import Trainer
+from percast.engines.training.validation import Validation
 from percast.errors import FileError, ModelError, UsageError
 
 ALONE = Group(0, 1, torch.device("cpu"))
@@ -41,11 +53,11 @@ def states_equal(a, b) -> bool:
 def resumed(tiny, tmp_path):
     """Runs 12 steps, and 8 of 12 steps which are then resumed; gives both folders."""
 
-    def resumed(**changes):
+    def resumed(group=ALONE, **changes):
         config = tiny(**changes)
         whole, parts = tmp_path / "whole", tmp_path / "parts"
-        train(config, whole)
-        trainer = Trainer(config, parts, ALONE)
+        Trainer(config, whole, group).run()
+        trainer = Trainer(config, parts, group)
         steps = trainer._train_step
 
         def until_eight(share):
@@ -57,7 +69,7 @@ def resumed(tiny, tmp_path):
         with pytest.raises(InterruptedError):
             trainer.run()
         assert checkpoint.load_newest(parts)["step"] == 8
-        train(config, parts, resume=checkpoint.load_newest(parts))
+        Trainer(config, parts, group, resume=checkpoint.load_newest(parts)).run()
         return whole, parts
 
     return resumed
@@ -77,7 +89,8 @@ def test_a_run_leaves_all_that_it_promises(tiny, tmp_path, with_features):
     assert [row["step"] for row in training] == ["2", "4", "6", "8", "10", "12"]
     assert [row["stage"] for row in training] == ["1", "1", "1", "2", "2", "2"]
     assert [float(row["judging"]) > 0 for row in training] == [False] * 3 + [True] * 3
-    assert all(float(row[name]) > 0 for row in training for name in ("mse", "lpips", "texture"))
+    assert all(float(row[name]) > 0 for row in training for name in ("mse", "lpips"))
+    assert [float(row["texture"]) > 0 for row in training] == [False] * 3 + [True] * 3
 
     curve = rows(out / "validation.csv")
     assert [row["images"] for row in curve] == ["24", "48"]
@@ -99,18 +112,22 @@ def test_without_features_lpips_is_empty_and_said_once(tiny, tmp_path, monkeypat
         train(tiny(lpips_weight=1), tmp_path / "other")
 
 
-def test_training_lowers_the_error(tiny, tmp_path):
+def test_training_lowers_the_error(tiny, tmp_path, monkeypatch):
+    """From random weights: after the KLT, which is as good as drawings need, little is left."""
+    monkeypatch.setattr(klt, "initialise", lambda *_: None)
     config = tiny(
         steps=60, adversary_from=1, log_every=20, validate_every=20, ema=0.5, precision="fp32"
     )
     train(config, tmp_path)
     mse = [float(row["mse"]) for row in rows(tmp_path / "train.csv")]
     curve = [float(row["psnr_db"]) for row in rows(tmp_path / "validation.csv")]
-    assert mse[-1] < 0.9 * mse[0]
-    assert curve[-1] > curve[0] + 0.03
+    assert mse[-1] < 0.65 * mse[0]
+    assert curve[-1] > curve[0] + 1.5
 
 
-WEIGHTS = ("mse_weight", "lpips_weight", "texture_weight", "adversarial_weight")
+WEIGHTS = (
+    "mse_weight", "lpips_weight", "texture_weight", "chroma_weight", "adversarial_weight",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("alone", WEIGHTS)
@@ -121,6 +138,105 @@ def test_the_networks_learn_from_every_term(tiny, tmp_path, with_features, alone
     assert float(rows(tmp_path / "train.csv")[0]["gradient"]) > 0
 
 
+@pytest.fixture
+def every_step_alike(monkeypatch):
+    """The same crops through the same noise in every step: a figure moves by learning alone."""
+    drawn = seeds.sequence
+    monkeypatch.setattr(
+        seeds, "sequence", lambda purpose, seed, process, step: drawn(purpose, seed, process, 0)
+    )
+
+
+@pytest.mark.parametrize("alone", WEIGHTS)
+def test_every_term_falls_where_it_is_trained_on(
+    tiny, tmp_path, with_features, every_step_alike, alone
+):
+    """0.17 to 0.73 of what they were, measured; the discriminator is held still for its own."""
+    only = dict.fromkeys(WEIGHTS, 0) | {alone: 1, "faithful_share": 0, "lifelike_share": 1}
+    config = tiny(
+        steps=24, log_every=1, save_every=50, validate_every=50, adversary_from=0, lr=1e-3,
+        discriminator_lr=1e-9, **only,
+    )  # fmt: skip
+    train(config, tmp_path)
+    name = "fooling" if alone == "adversarial_weight" else alone.removesuffix("_weight")
+    curve = [float(row[name]) for row in rows(tmp_path / "train.csv")]
+    assert 0 < curve[-1] < 0.85 * curve[0]
+
+
+def test_lpips_and_texture_are_not_mistaken_for_each_other(
+    tiny, tmp_path, with_features, monkeypatch
+):
+    def distances(self, image, original, with_texture=True):
+        return image.new_full((len(image),), 3.0), image.new_full((len(image),), 5.0)
+
+    monkeypatch.setattr(Perceptual, "forward", distances)
+    train(tiny(steps=1, log_every=1, adversary_from=0, lpips_weight=1, texture_weight=1), tmp_path)
+    (row,) = rows(tmp_path / "train.csv")
+    assert (row["lpips"], row["texture"]) == ("3", "5")
+
+
+def test_the_discriminator_is_told_which_is_the_original(tiny, tmp_path, monkeypatch):
+    trainer = Trainer(tiny(steps=3, adversary_from=0), tmp_path, ALONE)
+    learn, given = trainer._adversary.learn, []
+
+    def watched(original, picture, sent, share):
+        given.append((original, picture))
+        return learn(original, picture, sent, share)
+
+    monkeypatch.setattr(trainer._adversary, "learn", watched)
+    trainer.run()
+    assert len(given) == 3
+    for step, (original, picture) in enumerate(given):
+        assert torch.equal(original, trainer._crops(step))
+        assert not torch.equal(picture, original)
+
+
+def test_gradients_are_clipped_before_they_are_used(tiny, tmp_path):
+    config = tiny(steps=3, log_every=1, adversary_from=0, clip=0.01, discriminator_clip=0.001)
+    trainer = Trainer(config, tmp_path, ALONE)
+    networks = {
+        trainer._link: (trainer._optimisers[0], 0.01, "gradient"),
+        trainer._adversary._discriminator: (
+            trainer._adversary.optimiser, 0.001, "judging_gradient",
+        ),
+    }  # fmt: skip
+    norms = {network: [] for network in networks}
+    for network, (optimiser, _, _) in networks.items():
+        optimiser.register_step_pre_hook(
+            lambda *_, network=network: norms[network].append(
+                nn.utils.get_total_norm([p.grad for p in network.parameters()])
+            )
+        )
+    trainer.run()
+    for network, (_, clip, column) in networks.items():
+        before = [float(row[column]) for row in rows(tmp_path / "train.csv")]
+        assert len(norms[network]) == 3 and min(before) > 2 * clip
+        assert norms[network] == pytest.approx([clip] * 3, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)]
+)
+def test_the_networks_compute_in_the_precision_asked_for(tiny, tmp_path, precision, dtype):
+    trainer = Trainer(tiny(steps=1, adversary_from=0, precision=precision), tmp_path, ALONE)
+    found = set()
+    for network in (trainer._link.encoder, trainer._link.generator):
+        layer = network.stages[0][0].conv1
+        layer.register_forward_hook(lambda module, given, out: found.add(out.dtype))
+    judge = trainer._adversary._discriminator.layers[0]
+    judge.register_forward_hook(lambda module, given, out: found.add(out.dtype))
+    trainer._train_step(0.0)
+    assert found == {dtype}
+
+
+def test_learning_rates_follow_the_schedule(tiny, tmp_path):
+    config = tiny(steps=6, log_every=1, lr=2e-3)
+    train(config, tmp_path)
+    expected = [2e-3 * schedule.lr_factor(config, step / 6, step) for step in range(6)]
+    found = [float(row["lr"]) for row in rows(tmp_path / "train.csv")]
+    assert found == pytest.approx(expected, rel=1e-5) and len(set(found)) == 6
+
+
 def test_the_networks_learn_from_nothing_else(tiny, tmp_path, with_features):
     nothing = dict.fromkeys(WEIGHTS, 0)
     train(tiny(steps=1, log_every=1, adversary_from=0, **nothing), tmp_path / "nothing")
@@ -128,6 +244,32 @@ def test_the_networks_learn_from_nothing_else(tiny, tmp_path, with_features):
     early = nothing | {"texture_weight": 1, "adversarial_weight": 1}
     train(tiny(steps=1, log_every=1, adversary_from=0.9, **early), tmp_path / "early")
     assert float(rows(tmp_path / "early" / "train.csv")[0]["gradient"]) == 0
+
+
+@pytest.mark.parametrize(
+    "backend",
+    ["eager", pytest.param("inductor", marks=[pytest.mark.long, pytest.mark.timeout(900)])],
+)
+def test_a_compiled_run_learns_what_any_other_does(tiny, tmp_path, monkeypatch, backend):
+    """torch's own backend compiles for two minutes; the other one runs the graph as it was traced."""
+    traced = []
+
+    def compile_it(module):
+        traced.append(module)
+        return compiled(module, backend=backend)
+
+    compiled = torch.compile
+    monkeypatch.setattr(torch, "compile", compile_it)
+    settings = {"steps": 3, "log_every": 1, "adversary_from": 0.5, "precision": "fp32"}
+    curves = []
+    for wish in ("false", "true"):
+        config = tiny(**settings, compile=wish)
+        train(config, tmp_path / wish)
+        curves.append([float(row["mse"]) for row in rows(tmp_path / wish / "train.csv")])
+    assert len(traced) == 1 and len(curves[0]) == 3
+    assert curves[1] == pytest.approx(curves[0], rel=1e-3)
+    names = [checkpoint.load_newest(tmp_path / wish)["link"].keys() for wish in ("false", "true")]
+    assert names[0] == names[1]  # so that a run may be resumed without, and exported
 
 
 def test_a_resumed_run_is_bit_for_bit_an_uninterrupted_one(resumed, with_features):
@@ -151,12 +293,26 @@ def test_another_seed_is_another_run(tiny, tmp_path):
     assert states_equal(states[0], states[1]) and not states_equal(states[0], states[2])
 
 
+def test_a_resumed_run_learns_at_its_own_rates(tiny, tmp_path):
+    """Not at those of the run that was: they are what a run that went wrong is resumed with."""
+    train(tiny(steps=4, log_every=4), tmp_path)
+    changed = {"lr": 1e-5, "muon_lr": 2e-5, "discriminator_lr": 3e-5, "weight_decay": 0.5}
+    config = tiny(steps=8, log_every=4, **changed)
+    resumed = Trainer(config, tmp_path, ALONE, resume=checkpoint.load_newest(tmp_path))
+    optimisers = (*resumed._optimisers, resumed._adversary.optimiser)
+    groups = [optimiser.param_groups[0] for optimiser in optimisers]
+    assert [group["peak_lr"] for group in groups] == [2e-5, 1e-5, 3e-5]
+    assert [group["weight_decay"] for group in groups] == [0, 0.5, 0]
+    resumed.run()
+    before, after = (float(row["lr"]) for row in rows(tmp_path / "train.csv"))
+    assert after == pytest.approx(1e-5 * schedule.lr_factor(config, 7 / 8, 7), rel=1e-5)
+    assert before > 10 * after
+
+
 def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tiny, tmp_path):
     train(tiny(steps=4), tmp_path)
-    broken = checkpoint.load_newest(tmp_path)
-    broken["optimisers"][1]["param_groups"][0]["peak_lr"] = 1e38
     with pytest.raises(ModelError, match="not finite") as error:
-        train(tiny(steps=400), tmp_path, resume=broken)
+        train(tiny(steps=400, lr=1e38), tmp_path, resume=checkpoint.load_newest(tmp_path))
     assert error.value.exit_code == 4
     assert "checkpoint-000000004.pt is whole" in str(error.value)
     assert "\n" not in str(error.value)
@@ -165,19 +321,73 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tiny, tmp_path
     assert all(torch.isfinite(value).all() for value in state["ema"].values())
 
 
-@pytest.mark.parametrize(
-    "error",
-    [torch.OutOfMemoryError("CUDA out of memory."),
-     RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")],
-)  # fmt: skip
-def test_running_out_of_memory_names_batch_and_size(tiny, tmp_path, monkeypatch, error):
-    def full(*_):
-        raise error
+@pytest.mark.parametrize("part", ["link", "ema", "adversary"])
+def test_weights_that_are_not_finite_are_not_saved(tiny, tmp_path, part):
+    trainer = Trainer(tiny(steps=4), tmp_path, ALONE)
+    trainer.run()
+    network = (
+        trainer._adversary._discriminator if part == "adversary" else vars(trainer)[f"_{part}"]
+    )
+    with torch.no_grad():
+        next(network.parameters())[0] = torch.nan
+    trainer.step = 5
+    with pytest.raises(ModelError, match="weights are not finite .*000000004.pt is whole"):
+        trainer._save()
+    assert [path.name for path in checkpoint.all_in(tmp_path)] == ["checkpoint-000000004.pt"]
 
-    monkeypatch.setattr(crops.HostCrops, "__call__", full)
-    with pytest.raises(ModelError, match=r"batch = 4 crops of 64x64: --set batch=2") as raised:
-        train(tiny(), tmp_path)
+
+def test_a_discriminator_that_goes_wrong_is_noticed_at_that_step(tiny, tmp_path, monkeypatch):
+    """Its loss is finite, its gradient is not; both belong to the figures."""
+    right = losses.discriminator_loss
+    monkeypatch.setattr(
+        losses, "discriminator_loss", lambda *logits: right(*logits) + (0 * logits[0]).sum().sqrt()
+    )
+    with pytest.raises(ModelError, match="the loss is not finite at step 1,"):
+        train(tiny(steps=1, log_every=1, adversary_from=0), tmp_path)
+
+
+MEMORY_ERRORS = [
+    torch.OutOfMemoryError("CUDA out of memory."),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    MemoryError(),
+]
+
+
+@pytest.fixture
+def fill_up(monkeypatch):
+    """(class, its method, error) -> the method fails from now on."""
+
+    def fill_up(owner, method, error=MEMORY_ERRORS[0]):
+        def full(*_, **__):
+            raise error
+
+        monkeypatch.setattr(owner, method, full)
+
+    return fill_up
+
+
+@pytest.mark.parametrize("error", MEMORY_ERRORS)
+def test_running_out_of_memory_names_batch_and_size(tiny, tmp_path, fill_up, error):
+    train(tiny(steps=4), tmp_path)
+    fill_up(crops.HostCrops, "__call__", error)
+    with pytest.raises(ModelError, match="batch = 4 crops of 64x64; .*: --set batch=2$") as raised:
+        train(tiny(), tmp_path, resume=checkpoint.load_newest(tmp_path))
     assert raised.value.exit_code == 4
+    assert "checkpoint-000000004.pt is whole" in str(raised.value)
+
+
+def test_the_remedy_for_a_lack_of_memory_helps(tiny, tmp_path, fill_up):
+    assert memory.smaller(tiny(batch=1, crop=192)) == "--set crop=96"
+    assert memory.smaller(tiny(batch=1, crop=64)) == "--set crop=48"
+    assert "--set" not in memory.smaller(tiny(batch=1, crop=48))
+    fill_up(Validation, "__call__")
+    with pytest.raises(ModelError, match="no checkpoint yet: .* validation_pictures=0"):
+        train(tiny(validate_every=2), tmp_path / "a")
+    fill_up(crops.HostCrops, "__init__")
+    with pytest.raises(ModelError, match="no checkpoint yet: .* crops=host"):
+        train(tiny(), tmp_path / "b")
 
 
 def test_a_bug_is_not_taken_for_a_lack_of_memory(tiny, tmp_path, monkeypatch):

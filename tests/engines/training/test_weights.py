@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ruff: noqa: E402 - the imports must follow importorskip
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,14 +42,39 @@ def test_what_was_saved_can_be_exported(link, tmp_path):
 
     path = tmp_path / "weights.pt"
     weights.save(path, link, CONFIG, 7, 112, adversarial=True)
-    networks, power, training = onnx_graph.load_checkpoint(path)
+    networks, described = onnx_graph.load_checkpoint(path)
+    training = described["training"]
     halves = {name: value.half().float() for name, value in link.generator.state_dict().items()}
     assert all(
         torch.equal(networks["generator"].state_dict()[name], halves[name]) for name in halves
     )
     assert (training["steps"], training["crops_seen"], training["adversarial"]) == (7, 112, True)
-    assert power == pytest.approx(link.log_power.exp().tolist())
+    assert described["latent_power"] == pytest.approx(link.log_power.exp().tolist())
     assert (training["batch"], training["crop"]) == (CONFIG.batch, CONFIG.crop)
+
+
+def test_a_model_claims_what_it_was_trained_for_and_no_more(link, tmp_path):
+    for package in ("onnx", "onnxscript"):
+        pytest.importorskip(package, reason="export needs onnx and onnxscript")
+    from percast.engines import onnx_graph
+
+    def claims(path):
+        described = onnx_graph.load_checkpoint(path)[1]
+        return tuple(described[name] for name in ("rates", "snr_db", "realism"))
+
+    path = tmp_path / "weights.pt"
+    config = replace(
+        CONFIG, rates=(6, 64), rate_odds=(1, 1), snr_db=(5, 25), faithful_share=1, lifelike_share=0
+    )
+    weights.save(path, link, config, 7, 112, adversarial=False)
+    assert claims(path) == ({"1/256": 6, "1/24": 64}, [5, 25], [0, 0])
+    weights.save(path, link, CONFIG, 7, 112, adversarial=False)
+    usual = claims(path)
+    assert usual[0] == {"1/192": 8, "1/96": 16, "1/48": 32, "1/24": 64, "1/16": 96}
+    assert usual[1:] == ([-1, 19], [0, 1])
+    older = {k: v for k, v in weights.read(path).items() if k not in ("rates", "snr_db", "realism")}
+    torch.save(older, path)
+    assert claims(path) == usual
 
 
 def test_networks_of_other_shapes_are_not_exported_as_the_usual_ones(tmp_path):
