@@ -41,7 +41,8 @@ class Config:
         steps, minutes: length of the run, one of them; the other is 0.
         adversary_from: share of the run after which adversary and texture term join; 1 = never.
         encoder_channels .. discriminator_channels: shapes of the networks.
-        mse_weight, chroma_weight, lpips_weight, texture_weight, adversarial_weight: see `losses`.
+        mse_weight, lpips_weight, texture_weight, adversarial_weight: see `losses`.
+        lifelike_mse: share of the squared error that realism 1 still feels.
         perceptual_floor: part of the LPIPS and texture terms that even realism 0 feels.
         faithful_share, lifelike_share: shares of the crops at realism 0 and 1; the rest between.
         lr, muon_lr, discriminator_lr: peak learning rates of AdamW, Muon, the adversary's AdamW.
@@ -82,7 +83,7 @@ class Config:
     discriminator_channels: tuple[int, ...] = (48, 96, 192, 256)
 
     mse_weight: float = 150.0
-    chroma_weight: float = 0.0
+    lifelike_mse: float = 0.2
     lpips_weight: float = 1.0
     texture_weight: float = 0.5
     adversarial_weight: float = 0.15
@@ -265,13 +266,13 @@ def _check(c: Config) -> None:
         f"steps = {c.steps} and minutes = {c.minutes:g}: one must be positive, the other 0",
     )
     shares = ("adversary_from", "perceptual_floor", "faithful_share", "lifelike_share", "final_lr")
-    for name in (*shares, "fading_share", "erasure_share", "most_erased", "ema"):
+    for name in (*shares, "lifelike_mse", "fading_share", "erasure_share", "most_erased", "ema"):
         need(0 <= getattr(c, name) <= 1, f"{name} = {getattr(c, name):g} must lie in 0..1")
     need(
         c.faithful_share + c.lifelike_share <= 1,
         "faithful_share and lifelike_share together exceed 1",
     )
-    terms = ("mse", "chroma", "lpips", "texture", "adversarial")
+    terms = ("mse", "lpips", "texture", "adversarial")
     for name in (*(f"{term}_weight" for term in terms), "weight_decay"):
         need(0 <= getattr(c, name) < math.inf, f"{name} must not be negative")
     for name in ("lr", "muon_lr", "discriminator_lr", "clip", "discriminator_clip"):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What training minimises.
 
-    loss = mse_weight * MSE + chroma_weight * MSE of the colour differences
+    loss = (1 - (1 - lifelike_mse) * realism) * mse_weight * MSE
          + (floor + (1 - floor) * realism) * (lpips_weight * LPIPS + texture_weight * W)
          + adversarial_weight * realism * GAN,
 
@@ -13,7 +13,6 @@ NeurIPS 2014.
 
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -26,15 +25,6 @@ class Terms(NamedTuple):
     mse: Tensor
     lpips: Tensor
     texture: Tensor
-    chroma: Tensor
-
-
-def chroma_error(picture: Tensor, original: Tensor) -> Tensor:
-    """Mean squared error of the planes Cb and Cr (ITU-R BT.601) of [N, 3, H, W]; float32 [N]."""
-    red, green, blue = (picture - original).unbind(1)
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    planes = torch.stack([(blue - luma) / 1.772, (red - luma) / 1.402], 1)
-    return planes.square().mean((1, 2, 3))
 
 
 def distortion_loss(terms: Terms, realism: Tensor, config: Config) -> Tensor:
@@ -47,8 +37,9 @@ def distortion_loss(terms: Terms, realism: Tensor, config: Config) -> Tensor:
     """
     perceptual = config.lpips_weight * terms.lpips + config.texture_weight * terms.texture
     floor = config.perceptual_floor
-    error = config.mse_weight * terms.mse + config.chroma_weight * terms.chroma
-    return (error + (floor + (1 - floor) * realism) * perceptual).mean()
+    faithful = 1 - (1 - config.lifelike_mse) * realism
+    lifelike = floor + (1 - floor) * realism
+    return (faithful * config.mse_weight * terms.mse + lifelike * perceptual).mean()
 
 
 def fooling_loss(logits: Tensor, realism: Tensor, config: Config, batch: int) -> Tensor:

@@ -16,8 +16,7 @@ from percast.errors import FileError
 log = logging.getLogger(__name__)
 
 FIGURES = (
-    "mse", "lpips", "texture", "chroma", "psnr_db", "fooling", "judging", "gradient",
-    "judging_gradient",
+    "mse", "lpips", "texture", "psnr_db", "fooling", "judging", "gradient", "judging_gradient",
 )  # fmt: skip
 """Means over the training crops: the loss's terms without their weights, the adversarial term with
 its weight, the discriminator's loss (1.39 = cannot tell), and the norms of the networks' and the

@@ -171,13 +171,11 @@ class Trainer:
     def _terms(self, picture: Tensor, original: Tensor) -> losses.Terms:
         """Those that count at this stage; the others are 0."""
         mse = (picture - original).square().mean((1, 2, 3))
-        lpips = texture = chroma = torch.zeros_like(mse)
+        lpips = texture = torch.zeros_like(mse)
         if self.config.perceptual:
             textured = self._stage == 2 and self.config.texture_weight > 0
             lpips, texture = self._perceptual(picture, original, textured)
-        if self.config.chroma_weight:
-            chroma = losses.chroma_error(picture, original)
-        return losses.Terms(mse, lpips, texture, chroma)
+        return losses.Terms(mse, lpips, texture)
 
     @torch.no_grad()
     def _average(self) -> None:

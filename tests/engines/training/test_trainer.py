@@ -125,9 +125,7 @@ def test_training_lowers_the_error(tiny, tmp_path, monkeypatch):
     assert curve[-1] > curve[0] + 1.5
 
 
-WEIGHTS = (
-    "mse_weight", "lpips_weight", "texture_weight", "chroma_weight", "adversarial_weight",
-)  # fmt: skip
+WEIGHTS = ("mse_weight", "lpips_weight", "texture_weight", "adversarial_weight")
 
 
 @pytest.mark.parametrize("alone", WEIGHTS)
