@@ -39,7 +39,7 @@ class Config:
         batch: crops in each step, of each process.
         crops: where crops are drawn: host, device, or auto = on the GPU if the set fits.
         steps, minutes: length of the run, one of them; the other is 0.
-        adversary_from: share of the run after which adversary and texture term join; 1 = never.
+        adversary_from: share of the run after which the adversary joins; 1 = never.
         encoder_channels .. discriminator_channels: shapes of the networks.
         mse_weight, lpips_weight, texture_weight, adversarial_weight: see `losses`.
         lifelike_mse: share of the squared error that realism 1 still feels.
@@ -84,9 +84,9 @@ class Config:
 
     mse_weight: float = 150.0
     lifelike_mse: float = 0.2
-    lpips_weight: float = 1.0
-    texture_weight: float = 0.5
-    adversarial_weight: float = 0.15
+    lpips_weight: float = 2.0
+    texture_weight: float = 1.0
+    adversarial_weight: float = 0.2
     perceptual_floor: float = 0.02
     faithful_share: float = 0.2
     lifelike_share: float = 0.4

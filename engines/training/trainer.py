@@ -169,11 +169,11 @@ class Trainer:
         self._count(terms, fooling.detach(), judging, norm, judging_norm)
 
     def _terms(self, picture: Tensor, original: Tensor) -> losses.Terms:
-        """Those that count at this stage; the others are 0."""
+        """Those that count; the others are 0."""
         mse = (picture - original).square().mean((1, 2, 3))
         lpips = texture = torch.zeros_like(mse)
         if self.config.perceptual:
-            textured = self._stage == 2 and self.config.texture_weight > 0
+            textured = self.config.texture_weight > 0
             lpips, texture = self._perceptual(picture, original, textured)
         return losses.Terms(mse, lpips, texture)
 
