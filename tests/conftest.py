@@ -3,6 +3,7 @@ import percast.tools.process  # isort: skip  # before numpy is loaded
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     from percast.engines.metrics import perceptual_cache
 
+    # A shell that starts the tests in the background ignores Ctrl-C, and so would their processes.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     weights = perceptual_cache().absolute()
     cache = tempfile.TemporaryDirectory(prefix="percast-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(cache.cleanup)
