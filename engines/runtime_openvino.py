@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """OpenVINO on the CPU: the default engine."""
 
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,18 +10,8 @@ import numpy as np
 
 from percast.engines import int8_networks
 from percast.engines.engine import Engine, FloatArray
+from percast.engines.openvino_core import core, openvino
 from percast.errors import ModelError
-
-# `import openvino` would report itself to Google Analytics and wait for the network to do it.
-sys.modules.setdefault("openvino_telemetry", None)
-
-try:
-    import openvino
-    from openvino.frontend import FrontEndManager
-except ImportError as error:
-    raise ModelError(
-        f"the openvino engine cannot be loaded ({error}): pip install openvino"
-    ) from error
 
 _DEVICE = "CPU"
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}
@@ -53,9 +42,8 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, path: Path, precision: str, threads: int):
         super().__init__()
-        self._core = openvino.Core()
-        self.device = str(self._core.get_property(_DEVICE, "FULL_DEVICE_NAME")).strip()
-        self.precision = _choose_precision(self._core, precision, path, self.device)
+        self.device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME")).strip()
+        self.precision = _choose_precision(precision, path, self.device)
         self.threads = threads
         self._config = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -97,7 +85,7 @@ class OpenVinoEngine(Engine):
         if key not in self._requests:
             try:
                 self._model.reshape(dict(zip(self.inputs, wanted, strict=True)))
-                compiled = self._core.compile_model(self._model, _DEVICE, self._config)
+                compiled = core.compile_model(self._model, _DEVICE, self._config)
             except RuntimeError as error:
                 raise ModelError(
                     f"openvino cannot compile the network for {shapes}: {_short(error)}"
@@ -110,7 +98,7 @@ class OpenVinoEngine(Engine):
             return read_network(self._path)
         graph, weights, self._sha256 = int8_networks.load(self._path)
         try:
-            return self._core.read_model(graph, weights)
+            return core.read_model(graph, weights)
         except RuntimeError as error:
             raise ModelError(
                 f"openvino cannot read the int8 network of {self._path}: {_short(error)}"
@@ -135,7 +123,7 @@ class OpenVinoEngine(Engine):
             name: np.zeros(shape, np.float32)
             for name, shape in zip(self.inputs, shapes, strict=True)
         }
-        with OpenVinoEngine(self._path, _float_precision(self._core), self.threads) as other:
+        with OpenVinoEngine(self._path, _float_precision(), self.threads) as other:
             seconds = np.zeros((_TURNS + 2, 2))
             for turn in seconds:
                 for index, engine in enumerate((self, other)):
@@ -157,7 +145,7 @@ def read_network(path: Path) -> openvino.Model:
         ModelError: it cannot be read.
     """
     # `Core.read_model` would try every format it knows on a damaged file, and log each attempt.
-    frontend = FrontEndManager().load_by_framework("onnx")
+    frontend = openvino.frontend.FrontEndManager().load_by_framework("onnx")
     try:
         model = frontend.convert(frontend.load(str(path)))
     except Exception as error:  # the frontend's exceptions share no base class but this
@@ -167,22 +155,22 @@ def read_network(path: Path) -> openvino.Model:
     return model
 
 
-def _choose_precision(core: Any, asked: str, path: Path, device: str) -> str:
+def _choose_precision(asked: str, path: Path, device: str) -> str:
     if asked == "auto":
         int8 = int8_networks.pays(path, device, openvino.__version__)
-        return "int8" if int8 else _float_precision(core)
-    if asked in _CAPABILITIES and _CAPABILITIES[asked] not in _capabilities(core):
+        return "int8" if int8 else _float_precision()
+    if asked in _CAPABILITIES and _CAPABILITIES[asked] not in _capabilities():
         raise ModelError(f"this CPU has no {asked} arithmetic: use --precision fp32 or auto")
     return asked
 
 
-def _float_precision(core: Any) -> str:
+def _float_precision() -> str:
     # OpenVINO lists BF16 also where it only emulates it; its own default is honest.
     default = core.get_property(_DEVICE, "INFERENCE_PRECISION_HINT").get_type_name()
-    return "bf16" if default == "bf16" and "BF16" in _capabilities(core) else "fp32"
+    return "bf16" if default == "bf16" and "BF16" in _capabilities() else "fp32"
 
 
-def _capabilities(core: Any) -> list[str]:
+def _capabilities() -> list[str]:
     return core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Networks of perceptual metrics in OpenVINO, built layer by layer from their weights. No torch."""
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,16 +9,10 @@ import numpy.typing as npt
 
 from percast.engines.codec import Picture
 from percast.engines.metrics.weights import Tensors
+from percast.engines.openvino_core import core, openvino
 from percast.errors import ModelError
 
-# As in runtime_openvino.py: no report to Google Analytics.
-sys.modules.setdefault("openvino_telemetry", None)
-
-try:
-    import openvino
-    from openvino import opset13 as ops
-except ImportError as error:
-    raise ModelError(f"perceptual metrics need OpenVINO ({error}): pip install openvino") from error
+ops = openvino.opset13
 
 CHANNELS, POSITIONS = 1, np.array([2, 3])
 
@@ -34,7 +27,7 @@ _VGG16 = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 
 def compile_request(outputs: Sequence[Any], inputs: Sequence[Any], threads: int) -> Any:
     """An inference request for the CPU, in fp32 whatever the processor can do."""
-    compiled = openvino.Core().compile_model(
+    compiled = core.compile_model(
         openvino.Model(list(outputs), list(inputs), "metric"),
         "CPU",
         {
