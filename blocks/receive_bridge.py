@@ -5,14 +5,15 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from percast.blocks.ending_source import EndingSource
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.level_meter import LevelMeter
-from percast.blocks.pdu import END
 from percast.blocks.sample_queue import SampleQueue
 
 _AT_ONCE = 4096  # samples; calls of work() cost more than they do
 _TAKE_WAIT = 0.02  # seconds
 _RX_TIME = pmt.intern("rx_time")
+_NOTHING = np.zeros(0, np.complex64)
 
 
 class SampleTap(Guarded, gr.sync_block):
@@ -46,9 +47,8 @@ class SampleTap(Guarded, gr.sync_block):
         return len(samples)
 
 
-class SampleInlet(Guarded, gr.sync_block):
-    """The receiver's end. When the queue has ended: some silence, whose last sample carries the
-    end tag.
+class SampleInlet(EndingSource):
+    """The receiver's end, until the queue has ended; see `EndingSource`.
 
     Args:
         queue: from the radio.
@@ -56,28 +56,11 @@ class SampleInlet(Guarded, gr.sync_block):
     """
 
     def __init__(self, queue: SampleQueue, tail: int = 16384):
-        gr.sync_block.__init__(self, "percast sample inlet", None, [np.complex64])
+        super().__init__("percast sample inlet", tail)
         self.queue = queue
-        self._tail = tail
-        self._left = np.zeros(0, np.complex64)
-        self._last = False
-        self.set_min_output_buffer(1 << 15)
 
-    @guarded(returns=-1)
-    def work(self, input_items, output_items) -> int:
-        if not len(self._left):
-            self._fetch()
-        out = output_items[0]
-        count = min(len(out), len(self._left))
-        out[:count] = self._left[:count]
-        self._left = self._left[count:]
-        if self._last and count and not len(self._left):
-            self.add_item_tag(0, self.nitems_written(0) + count - 1, END, pmt.PMT_T)
-        return count
-
-    def _fetch(self) -> None:
+    def more(self) -> np.ndarray | None:
         samples = self.queue.take(_TAKE_WAIT)
         if samples is not None:
-            self._left = samples
-        elif self.queue.ended and not self.queue.waiting and not self._last:
-            self._left, self._last = np.zeros(self._tail, np.complex64), True
+            return samples
+        return None if self.queue.ended and not self.queue.waiting else _NOTHING

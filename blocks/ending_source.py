@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GNU Radio source: samples as they come, and an end that a receiver can see."""
+
+import time
+
+import numpy as np
+import pmt
+from gnuradio import gr
+
+from percast.blocks.guard import Guarded, guarded
+from percast.blocks.ofdm_modulator import IDLE_WAIT
+from percast.blocks.pdu import END
+
+
+class EndingSource(Guarded, gr.sync_block):
+    """Gives the samples that the method `more` of a subclass fetches; then some silence, whose last
+    sample carries the end tag. GNU Radio's own end of a stream would take message blocks with it
+    that still have work.
+
+    `more` returns complex64 [n], n = 0 where there is nothing yet, or None at the end. `work()`
+    calls it, so it may wait for some 10 ms at most.
+
+    Args:
+        name: of the block.
+        tail: samples of silence at the end, for a receiver to finish.
+    """
+
+    def __init__(self, name: str, tail: int):
+        gr.sync_block.__init__(self, name, None, [np.complex64])
+        self._tail = tail
+        self._left = np.zeros(0, np.complex64)
+        self._ended = False
+        self.set_min_output_buffer(1 << 15)
+
+    @guarded(returns=-1)
+    def work(self, input_items, output_items) -> int:
+        if not len(self._left):
+            self._fetch()
+        out = output_items[0]
+        count = min(len(out), len(self._left))
+        out[:count] = self._left[:count]
+        self._left = self._left[count:]
+        if self._ended and count and not len(self._left):
+            self.add_item_tag(0, self.nitems_written(0) + count - 1, END, pmt.PMT_T)
+        return count
+
+    def _fetch(self) -> None:
+        if self._ended:
+            time.sleep(IDLE_WAIT)
+            return
+        samples = self.more()
+        self._ended = samples is None
+        self._left = np.zeros(self._tail, np.complex64) if self._ended else samples
