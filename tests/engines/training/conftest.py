@@ -97,3 +97,32 @@ def start(command) -> Callable[..., subprocess.Popen]:
         )
 
     return start
+
+
+@pytest.fixture
+def resumed(tiny, tmp_path):
+    """Runs 12 steps, and 8 of 12 steps which are then resumed; gives both folders."""
+    from percast.engines.training import checkpoint
+    from percast.engines.training.trainer import Trainer
+    from tests.engines.training.runs import ALONE
+
+    def resumed(group=ALONE, **changes):
+        config = tiny(**changes)
+        whole, parts = tmp_path / "whole", tmp_path / "parts"
+        Trainer(config, whole, group).run()
+        trainer = Trainer(config, parts, group)
+        steps = trainer._train_step
+
+        def until_eight(share):
+            if trainer.step == 9:  # one step after a checkpoint
+                raise InterruptedError
+            steps(share)
+
+        trainer._train_step = until_eight
+        with pytest.raises(InterruptedError):
+            trainer.run()
+        assert checkpoint.load_newest(parts)["step"] == 8
+        Trainer(config, parts, group, resume=checkpoint.load_newest(parts)).run()
+        return whole, parts
+
+    return resumed

@@ -12,7 +12,7 @@ from percast.engines.training.crops import DeviceCrops, open_crops
 from percast.engines.training.distributed import Group
 from percast.engines.training.log import Stopwatch
 from percast.engines.training.pictures import open_pictures
-from tests.engines.training.test_trainer import resumed, rows  # noqa: F401 - a fixture
+from tests.engines.training.runs import rows
 
 pytestmark = pytest.mark.gpu
 
@@ -48,7 +48,7 @@ def test_the_stopwatch_counts_the_gpus_time_and_not_the_callers(gpu):
     assert watch.read() == 0
 
 
-def test_a_resumed_run_goes_on_where_it_was(resumed, with_features, gpu):  # noqa: F811
+def test_a_resumed_run_goes_on_where_it_was(resumed, with_features, gpu):
     """Nearly: a GPU adds up in another order each time."""
     settings = {"lpips_weight": 1, "texture_weight": 0.5, "precision": "fp32"}
     curves = [

@@ -16,7 +16,7 @@ from percast.engines.training import checkpoint
 from percast.engines.training.distributed import Group
 from percast.engines.training.trainer import Trainer
 from percast.errors import ModelError, UsageError
-from tests.engines.training.test_trainer import rows, states_equal
+from tests.engines.training.runs import rows, states_equal
 
 WITHOUT_FEATURES = ("--set", "lpips_weight=0", "--set", "texture_weight=0")
 
