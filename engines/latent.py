@@ -4,8 +4,11 @@
 Symbols travel with unit mean power. The level that the latent had before is what tells a dim
 picture from a bright one, so it travels in the header's codec word: bits 0 to 7 are the number of
 channels, bits 8 to 23 the level in 1/256 dB, 0 dB being 2^15 (SoftCast sends its scaling factors as
-such metadata too: Jakubczak and Katabi, MobiCom 2011). Most power lies in a few channels, which
-noise hardly hurts, so the receiver scales each channel by the Wiener gain of its own power.
+such metadata too: Jakubczak and Katabi, MobiCom 2011).
+
+Power is not spread evenly: a sky sends next to nothing, a tree much. The receiver therefore scales
+each value by the Wiener gain of the power around it (Lee, "Digital image enhancement and noise
+filtering by use of local statistics", IEEE TPAMI 1980).
 
 `percast.engines.training.channel` computes the same with torch, and a test compares them.
 """
@@ -14,11 +17,17 @@ from math import isfinite, log10
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import uniform_filter
 
 from percast.engines.codec import NoiseVariance, Symbols
 from percast.errors import ModelError
 
+WINDOW = 5
+"""Positions, both ways, over which the power of a channel is estimated. On the KLT alone (12 Kodak
+pictures, 10 and 3 dB) 7 and 9 are worse by up to 0.15 dB, Gaussians of 1.2 to 1.6 as good."""
+
 _TINY = 1e-12
+_LEAST = 1e-12  # of a denominator: no noise, and nothing sent
 _LEVEL_STEPS, _LEVEL_ZERO = 256, 1 << 15  # per dB, at 0 dB
 
 
@@ -59,21 +68,30 @@ def from_word(word: int) -> tuple[int, float]:
 
 
 def wiener_gain(
-    power: npt.NDArray[np.float32], trust: npt.NDArray[np.float32], level: float
+    latent: npt.NDArray[np.float32], trust: npt.NDArray[np.float32], level: float
 ) -> npt.NDArray[np.float32]:
-    """Wiener's gain p / (p + noise_var level^2) of channels of power p.
+    """Wiener's gain p / (p + noise) of each value, p being the power of its surroundings.
+
+    That is the mean square less the noise over a window, each value counting with the square of
+    its reliability, as noisy ones tell little; 0 where the noise is all there is.
 
     Args:
-        power: of each channel at the latent's own level, as that of a complex symbol, float32 [n].
-        trust: reliability 1 / (1 + noise_var) of their symbols, float32 [n, h, w].
+        latent: what arrived, at its own level, float32 [c, h, w], 0 where nothing did.
+        trust: reliability 1 / (1 + noise_var) of each value's symbol, float32 [c, h, w].
         level: of the latent.
 
     Returns:
-        float32 [n, h, w] in 0..1; 0 where nothing arrived.
+        float32 [c, h, w] in 0..1.
     """
-    # Both its terms times the reliability: nothing in it is infinite.
-    signal = power[:, None, None] * trust
-    return signal / (signal + (1 - trust) * np.float32(level**2))
+    noise = (1 - trust) * np.float32(level**2)  # of complex symbols, times the reliability
+    power = np.maximum(_mean(2 * np.square(latent * trust) - noise * trust), 0)
+    signal = power * trust
+    return signal / np.maximum(signal + _mean(np.square(trust)) * noise, np.float32(_LEAST))
+
+
+def _mean(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Over the window, with zeros beyond the border."""
+    return uniform_filter(values, (1, WINDOW, WINDOW), mode="constant")
 
 
 def weigh(

@@ -99,7 +99,6 @@ class LearnedCodec:
         self.realism = _checked_realism(realism)
         if unknown := set(roles) - {"encode", "decode"}:
             raise ValueError(f"no such roles: {sorted(unknown)}")
-        self._power = np.array(self.model.latent_power, np.float32)
         self.encoder: Engine | None = None
         self.generator: Engine | None = None
         if "encode" in roles:
@@ -339,9 +338,10 @@ class LearnedCodec:
         grid, latents = self._grid(coded.height, coded.width), self.model.latent_channels
         symbols, trust = symbols.reshape(-1, *grid), reliability.reshape(-1, *grid)
         latent = np.zeros((latents, *grid), np.float32)
-        for part, values in enumerate((symbols.real, symbols.imag)):
-            gain = wiener_gain(self._power[part:channels:2], trust, level)
-            latent[part:channels:2] = values * np.float32(level) * gain
+        latent[0:channels:2], latent[1:channels:2] = symbols.real, symbols.imag
+        sent = latent[:channels]
+        sent *= np.float32(level)
+        sent *= wiener_gain(sent, trust.repeat(2, axis=0), level)
         planes = np.zeros((latents // 2, *grid), np.float32)
         planes[: channels // 2] = trust
         return {

@@ -7,7 +7,6 @@ networks, so two ends whose ids agree run the same weights.
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -54,7 +53,6 @@ class Model:
         folder: where it lies.
         description, licence: one line each, for people.
         latent_channels: real channels at the highest rate; two make one complex symbol.
-        latent_power: mean power of each at the networks' own level, as that of a complex symbol.
         stride: pixels per latent position, in both directions.
         rates: nominal channel bandwidth ratio -> latent channels, the usual ones only.
         snr_db: lowest and highest SNR that the model was trained for.
@@ -69,7 +67,6 @@ class Model:
     description: str
     licence: str
     latent_channels: int
-    latent_power: tuple[float, ...]
     stride: int
     rates: Mapping[Fraction, int]
     snr_db: tuple[float, float]
@@ -144,7 +141,6 @@ def _parse(data: Any, manifest: Path, identity: bytes) -> Model:
         description=fields.get("description", str),
         licence=fields.get("licence", str),
         latent_channels=channels,
-        latent_power=_powers(fields, channels),
         stride=stride,
         rates=_rates(fields, channels),
         snr_db=_range(fields, "snr_db"),
@@ -160,13 +156,6 @@ def _range(fields: "_Fields", key: str) -> tuple[float, float]:
     if not low <= high:
         raise fields.wrong(f"'{key}' runs from {low} to {high}")
     return low, high
-
-
-def _powers(fields: "_Fields", channels: int) -> tuple[float, ...]:
-    powers = fields.numbers("latent_power", channels)
-    if not all(0 < power < math.inf for power in powers):
-        raise fields.wrong("a 'latent_power' that is not positive")
-    return powers
 
 
 def _rates(fields: "_Fields", most: int) -> Mapping[Fraction, int]:

@@ -57,7 +57,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
 
     Returns:
         Networks in fp32 by role, with weights that fp16 holds exactly; and the manifest's
-        latent_power, rates, snr_db, realism and training.
+        rates, snr_db, realism and training.
 
     Raises:
         ModelError: no checkpoint, or one of other networks.
@@ -72,7 +72,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
         raise ModelError(f"{path} is no run's weights.pt: it lacks ema, args or step")
     arguments = checkpoint["args"]
     prototype.check_arguments(arguments)
-    if "log_power" not in checkpoint:
+    if prototype.LEVELLED not in checkpoint:
         raise ModelError(
             f"{path} is the prototype's own, made for latents of unit power: "
             "train on from it (`percast train --init`) and export the result"
@@ -82,7 +82,6 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
     # Two channels are a complex symbol, for each position's block of 3 * STRIDE^2 samples.
     cbrs = [str(Fraction(channels, 2 * 3 * STRIDE**2)) for channels in trained["rates"]]
     described = {
-        "latent_power": checkpoint["log_power"].exp().tolist(),
         **trained,
         "rates": dict(zip(cbrs, trained["rates"], strict=True)),
         "training": {

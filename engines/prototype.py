@@ -13,6 +13,10 @@ from percast.errors import ModelError
 
 T = TypeVar("T")
 
+LEVELLED = "levelled"
+"""In a checkpoint of ours: its networks take latents at their own level. The prototype's take them
+at unit power."""
+
 # (ours, theirs), in names split at the dots; '#' stands for any number.
 _COMMON = [
     ("conditioner.hidden", "cond.net.0"),

@@ -2,7 +2,7 @@
 """The prototype's weights as a start for links that send a level.
 
 The prototype's generator takes latents of unit power at every rate. Ours takes them at their own
-level, with each channel's power known. Its weights are scaled for the level that latents have on
+level. Its weights are scaled for the level that latents have on
 average at `RATE`; at other rates they are off until training has seen to it.
 """
 
@@ -17,12 +17,11 @@ from percast.engines.training.pictures import Pictures
 
 RATE, SNR_DB = 32, 10.0  # 1/48
 _CROP, _CROPS = 128, 256
-_LEAST_POWER = 1e-6
 
 
 @torch.no_grad()
 def adopt(link: Link, pictures: Pictures, random: np.random.Generator) -> None:
-    """Measures levels and powers on crops, and sets the link accordingly.
+    """Measures levels on crops, and sets the link accordingly.
 
     Args:
         link: with the prototype's weights, on the CPU.
@@ -33,8 +32,6 @@ def adopt(link: Link, pictures: Pictures, random: np.random.Generator) -> None:
     average = levels.log().mean().exp()
     link.generator.stem.weight[:, :LATENT_CHANNELS] /= average
     link.generator.linear.weight /= average
-    power = 2 * latents.square().mean((0, 2, 3))
-    link.log_power.copy_(power.clamp(min=_LEAST_POWER).log())
 
 
 def _latent(link: Link, crop: np.ndarray) -> torch.Tensor:

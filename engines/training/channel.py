@@ -19,8 +19,10 @@ Everything here is float32, whatever autocast says.
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from percast.engines.latent import WINDOW
 from percast.engines.networks import LATENT_CHANNELS
 from percast.engines.training.config import Config
 
@@ -28,6 +30,7 @@ CONDITION_SNR_DB = 20.0
 """The networks see SNR / 20, as in `percast.engines.learned`."""
 
 _TINY = 1e-8
+_LEAST = 1e-12  # of a denominator: no noise, and nothing sent
 
 
 class Conditions(NamedTuple):
@@ -172,32 +175,36 @@ def weigh(
     symbols: Tensor,
     noise_var: Tensor,
     level: Tensor,
-    power: Tensor,
     trained_db: tuple[float, float],
 ) -> Received:
     """What the generator must know of the channel, as `percast.engines.latent` computes it.
 
     A symbol's reliability is snr / (1 + snr) = 1 / (1 + noise_var). The latent is brought back to
-    its own level and scaled by Wiener's gain p / (p + noise_var level^2) for a channel of power p:
-    most power lies in a few channels, which noise hardly hurts. The SNR is the mean of those of
-    the symbols that arrived, within the range trained.
+    its own level and scaled by the Wiener gain of the power around each value. The SNR is the mean
+    of those of the symbols that arrived, within the range trained.
 
     Args:
         symbols: float32 [N, 96, h, w].
         noise_var: float32 [N, 48, h, w], infinite where nothing arrived.
         level: of what was sent, float32 [N], see `transmit`.
-        power: of each latent channel, twice its mean square, float32 [96].
         trained_db: lowest and highest SNR, dB.
     """
     reliability = 1 / (1 + noise_var)
     arrived = torch.isfinite(noise_var).sum((1, 2, 3))
     mean = (1 / noise_var).sum((1, 2, 3)) / arrived.clamp(min=1)
     snr_db = 10 * torch.log10(mean.clamp(min=1e-20))
-    # Wiener's gain with both its terms times the reliability: nothing in it is infinite.
     trust = reliability.repeat_interleave(2, 1)
-    signal = power[:, None, None] * trust
-    wiener = signal / (signal + (1 - trust) * _wide(level.square()))
-    return Received(symbols * _wide(level) * wiener, reliability, snr_db.clamp(*trained_db))
+    latent = symbols * _wide(level)
+    noise = (1 - trust) * _wide(level.square())
+    power = _mean(2 * (latent * trust).square() - noise * trust).clamp(min=0)
+    signal = power * trust
+    wiener = signal / (signal + _mean(trust.square()) * noise).clamp(min=_LEAST)
+    return Received(latent * wiener, reliability, snr_db.clamp(*trained_db))
+
+
+def _mean(values: Tensor) -> Tensor:
+    """Over a window around each value, with zeros beyond the border; [N, c, h, w]."""
+    return F.avg_pool2d(values, WINDOW, stride=1, padding=WINDOW // 2)
 
 
 def _mask(channels: Tensor, latent: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ def principal_components(
 
 
 def initialise(link: Link, pictures: Pictures, random: np.random.Generator) -> None:
-    """Sets the linear paths and the channels' powers from the data, and quietens the deep paths."""
+    """Sets the linear paths from the data, and quietens the deep paths."""
     components, variances, mean = map(torch.from_numpy, principal_components(pictures, random))
     gain = variances.clamp(min=_LEAST_VARIANCE) ** -0.25
     # The channel scales to unit power anyway; half of it per real dimension keeps levels near 1.
@@ -59,7 +59,6 @@ def initialise(link: Link, pictures: Pictures, random: np.random.Generator) -> N
         inverse = (components / gain[:, None]).T
         link.generator.linear.weight.copy_(inverse[:, :, None, None])
         link.generator.linear.bias.copy_(mean)
-        link.log_power.copy_((2 * gain.square() * variances.clamp(min=_LEAST_VARIANCE)).log())
         for head in (link.encoder.head, link.generator.head):
             head.weight.mul_(_DEEP_SCALE)
             head.bias.zero_()

@@ -21,9 +21,6 @@ class Link(nn.Module):
         super().__init__()
         self.encoder = Encoder(config.encoder_channels, config.encoder_blocks)
         self.generator = Generator(config.generator_channels, config.generator_blocks)
-        self.log_power = nn.Parameter(torch.zeros(LATENT_CHANNELS))
-        """Of each latent channel: the logarithm of its power as a complex symbol's, see
-        `channel.weigh`."""
         self._clipping_db = config.clipping_db
         self._trained_db = (config.snr_db[0], config.snr_db[1])
 
@@ -43,7 +40,6 @@ class Link(nn.Module):
         latent = self.encoder(image, torch.stack([c.snr_db / CONDITION_SNR_DB, share], 1))
         sent, level = channel.transmit(latent, c.channels)
         symbols, noise_var = channel.propagate(sent, c.channels, c.snr_db, air, self._clipping_db)
-        power = self.log_power.exp()
-        received = channel.weigh(symbols, noise_var, level, power, self._trained_db)
+        received = channel.weigh(symbols, noise_var, level, self._trained_db)
         known = torch.stack([received.snr_db / CONDITION_SNR_DB, share, c.realism], 1)
         return self.generator(received.latent, received.reliability, known).float(), sent

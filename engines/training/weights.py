@@ -29,23 +29,21 @@ def initial(link: Link, source: str) -> bool:
             model's name or folder, whose ONNX files hold the weights.
 
     Returns:
-        Whether the powers of the latent channels came with them. The prototype has none: see
+        Whether they take latents at their own level. The prototype's do not: see
         `percast.engines.training.adopt`.
 
     Raises:
         ModelError: no weights there, or those of other networks.
     """
     path = Path(source)
-    *states, power = _from_file(path) if path.is_file() else _from_model(source)
+    *states, levelled = _from_file(path) if path.is_file() else _from_model(source)
     try:
         for network, state in zip((link.encoder, link.generator), states, strict=True):
             network.load_state_dict({name: value.float() for name, value in state.items()})
-        if power is not None:
-            link.load_state_dict({"log_power": power.float()}, strict=False)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"--init {source}: weights of other networks: {reason[:300]}") from error
-    return power is not None
+    return levelled
 
 
 def save(path: Path, link: Link, config: Config, step: int, images: int, adversarial: bool) -> None:
@@ -57,7 +55,7 @@ def save(path: Path, link: Link, config: Config, step: int, images: int, adversa
     flat = prototype.to_prototype(link.encoder.state_dict(), link.generator.state_dict())
     content = {
         "ema": {name: value.detach().half().cpu() for name, value in flat.items()},
-        "log_power": link.log_power.detach().cpu(),
+        prototype.LEVELLED: True,
         "rates": list(config.rates),
         "snr_db": list(config.snr_db),
         "realism": list(config.realism),
@@ -122,7 +120,7 @@ def _arguments(config: Config, adversarial: bool) -> dict[str, Any]:
     }
 
 
-def _from_file(path: Path) -> tuple[State, State, Tensor | None]:
+def _from_file(path: Path) -> tuple[State, State, bool]:
     content = read(path)
     ema = content.get("ema")
     if not isinstance(ema, dict):
@@ -136,14 +134,14 @@ def _from_file(path: Path) -> tuple[State, State, Tensor | None]:
             }
             for network in ("encoder", "generator")
         )
-        return encoder, generator, ema.get("log_power")
-    return *prototype.from_prototype(ema), content.get("log_power")
+        return encoder, generator, True
+    return *prototype.from_prototype(ema), prototype.LEVELLED in content
 
 
-def _from_model(source: str) -> tuple[State, State, Tensor]:
+def _from_model(source: str) -> tuple[State, State, bool]:
     model = load_model(source)
     encoder, generator = (
         {name: torch.from_numpy(array) for name, array in read_weights(network.path)[1].items()}
         for network in (model.encoder, model.generator)
     )
-    return encoder, generator, torch.tensor(model.latent_power).log()
+    return encoder, generator, True

@@ -14,7 +14,7 @@ import torch
 from percast.engines import export as export_module
 from percast.engines import onnx_graph
 from percast.engines.networks import Encoder, Generator, PixelBlocks
-from percast.engines.prototype import to_prototype
+from percast.engines.prototype import LEVELLED, to_prototype
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def checkpoint(tmp_path_factory):
     torch.save(
         {
             "ema": {name: value.half() for name, value in ema.items()},
-            "log_power": torch.linspace(2, -3, 96),
+            LEVELLED: True,
             "args": {"zc": 96, "wid": 1.0, "norm": 0, "lin": 1},
             "step": 7,
         },

@@ -80,8 +80,6 @@ def test_a_damaged_manifest_is_named(folder, text):
         (lambda data: data.update(format=1), "format 1"),
         (lambda data: data.update(latent_channels="96"), "latent_channels"),
         (lambda data: data.update(latent_channels=95), "95"),
-        (lambda data: data.update(latent_power=[1.0]), "latent_power"),
-        (lambda data: data["latent_power"].__setitem__(5, 0), "latent_power"),
         (lambda data: data.update(snr_db=[19, -1]), "snr_db"),
         (lambda data: data.update(snr_db=[1]), "snr_db"),
         (lambda data: data.update(rates={"1/0": 8}), "1/0"),

@@ -55,7 +55,6 @@ def test_power_goes_by_the_root_of_the_variance(link, pictures):
         latent = link.encoder.linear(images.permute(0, 3, 1, 2).float() / 255)
     power = latent.square().mean((0, 2, 3)).numpy()
     _, variances, _ = klt.principal_components(pictures, np.random.default_rng(1), 20_000)
-    np.testing.assert_allclose(link.log_power.exp().detach()[:30], 2 * power[:30], rtol=0.4)
     strong = slice(0, 30)
     slope = np.polyfit(np.log(variances[strong]), np.log(power[strong]), 1)[0]
     assert slope == pytest.approx(0.5, abs=0.15)
