@@ -18,11 +18,11 @@ class EndingSource(Guarded, gr.sync_block):
     that still have work.
 
     `more` returns complex64 [n], n = 0 where there is nothing yet, or None at the end. `work()`
-    calls it, so it may wait for some 10 ms at most.
+    calls it, so it may wait for some 50 ms at most.
 
     Args:
         name: of the block.
-        tail: samples of silence at the end, for a receiver to finish.
+        tail: samples of silence at the end, 1 or more, for a receiver to finish.
     """
 
     def __init__(self, name: str, tail: int):

@@ -23,11 +23,14 @@ from percast.engines.codec import NoiseVariance, Symbols
 from percast.errors import ModelError
 
 WINDOW = 5
-"""Positions, both ways, over which the power of a channel is estimated. On the KLT alone (12 Kodak
-pictures, 10 and 3 dB) 7 and 9 are worse by up to 0.15 dB, Gaussians of 1.2 to 1.6 as good."""
+"""Positions, both ways, over which the power of a channel is estimated. More are fewer of its kind,
+fewer are too few to tell power from noise."""
 
-_TINY = 1e-12
+LEAST_POWER = 1e-8
+"""Of a latent, for its level."""
+
 _LEAST = 1e-12  # of a denominator: no noise, and nothing sent
+_LOUDEST = 1e4  # magnitude of a symbol; unit mean power allows no such thing
 _LEVEL_STEPS, _LEVEL_ZERO = 256, 1 << 15  # per dB, at 0 dB
 
 
@@ -49,7 +52,7 @@ def to_symbols(latent: npt.NDArray[np.float32]) -> tuple[Symbols, float]:
     power = float(np.mean(np.square(latent, dtype=np.float64)) * 2)  # of complex symbols
     if not isfinite(power):
         raise ModelError("the encoder computes what is no number: run percast engine verify")
-    level = max(power, _TINY) ** 0.5
+    level = max(power, LEAST_POWER) ** 0.5
     symbols *= np.float32(1 / level)
     return symbols.reshape(-1), level
 
@@ -68,7 +71,7 @@ def from_word(word: int) -> tuple[int, float]:
 
 
 def wiener_gain(
-    latent: npt.NDArray[np.float32], trust: npt.NDArray[np.float32], level: float
+    values: npt.NDArray[np.float32], trust: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Wiener's gain p / (p + noise) of each value, p being the power of its surroundings.
 
@@ -76,22 +79,24 @@ def wiener_gain(
     its reliability, as noisy ones tell little; 0 where the noise is all there is.
 
     Args:
-        latent: what arrived, at its own level, float32 [c, h, w], 0 where nothing did.
-        trust: reliability 1 / (1 + noise_var) of each value's symbol, float32 [c, h, w].
-        level: of the latent.
+        values: real and imaginary parts of symbols of unit mean power, float32 [c, h, w], 0 where
+            nothing arrived.
+        trust: reliability 1 / (1 + noise_var) of the symbols, float32 [c/2, h, w].
 
     Returns:
         float32 [c, h, w] in 0..1.
     """
-    noise = (1 - trust) * np.float32(level**2)  # of complex symbols, times the reliability
-    power = np.maximum(_mean(2 * np.square(latent * trust) - noise * trust), 0)
+    pairs, trust = values.reshape(-1, 2, *values.shape[1:]), trust[:, None]
+    noise = 1 - trust  # noise_var times the reliability
+    power = np.maximum(_mean(2 * np.square(pairs * trust) - noise * trust), 0)
     signal = power * trust
-    return signal / np.maximum(signal + _mean(np.square(trust)) * noise, np.float32(_LEAST))
+    gain = signal / np.maximum(signal + _mean(np.square(trust)) * noise, np.float32(_LEAST))
+    return gain.reshape(values.shape)
 
 
 def _mean(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Over the window, with zeros beyond the border."""
-    return uniform_filter(values, (1, WINDOW, WINDOW), mode="constant")
+    """Over the window, with zeros beyond the border; [..., h, w]."""
+    return uniform_filter(values, (1, 1, WINDOW, WINDOW), mode="constant")
 
 
 def weigh(
@@ -105,7 +110,9 @@ def weigh(
         training.
     """
     noise_var = np.asarray(noise_var, np.float32)
-    arrived = np.isfinite(symbols) & np.isfinite(noise_var) & (noise_var >= 0)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no number fails the comparison
+        plausible = np.abs(symbols) <= _LOUDEST
+    arrived = plausible & np.isfinite(noise_var) & (noise_var >= 0)
     symbols = np.where(arrived, symbols, np.complex64(0))
     noise = np.where(arrived, noise_var, np.float32(np.inf))
     low, high = trained_db

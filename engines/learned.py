@@ -34,6 +34,7 @@ MAX_BATCH = 4
 DEFAULT_DESIGN_SNR_DB = 10.0
 _MIN_CHANNELS = 8  # the lowest rate in training
 _CONDITION_SNR_DB = 20.0  # the networks see SNR / 20
+_MOST = 1e3  # of a latent: far above what any encoder sends, whatever a damaged header says
 
 
 def channels_for_cbr(cbr: Fraction, model: Model) -> int:
@@ -340,8 +341,8 @@ class LearnedCodec:
         latent = np.zeros((latents, *grid), np.float32)
         latent[0:channels:2], latent[1:channels:2] = symbols.real, symbols.imag
         sent = latent[:channels]
-        sent *= np.float32(level)
-        sent *= wiener_gain(sent, trust.repeat(2, axis=0), level)
+        sent *= wiener_gain(sent, trust) * np.float32(level)
+        np.clip(sent, -_MOST, _MOST, out=sent)
         planes = np.zeros((latents // 2, *grid), np.float32)
         planes[: channels // 2] = trust
         return {

@@ -16,7 +16,7 @@ from typing import Any
 
 from percast.errors import ModelError
 
-FORMAT = 2
+FORMAT = 3
 FILE_NAME = "manifest.json"
 SHIPPED = Path(__file__).parent / "models"
 

@@ -72,7 +72,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
         raise ModelError(f"{path} is no run's weights.pt: it lacks ema, args or step")
     arguments = checkpoint["args"]
     prototype.check_arguments(arguments)
-    if prototype.LEVELLED not in checkpoint:
+    if not prototype.is_levelled(checkpoint):
         raise ModelError(
             f"{path} is the prototype's own, made for latents of unit power: "
             "train on from it (`percast train --init`) and export the result"

@@ -16,6 +16,21 @@ T = TypeVar("T")
 LEVELLED = "levelled"
 """In a checkpoint of ours: its networks take latents at their own level. The prototype's take them
 at unit power."""
+_NOT_THE_PROTOTYPES = "rates"  # what ours have always held
+
+
+def is_levelled(checkpoint: Mapping[str, object]) -> bool:
+    """Whether a checkpoint is one of ours; else it is the prototype's.
+
+    Raises:
+        ModelError: it is of an earlier version of ours.
+    """
+    if LEVELLED not in checkpoint and _NOT_THE_PROTOTYPES in checkpoint:
+        raise ModelError(
+            "the checkpoint is of an earlier version of percast, whose receiver scaled latents "
+            "otherwise: export it with that version, or train anew"
+        )
+    return LEVELLED in checkpoint
 
 # (ours, theirs), in names split at the dots; '#' stands for any number.
 _COMMON = [

@@ -2,8 +2,8 @@
 """The prototype's weights as a start for links that send a level.
 
 The prototype's generator takes latents of unit power at every rate. Ours takes them at their own
-level. Its weights are scaled for the level that latents have on
-average at `RATE`; at other rates they are off until training has seen to it.
+level. Its weights are scaled for the level that latents have on average at `RATE`; at other rates
+they are off until training has seen to it.
 """
 
 import numpy as np

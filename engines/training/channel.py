@@ -22,14 +22,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from percast.engines.latent import WINDOW
+from percast.engines.latent import LEAST_POWER, WINDOW
 from percast.engines.networks import LATENT_CHANNELS
 from percast.engines.training.config import Config
 
 CONDITION_SNR_DB = 20.0
 """The networks see SNR / 20, as in `percast.engines.learned`."""
 
-_TINY = 1e-8
 _LEAST = 1e-12  # of a denominator: no noise, and nothing sent
 
 
@@ -80,7 +79,8 @@ def draw_conditions(count: int, config: Config, generator: torch.Generator) -> C
     def uniform() -> Tensor:
         return torch.rand(count, generator=generator, device=device)
 
-    odds = torch.tensor(config.rate_odds, device=device)
+    total = sum(config.rate_odds)
+    odds = torch.tensor([share / total for share in config.rate_odds], device=device)
     drawn = torch.multinomial(odds, count, replacement=True, generator=generator)
     low, high = config.snr_db
     erased = torch.where(
@@ -141,7 +141,7 @@ def transmit(latent: Tensor, channels: Tensor) -> tuple[Tensor, Tensor]:
     wanted = latent.float() * _mask(channels, latent)
     values = channels.float() * latent.shape[2] * latent.shape[3]
     power = 2 * wanted.square().sum((1, 2, 3)) / values  # of complex symbols
-    level = (power + _TINY).sqrt()
+    level = power.clamp(min=LEAST_POWER).sqrt()
     return wanted / _wide(level), level
 
 
@@ -194,12 +194,11 @@ def weigh(
     mean = (1 / noise_var).sum((1, 2, 3)) / arrived.clamp(min=1)
     snr_db = 10 * torch.log10(mean.clamp(min=1e-20))
     trust = reliability.repeat_interleave(2, 1)
-    latent = symbols * _wide(level)
-    noise = (1 - trust) * _wide(level.square())
-    power = _mean(2 * (latent * trust).square() - noise * trust).clamp(min=0)
+    noise = 1 - trust  # noise_var times the reliability
+    power = _mean(2 * (symbols * trust).square() - noise * trust).clamp(min=0)
     signal = power * trust
     wiener = signal / (signal + _mean(trust.square()) * noise).clamp(min=_LEAST)
-    return Received(latent * wiener, reliability, snr_db.clamp(*trained_db))
+    return Received(symbols * wiener * _wide(level), reliability, snr_db.clamp(*trained_db))
 
 
 def _mean(values: Tensor) -> Tensor:

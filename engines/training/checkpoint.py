@@ -15,7 +15,7 @@ from percast.errors import ModelError, UsageError
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2
 
 _NAME = re.compile(r"checkpoint-(\d{9})\.pt")

@@ -292,7 +292,9 @@ def _check(c: Config) -> None:
         f"rates must be even numbers of 2 to {LATENT_CHANNELS} latent channels",
     )
     need(
-        len(c.rate_odds) == len(c.rates) and min(c.rate_odds) >= 0 and sum(c.rate_odds) > 0,
+        len(c.rate_odds) == len(c.rates)
+        and min(c.rate_odds) >= 0
+        and 0 < sum(c.rate_odds) < math.inf,
         "rate_odds must be as many as rates, none negative, not all 0",
     )
     need(

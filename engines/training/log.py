@@ -28,7 +28,7 @@ class Table:
         path: of the file.
         columns: the first is "step".
         step: where the run goes on; rows of later steps, written by a run that was then killed
-            before its next checkpoint, are dropped.
+            before its next checkpoint, are dropped, and so are damaged ones.
 
     Raises:
         FileError: the file cannot be read or written; so do the methods.
@@ -39,8 +39,8 @@ class Table:
         with self._writing():
             kept = []
             if step and path.is_file():
-                with path.open(newline="") as file:
-                    kept = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+                with path.open(newline="", errors="replace") as file:
+                    kept = [row for row in csv.DictReader(file) if 0 < _step(row) <= step]
             partial = path.with_name(f".{path.name}.part")  # a crash must not cost the curve
             with partial.open("w", newline="") as file:
                 writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
@@ -61,6 +61,16 @@ class Table:
             yield
         except OSError as error:
             raise FileError(f"cannot write {self._path}: {error.strerror}") from error
+        except csv.Error as error:
+            raise FileError(f"{self._path} is damaged ({error}): move it away") from error
+
+
+def _step(row: dict[str, str]) -> int:
+    """Of a row; 0 of one that a crash or an editor damaged."""
+    try:
+        return int(row["step"])
+    except (KeyError, TypeError, ValueError):
+        return 0
 
 
 class Board:

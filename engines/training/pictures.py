@@ -114,11 +114,13 @@ def pack(
         How many pictures the file holds.
 
     Raises:
-        UsageError: no such folder, or no usable picture in it.
+        UsageError: no such folder, no usable picture in it, or a folder in place of the file.
         FileError: the file cannot be written; a file of that name is then left as it was.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder")
+    if not file.name or file.is_dir():
+        raise UsageError(f"{file} is a folder: name a file for the pack")
     reader = _FolderReader(folder, MIN_SIDE, each)
     partial = file.with_name(f".{file.name}.part")
     sizes = []

@@ -98,6 +98,7 @@ class Trainer:
         self._totals = torch.zeros(len(FIGURES), dtype=torch.float64, device=device)
         self._counted = 0
         self._stop = False
+        self._told = ""  # beside the progress bar
 
     def run(self) -> dict[str, Any]:
         """Trains until the budget is spent; Ctrl-C or SIGTERM saves and stops.
@@ -196,13 +197,14 @@ class Trainer:
         """What is due after a step."""
         c, ended = self.config, share >= 1 or self._stop
         if self.step % c.log_every == 0 or ended:
-            self._report(share, bar)
+            self._report()
+        bar(share, self._told)
         if self.step % c.validate_every == 0 or (ended and not self._stop):
             self._validate()
         if self.step % c.save_every == 0 and not ended:  # the end is saved by itself
             self._save()
 
-    def _report(self, share: float, bar: Bar) -> None:
+    def _report(self) -> None:
         figures = self._figures()
         now = time.monotonic()
         seconds, self._interval = now - self._interval, now
@@ -216,10 +218,9 @@ class Trainer:
         if self._records:
             lr = self._optimisers[-1].param_groups[0]["lr"]
             row = {"step": self.step, "images": self.images, "minutes": self._minutes()}
-            text = self._records.training(
+            self._told = self._records.training(
                 {**row, "stage": self._stage, "lr": lr, **figures, **speed}
             )
-            bar(share, text)
 
     def _validate(self) -> None:
         if self._records:

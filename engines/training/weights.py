@@ -135,7 +135,7 @@ def _from_file(path: Path) -> tuple[State, State, bool]:
             for network in ("encoder", "generator")
         )
         return encoder, generator, True
-    return *prototype.from_prototype(ema), prototype.LEVELLED in content
+    return *prototype.from_prototype(ema), prototype.is_levelled(content)
 
 
 def _from_model(source: str) -> tuple[State, State, bool]:

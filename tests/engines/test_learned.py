@@ -100,7 +100,7 @@ def test_lost_symbols_only_add_noise(codec, draw, add_noise):
     assert whole - 8 < damaged < whole
 
 
-@pytest.mark.parametrize("poison", [np.nan, np.inf, complex(0, np.nan)])
+@pytest.mark.parametrize("poison", [np.nan, np.inf, complex(0, np.nan), 1e25])
 def test_symbols_that_are_no_numbers_count_as_lost(codec, draw, poison):
     coded, symbols = codec.encode(draw(64, 64))
     symbols, noise_var = arrive(symbols.copy())
@@ -173,7 +173,7 @@ def test_no_level_in_a_header_spoils_a_picture_beyond_numbers(codec, draw, add_n
     for level in (1e-9, 1e9):  # clipped to what the word can say
         asked = replace(coded, codec_word=to_word(codec.channels, level))
         inputs = codec._generator_inputs(asked, symbols, noise_var, None)
-        assert np.abs(inputs["latent"]).max() < 1e3
+        assert np.abs(inputs["latent"]).max() <= 1e3
         assert all(np.isfinite(array).all() for array in inputs.values())
 
 

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import pytest
 
-from percast.engines.prototype import check_arguments, from_prototype, to_prototype
+from percast.engines.prototype import (
+    LEVELLED,
+    check_arguments,
+    from_prototype,
+    is_levelled,
+    to_prototype,
+)
 from percast.errors import ModelError
 
 # theirs -> (network, ours)
@@ -25,6 +31,13 @@ def test_names_are_translated_both_ways_and_values_left_alone():
     for theirs, (network, ours) in NAMES.items():
         assert {"encoder": encoder, "generator": generator}[network][ours] is ema[theirs]
     assert to_prototype(encoder, generator) == ema
+
+
+def test_checkpoints_tell_whose_they_are():
+    assert is_levelled({"ema": {}, LEVELLED: True, "rates": [8]})
+    assert not is_levelled({"ema": {}, "args": {}})
+    with pytest.raises(ModelError, match="earlier version"):
+        is_levelled({"ema": {}, "rates": [8]})
 
 
 @pytest.mark.parametrize("name", ["D.o.weight", "E.new.weight", "E.st.0.weight", "E.dn.0"])

@@ -29,34 +29,36 @@ OPTIONS = {
     "waveform": (
         "--waveform", "--channel", "tdl-c", "--snr", "10", "--metrics", "psnr,lpips", *_ALWAYS,
     ),
+    "fid": ("--cbr", "1/48", "--snr", "10", "--metrics", "fid", *_ALWAYS),
 }  # fmt: skip
 """Of the command, by what the file calls its points."""
 
 
-def write_pictures(folder: Path) -> None:
-    """Two crops of photographs that scikit-image carries, 168x161."""
+def write_pictures(folder: Path, points: str) -> None:
+    """Two crops of photographs that scikit-image carries: 168x161, but for FID 256x256."""
     import skimage.data
 
+    height, width = (256, 256) if points == "fid" else (161, 168)
     for name, y, x in (("astronaut", 0, 130), ("coffee", 130, 180)):
-        rgb = getattr(skimage.data, name)()[y : y + 161, x : x + 168]
+        rgb = getattr(skimage.data, name)()[y : y + height, x : x + width]
         Image.fromarray(np.ascontiguousarray(rgb)).save(folder / f"{name}.png")
 
 
 def main() -> None:
     before = json.loads(FILE.read_text()) if FILE.exists() else {}
     kept: dict = {}
-    with tempfile.TemporaryDirectory() as folder:
-        write_pictures(Path(folder))
-        for name, options in OPTIONS.items():
+    for name, options in OPTIONS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            write_pictures(Path(folder), name)
             done = subprocess.run(
                 [sys.executable, "-m", "percast.tools.cli", "eval", "--source", folder, *options],
                 check=True,
                 stdout=subprocess.PIPE,
             )
-            result = json.loads(done.stdout)
-            kept |= {"model": result["model"], "model_id": result["model_id"]}
-            known = before.get(name) if before.get("model_id") == kept["model_id"] else None
-            kept[name] = _merged(result["points"], known)
+        result = json.loads(done.stdout)
+        kept |= {"model": result["model"], "model_id": result["model_id"]}
+        known = before.get(name) if before.get("model_id") == kept["model_id"] else None
+        kept[name] = _merged(result["points"], known)
     FILE.write_text(json.dumps(kept, indent=1) + "\n")
     print(f"{FILE}: model {kept['model_id']}")
 

@@ -67,6 +67,7 @@ def test_plain_values_come_back():
         ("rates=[8,97]", "even numbers"),
         ("rates=8", "list of numbers"),
         ("rate_odds=[1,2]", "as many as rates"),
+        ("rate_odds=[1,2,3,4,inf]", "as many as rates"),
         ("validation_points=[[16,10]]", "latent channels, SNR, realism"),
         ("validation_points=[[16,10,2]]", "outside of what is trained"),
         ("encoder_channels=[64,128]", "three"),

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from torch import nn
 
-from percast.engines.training import checkpoint, klt, schedule, seeds
+from percast.engines.training import checkpoint, klt, losses, schedule, seeds
 from percast.engines.training.perceptual import Perceptual
 from percast.engines.training.trainer import Trainer
 from tests.engines.training.runs import ALONE, rows, train
@@ -27,6 +27,49 @@ def test_training_lowers_the_error(tiny, tmp_path, monkeypatch):
     curve = [float(row["psnr_db"]) for row in rows(tmp_path / "validation.csv")]
     assert mse[-1] < 0.65 * mse[0]
     assert curve[-1] > curve[0] + 1.5
+
+
+def test_the_average_moves_by_what_its_decay_leaves(tiny, tmp_path):
+    trainer = Trainer(tiny(steps=1, warmup=1, ema=0.9), tmp_path, ALONE)
+    before = [p.clone() for p in trainer._ema.parameters()]
+    trainer.run()
+    share = 1 - schedule.ema_decay(trainer.config, trainer.step - 1)
+    assert 0 < share < 1
+    moved = False
+    for old, new, average in zip(
+        before, trainer._link.parameters(), trainer._ema.parameters(), strict=True
+    ):
+        torch.testing.assert_close(average, old.lerp(new.detach(), share))
+        moved |= not torch.equal(old, new)
+    assert moved
+
+
+def test_the_average_is_what_is_validated(tiny, tmp_path, monkeypatch):
+    trainer = Trainer(tiny(steps=1), tmp_path, ALONE)
+    validate, given = trainer._validation, []
+    monkeypatch.setattr(
+        trainer, "_validation", lambda link: (given.append(link), validate(link))[1]
+    )
+    trainer.run()
+    assert given == [trainer._ema]
+
+
+def test_a_crop_is_judged_at_the_realism_that_the_generator_is_told(tiny, tmp_path, monkeypatch):
+    trainer = Trainer(tiny(steps=1, faithful_share=0.25, lifelike_share=0.25), tmp_path, ALONE)
+    forward, judge = trainer._forward, losses.distortion_loss
+    told, judged = [], []
+    monkeypatch.setattr(
+        trainer,
+        "_forward",
+        lambda image, c, air: (told.append(c.realism), forward(image, c, air))[1],
+    )
+    monkeypatch.setattr(
+        losses,
+        "distortion_loss",
+        lambda t, realism, c: (judged.append(realism), judge(t, realism, c))[1],
+    )
+    trainer.run()
+    assert torch.equal(told[0], judged[0]) and told[0].min() < told[0].max()
 
 
 @pytest.mark.parametrize("alone", WEIGHTS)

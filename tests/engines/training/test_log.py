@@ -24,6 +24,26 @@ def test_going_on_drops_the_rows_of_steps_that_are_made_again(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("damage", [b"\0\0\0\0", b"x,1\n", b"\n,\n", b"\xff\xfe,3\n"])
+def test_rows_that_a_crash_damaged_are_left_out(tmp_path, damage):
+    path = tmp_path / "curve.csv"
+    path.write_bytes(b"step,mse\n1,0.5\n2,0.25\n" + damage)
+    log.Table(path, ["step", "mse"], 5).add({"step": 6, "mse": 0.125})
+    assert path.read_text().splitlines() == ["step,mse", "1,0.5", "2,0.25", "6,0.125"]
+
+
+@pytest.mark.parametrize("damage", [b"no table at all\n1,2\n", b"\0" * 300_000, b""])
+def test_a_curve_that_is_none_any_more_ends_in_a_line_or_begins_anew(tmp_path, damage):
+    path = tmp_path / "curve.csv"
+    path.write_bytes(damage)
+    try:
+        log.Table(path, ["step", "mse"], 5).add({"step": 6, "mse": 0.125})
+    except FileError as error:
+        assert "move it away" in str(error) and path.read_bytes() == damage
+    else:
+        assert path.read_text().splitlines() == ["step,mse", "6,0.125"]
+
+
 def test_a_disk_that_is_full_on_going_on_leaves_the_curve_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "curve.csv"
     log.Table(path, ["step"], 0).add({"step": 1})

@@ -147,6 +147,8 @@ def test_wrong_options_say_what_is_wrong(here, tmp_path, images):
         (["--resume", "--config", "tiny"], "no --config"),
         (["--resume", "--out", tmp_path], "no checkpoint"),
         (["pack", tmp_path / "nothing", tmp_path / "x.pack"], "no folder"),
+        (["pack", images, "."], "name a file"),
+        (["pack", images, tmp_path], "name a file"),
     ):
         with pytest.raises(UsageError, match=complaint):
             here(*options)
