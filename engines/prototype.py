@@ -32,6 +32,7 @@ def is_levelled(checkpoint: Mapping[str, object]) -> bool:
         )
     return LEVELLED in checkpoint
 
+
 # (ours, theirs), in names split at the dots; '#' stands for any number.
 _COMMON = [
     ("conditioner.hidden", "cond.net.0"),

@@ -86,7 +86,7 @@ class Config:
     lifelike_mse: float = 0.2
     lpips_weight: float = 2.0
     texture_weight: float = 1.0
-    adversarial_weight: float = 0.2
+    adversarial_weight: float = 0.03
     perceptual_floor: float = 0.02
     faithful_share: float = 0.2
     lifelike_share: float = 0.4

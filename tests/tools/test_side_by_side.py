@@ -56,6 +56,36 @@ def figures(caption: str) -> dict[str, float]:
     return {"lpips": float(lpips), "psnr": float(psnr)}
 
 
+def test_means_over_ones_own_photographs_are_printed(
+    perceptual_weights, tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip("av", reason="HEVC needs PyAV")
+    import skimage.data
+
+    monkeypatch.setenv("PERCAST_PERCEPTUAL", perceptual_weights)
+    monkeypatch.setattr(side_by_side, "RATES", ("1/24",))
+    captions = []
+    monkeypatch.setattr(
+        side_by_side, "draw", lambda *a: (captions.append(a[3][0][3].caption), draw(*a))[1]
+    )
+    source = tmp_path / "photos"
+    source.mkdir()
+    for name, x in (("left", 0), ("right", 200)):
+        Image.fromarray(skimage.data.chelsea()[20:260, x : x + 240]).save(source / f"{name}.png")
+    assert side_by_side.main([str(tmp_path / "out"), "--source", str(source)]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"left.jpg", "right.jpg"}
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[1].strip() for line in lines] == [
+        "HEVC + 5G LDPC", "Distortion only", "percast",
+    ]  # fmt: skip
+    mean = np.mean([figures(caption)["lpips"] for caption in captions])
+    assert float(lines[2].split("LPIPS ")[1].split()[0]) == pytest.approx(mean, abs=0.001)
+
+    Image.fromarray(skimage.data.chelsea()[:100, :300]).save(source / "small.png")
+    assert side_by_side.main([str(tmp_path / "out"), "--source", str(source)]) == 2
+    assert "too small" in capsys.readouterr().err
+
+
 def test_an_unwritable_folder_is_one_line(one_photo, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert side_by_side.main([str(tmp_path / "file")]) == 6
