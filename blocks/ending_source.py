@@ -11,13 +11,16 @@ from percast.blocks.guard import Guarded, guarded
 from percast.blocks.ofdm_modulator import IDLE_WAIT
 from percast.blocks.pdu import END
 
+NOTHING = np.zeros(0, np.complex64)
+"""What `EndingSource.more` returns while there is nothing yet."""
+
 
 class EndingSource(Guarded, gr.sync_block):
     """Gives the samples that the method `more` of a subclass fetches; then some silence, whose last
     sample carries the end tag. GNU Radio's own end of a stream would take message blocks with it
     that still have work.
 
-    `more` returns complex64 [n], n = 0 where there is nothing yet, or None at the end. `work()`
+    `more` returns complex64 [n], `NOTHING` while there is nothing yet, or None at the end. `work()`
     calls it, so it may wait for some 50 ms at most.
 
     Args:
@@ -28,7 +31,7 @@ class EndingSource(Guarded, gr.sync_block):
     def __init__(self, name: str, tail: int):
         gr.sync_block.__init__(self, name, None, [np.complex64])
         self._tail = tail
-        self._left = np.zeros(0, np.complex64)
+        self._left = NOTHING
         self._ended = False
         self.set_min_output_buffer(1 << 15)
 

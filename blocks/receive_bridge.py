@@ -5,7 +5,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
-from percast.blocks.ending_source import EndingSource
+from percast.blocks.ending_source import NOTHING, EndingSource
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.level_meter import LevelMeter
 from percast.blocks.sample_queue import SampleQueue
@@ -13,7 +13,6 @@ from percast.blocks.sample_queue import SampleQueue
 _AT_ONCE = 4096  # samples; calls of work() cost more than they do
 _TAKE_WAIT = 0.02  # seconds
 _RX_TIME = pmt.intern("rx_time")
-_NOTHING = np.zeros(0, np.complex64)
 
 
 class SampleTap(Guarded, gr.sync_block):
@@ -63,4 +62,4 @@ class SampleInlet(EndingSource):
         samples = self.queue.take(_TAKE_WAIT)
         if samples is not None:
             return samples
-        return None if self.queue.ended and not self.queue.waiting else _NOTHING
+        return None if self.queue.ended and not self.queue.waiting else NOTHING

@@ -8,12 +8,11 @@ of samples.
 import numpy as np
 import zmq
 
-from percast.blocks.ending_source import EndingSource
+from percast.blocks.ending_source import NOTHING, EndingSource
 
 _WAIT_MS = 50  # that work() may wait for a message before GNU Radio can stop it
 _QUEUE = 64  # messages that wait here; then the sender waits
 _MAX_BYTES = 1 << 26  # of a message
-_NOTHING = np.zeros(0, np.complex64)
 
 
 class ZmqSampleSource(EndingSource):
@@ -59,10 +58,10 @@ class ZmqSampleSource(EndingSource):
             return None
         if self._socket.poll(_WAIT_MS):
             return self._checked(self._socket.recv_multipart())
-        return _NOTHING
+        return NOTHING
 
     def _checked(self, frames: list[bytes]) -> np.ndarray:
-        if len(frames) > 1 or len(frames[0]) % _NOTHING.itemsize:
+        if len(frames) > 1 or len(frames[0]) % NOTHING.itemsize:
             self.malformed += 1
-            return _NOTHING
-        return np.frombuffer(frames[0], _NOTHING.dtype)
+            return NOTHING
+        return np.frombuffer(frames[0], NOTHING.dtype)
