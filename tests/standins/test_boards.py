@@ -57,9 +57,11 @@ def test_a_tone_arrives_at_the_right_frequency_and_level(driver, air, launch, tm
     left.plug("a", ppm=10)
     right.plug("b", ppm=-10)
     wait_on_air(send(launch, left, driver), air)
-    for _ in range(5):  # the sender may begin to stream while one listens already
+    # SoapyHackRF, when the machine starves it, hands on a buffer that it never filled: exact zeros,
+    # where the air would leave DC and noise.
+    for _ in range(5):
         x = hear(launch, right, driver, tmp_path / "x")[-500_000:]
-        if np.abs(x[:1000]).mean() > 0.5 * np.abs(x[-1000:]).mean():
+        if x.all():
             break
     freq, level, rest = measure_tone(x)
     shift = FREQ * 20e-6
