@@ -19,7 +19,7 @@ import numpy as np
 
 from percast.engines import manifest
 from percast.engines.engine import CPU_ENGINES, open_engine
-from percast.errors import FileError, ModelError, PercastError
+from percast.errors import FileError, ModelError, PercastError, UsageError
 
 if TYPE_CHECKING:
     from percast.engines.onnx_graph import Network
@@ -37,6 +37,7 @@ def export(
     name: str,
     description: str = "",
     licence: str = "GPL-3.0-or-later",
+    full_realism: float | None = None,
 ) -> dict[str, float]:
     """Writes a model folder and checks it.
 
@@ -44,6 +45,8 @@ def export(
         checkpoint: a run's weights.pt.
         folder: to write to; made if it is not there, files of an earlier export are replaced.
         name, description, licence: for the manifest.
+        full_realism: what the dial's 1 stands for, within the range of the training; None: its end.
+            Past some point more realism makes LPIPS worse again, and the dial should end there.
 
     Returns:
         Largest absolute difference from torch, by "network engine HxW".
@@ -51,12 +54,18 @@ def export(
     Raises:
         ModelError: no torch, weights that do not fit, or an engine that computes something
             else than torch.
+        UsageError: `full_realism` outside the range of the training.
         FileError: the folder cannot be written.
     """
     # Here, not above: `--help` and the messages of the command line need no torch.
     from percast.engines import onnx_graph
 
     networks, described = onnx_graph.load_checkpoint(checkpoint)
+    if full_realism is not None:
+        low, high = described["realism"]
+        if not low <= full_realism <= high:
+            raise UsageError(f"--full-realism {full_realism:g}: give {low:g} to {high:g}")
+        described["realism"] = [low, full_realism]
     files, differences = {}, {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,12 +131,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", required=True, help="of the model")
     parser.add_argument("--description", default="", help="one line, for people")
     parser.add_argument("--licence", default="GPL-3.0-or-later", help="of the weights")
+    parser.add_argument(
+        "--full-realism", type=float, metavar="R",
+        help="what the realism dial's 1 stands for (default: the highest that was trained)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     try:
         differences = export(
-            options.checkpoint, options.folder, options.name, options.description, options.licence
-        )
+            options.checkpoint, options.folder, options.name, options.description, options.licence,
+            options.full_realism,
+        )  # fmt: skip
         model = manifest.load_model(options.folder)
     except PercastError as error:
         print(f"percast: {error}", file=sys.stderr)

@@ -165,7 +165,7 @@ class LearnedCodec:
             coded: from the header.
             symbols: complex64 [n], n = `symbol_count` of the coded picture.
             noise_var: float32 [n].
-            realism: 0 to 1 instead of the header's; both as far as the model was trained for it.
+            realism: 0 to 1 instead of the header's; the manifest says what both stand for.
 
         Returns:
             uint8 [coded.height, coded.width, 3].
@@ -333,9 +333,10 @@ class LearnedCodec:
                 f"{expected} expected for this picture"
             )
         wish = coded.realism if realism is None else _checked_realism(realism)
-        least, most = self.model.realism
+        low, high = self.model.realism
         symbols, reliability, snr_db = weigh(symbols, noise_var, self.model.snr_db)
-        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), min(max(wish, least), most)]
+        told = low + wish * (high - low)
+        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), told]
         grid, latents = self._grid(coded.height, coded.width), self.model.latent_channels
         symbols, trust = symbols.reshape(-1, *grid), reliability.reshape(-1, *grid)
         latent = np.zeros((latents, *grid), np.float32)

@@ -56,7 +56,8 @@ class Model:
         stride: pixels per latent position, in both directions.
         rates: nominal channel bandwidth ratio -> latent channels, the usual ones only.
         snr_db: lowest and highest SNR that the model was trained for.
-        realism: lowest and highest likewise; 0 to 1 where the manifest does not say.
+        realism: of the generator, that the dial's 0 and 1 stand for; 0 to 1 where the manifest does
+            not say.
         encoder, generator: its networks.
         training: how it was made; free form.
     """

@@ -85,6 +85,15 @@ def test_pixel_blocks_are_pixel_unshuffle():
     assert torch.equal(PixelBlocks(4)(image), torch.nn.functional.pixel_unshuffle(image, 4))
 
 
+def test_the_dial_ends_where_the_export_says(checkpoint, tmp_path, capsys):
+    arguments = [str(checkpoint), str(tmp_path / "model"), "--name", "x", "--full-realism"]
+    assert export_module.main([*arguments, "0.5"]) == 0
+    assert load_model(tmp_path / "model").realism == (0, 0.5)
+    capsys.readouterr()
+    assert export_module.main([*arguments, "1.5"]) == 2
+    assert capsys.readouterr().err == "percast: --full-realism 1.5: give 0 to 1\n"
+
+
 def test_no_checkpoint_no_model(tmp_path, capsys):
     (tmp_path / "text.pt").write_text("no checkpoint")
     torch.save({"weights": 1}, tmp_path / "other.pt")

@@ -177,14 +177,15 @@ def test_no_level_in_a_header_spoils_a_picture_beyond_numbers(codec, draw, add_n
         assert all(np.isfinite(array).all() for array in inputs.values())
 
 
-def test_a_model_trained_without_the_dial_decodes_as_it_was_trained(model, draw, add_noise):
-    faithful = replace(model, realism=(0.0, 0.0))
-    with LearnedCodec(model, precision="fp32") as dial, LearnedCodec(faithful) as none:
-        coded, symbols = dial.encode(draw(64, 96))
+@pytest.mark.parametrize("ends", [(0.0, 1.0), (0.0, 0.0), (0.25, 0.75)])
+def test_the_dial_turns_between_the_ends_that_the_manifest_names(model, draw, add_noise, ends):
+    with LearnedCodec(replace(model, realism=ends)) as codec:
+        coded, symbols = codec.encode(draw(64, 96))
         received = coded, *add_noise(symbols, 10)
-        wishes = [none._generator_inputs(*received, wish)["condition"][2] for wish in (None, 0, 1)]
-        assert wishes == [0, 0, 0]
-        assert dial._generator_inputs(*received, None)["condition"][2] == coded.realism == 1
+        told = [codec._generator_inputs(*received, dial)["condition"][2] for dial in (0, 0.5, 1)]
+        assert told == [ends[0], sum(ends) / 2, ends[1]]
+        asked = codec._generator_inputs(*received, None)["condition"][2]
+        assert (coded.realism, asked) == (1, ends[1])
 
 
 @pytest.mark.parametrize("level_db", [-60, -3.2, 0, 11.17, 90])

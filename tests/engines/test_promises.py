@@ -2,7 +2,7 @@
 """What the shipped model promises, whichever weights it has: a dial from faithful to lifelike, and
 quality that follows rate, SNR and losses without a cliff.
 
-Every figure is a mean over three photographs. A slack stands where the present weights need one.
+Every figure is a mean over three photographs.
 """
 
 from fractions import Fraction
@@ -56,25 +56,23 @@ def measure(model, crops):
 
 
 def test_the_dial_goes_from_faithful_to_lifelike(measure):
-    """At 10 dB and every rate; the same received symbols decoded five times. LPIPS falls (slack:
-    0.0005 a step, from 0.75 to 1 0.004, of which these weights need 0.0027 at 1/192), PSNR falls
-    gently: at most 0.3 dB a step and 0.7 dB in all."""
+    """At 10 dB and every rate; the same received symbols decoded five times. LPIPS falls at every
+    step and by 5% in all, PSNR falls gently: at most 0.3 dB a step and 0.7 dB in all."""
     found = measure(RATES, [10.0], DIAL)
     lpips, psnr = (np.reshape(found[name], (5, 5)) for name in ("lpips", "psnr"))
-    steps = np.diff(lpips)
-    assert (steps[:, :-1] < 0.0005).all() and (steps[:, -1] < 0.004).all(), lpips
-    assert (lpips[:, -1] < lpips[:, 0] - 0.005).all(), lpips
+    assert (np.diff(lpips) < 0).all(), lpips
+    assert (lpips[:, -1] < 0.95 * lpips[:, 0]).all(), lpips
     falls = psnr[:, 0] - psnr[:, -1]
     assert (np.abs(np.diff(psnr)) < 0.3).all() and (falls > 0).all() and (falls < 0.7).all(), psnr
 
 
 def test_dists_follows_the_dial(measure):
-    """In halves, at three rates. Slack: 0.001 a step."""
+    """In halves, at three rates."""
     if find_weights("dists") is None:
         pytest.skip("no weights of DISTS: percast eval fetch-weights --metrics dists")
     found = measure(RATES[1:4], [10.0], DIAL[::2], metrics=("dists",))
     dists = np.reshape(found["dists"], (3, 3))
-    assert (np.diff(dists) < 0.001).all() and (dists[:, -1] < dists[:, 0] - 0.003).all(), dists
+    assert (np.diff(dists) < 0).all() and (dists[:, -1] < dists[:, 0] - 0.003).all(), dists
 
 
 def test_quality_rises_with_the_rate(measure):

@@ -2,6 +2,7 @@
 """What is trained, and what validation scores, is what is sent and received later."""
 
 # ruff: noqa: E402 - the imports must follow importorskip
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +20,12 @@ from percast.engines.training.pictures import Pictures
 from percast.engines.training.validation import Validation
 
 HEIGHT, WIDTH = 96, 128
+
+
+@pytest.fixture(scope="module")
+def model(model):
+    """Its dial turns as far as the training's."""
+    return replace(model, realism=(0.0, 1.0))
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +81,6 @@ POINTS = ((8, 10.0, 1.0), (32, 10.0, 1.0), (32, 10.0, 0.0), (32, 0.0, 1.0), (96,
 
 def test_validation_scores_its_very_points(model, config, link, picture, add_noise):
     """Each within 0.8 dB of the codec's own, through other noise; rates and SNRs lie further apart."""
-    from dataclasses import replace
-
     validation = Validation(
         Pictures(picture.reshape(-1, 3), np.array([[HEIGHT, WIDTH]])),
         replace(config, validation_points=POINTS, validation_pictures=1),
