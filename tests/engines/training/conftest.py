@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,19 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from percast.engines.manifest import Model
 from percast.engines.metrics import WEIGHT_FILES
 from percast.engines.training import config as configuration
 from percast.engines.training.config import Config
 
 # As in AlexNet: layer, outputs, inputs, kernel.
 _ALEXNET = ((0, 64, 3, 11), (3, 192, 64, 5), (6, 384, 192, 3), (8, 256, 384, 3), (10, 256, 256, 3))
+
+
+@pytest.fixture(scope="session")
+def model(model) -> Model:
+    """The shipped model, with its dial over the whole realism of the training."""
+    return replace(model, realism=Config(steps=1).realism)
 
 
 @pytest.fixture(scope="session", autouse=True)

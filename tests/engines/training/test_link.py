@@ -23,12 +23,6 @@ HEIGHT, WIDTH = 96, 128
 
 
 @pytest.fixture(scope="module")
-def model(model):
-    """Its dial turns as far as the training's."""
-    return replace(model, realism=(0.0, 1.0))
-
-
-@pytest.fixture(scope="module")
 def config(model) -> Config:
     return Config(steps=1, snr_db=model.snr_db, clipping_db=0.0)
 
