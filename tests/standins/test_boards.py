@@ -57,8 +57,8 @@ def test_a_tone_arrives_at_the_right_frequency_and_level(driver, air, launch, tm
     left.plug("a", ppm=10)
     right.plug("b", ppm=-10)
     wait_on_air(send(launch, left, driver), air)
-    # SoapyHackRF, when the machine starves it, hands on a buffer that it never filled: exact zeros,
-    # where the air would leave DC and noise.
+    # UHD over SoapyHackRF, starved by a busy machine, may hand on a buffer that nothing was written
+    # to: exact zeros, where the air leaves DC and noise.
     for _ in range(5):
         x = hear(launch, right, driver, tmp_path / "x")[-500_000:]
         if x.all():
