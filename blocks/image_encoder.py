@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from percast.blocks.coded import to_header
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.queues.worker import leading
+from percast.blocks.waveform.coded import to_header
 from percast.blocks.worker_block import WorkerBlock
-from percast.engines.codec import Codec
-from percast.engines.worker import leading
+from percast.engines.codecs.contract import Codec
 
 
 class ImageEncoder(WorkerBlock):

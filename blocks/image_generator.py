@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from percast.blocks.coded import from_header
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.queues.worker import leading
+from percast.blocks.waveform.coded import from_header
 from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
-from percast.engines.codec import Codec, CodedImage
-from percast.engines.worker import leading
+from percast.engines.codecs.contract import Codec, CodedImage
 from percast.errors import ModelError
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from percast.blocks.guard import Guarded, guarded
 from percast.blocks.images import ImageSource as Pictures
 from percast.blocks.images import Picture
 from percast.blocks.pdu import END, to_pdu
-from percast.engines.worker import Worker
+from percast.blocks.queues.worker import Worker
 
 
 class ImageSource(Guarded, gr.basic_block):

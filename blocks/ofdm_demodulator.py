@@ -10,7 +10,7 @@ from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, to_pdu
-from percast.blocks.recorder import Recorder
+from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
 from percast.blocks.waveform.receive import Receiver

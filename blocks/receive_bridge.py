@@ -7,8 +7,8 @@ from gnuradio import gr
 
 from percast.blocks.ending_source import NOTHING, EndingSource
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.level_meter import LevelMeter
-from percast.blocks.sample_queue import SampleQueue
+from percast.blocks.queues.sample_queue import SampleQueue
+from percast.blocks.stats.level_meter import LevelMeter
 
 _AT_ONCE = 4096  # samples; calls of work() cost more than they do
 _TAKE_WAIT = 0.02  # seconds

@@ -7,7 +7,7 @@ from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.ofdm_modulator import PACKET_LEN
-from percast.blocks.recording_writer import RecordingWriter
+from percast.blocks.recordings.writer import RecordingWriter
 
 
 class RecordingSink(Guarded, gr.sync_block):

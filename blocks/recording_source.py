@@ -4,7 +4,7 @@
 import numpy as np
 
 from percast.blocks.ending_source import EndingSource
-from percast.blocks.recordings import Recording
+from percast.blocks.recordings.reader import Recording
 
 _CHUNK = 1 << 18  # samples read at once
 

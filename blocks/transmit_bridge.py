@@ -10,7 +10,7 @@ from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.ofdm_modulator import IDLE_WAIT, PACKET_LEN
-from percast.blocks.sample_queue import SampleQueue
+from percast.blocks.queues.sample_queue import SampleQueue
 
 log = logging.getLogger(__name__)
 

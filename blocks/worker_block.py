@@ -9,7 +9,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.engines.worker import Worker
+from percast.blocks.queues.worker import Worker
 
 log = logging.getLogger(__name__)
 

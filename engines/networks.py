@@ -130,7 +130,7 @@ class Generator(nn.Module):
     """Received latent to picture.
 
     Inputs: latent [N, 96, h, w], received, at its own level again and scaled by Wiener's gain (see
-    `percast.engines.latent`), 0 beyond the channels sent; reliability [N, 48, h, w] =
+    `percast.engines.codecs.latent`), 0 beyond the channels sent; reliability [N, 48, h, w] =
     snr / (1 + snr) of every complex symbol, 0 where nothing arrived; condition [N, 3] = (SNR in
     dB / 20, channels sent / 96, realism in 0..1). Output: image [N, 3, 16h, 16w] in about 0..1,
     not clipped.

@@ -8,9 +8,9 @@ from gnuradio import gr
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel_model import ChannelModel
 from percast.blocks.images import ImageSink, ImageSource
-from percast.blocks.scoring import Scorer
+from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import Profile
-from percast.engines.codec import Codec
+from percast.engines.codecs.contract import Codec
 from percast.flowgraphs.receiver import Receiver
 from percast.flowgraphs.transmitter import Transmitter, TransmitterConfig
 

@@ -7,9 +7,9 @@ from gnuradio import gr
 
 from percast.blocks.receive_bridge import SampleInlet
 from percast.blocks.transmit_bridge import PacketOutlet
-from percast.flowgraphs.radio import Radio
+from percast.flowgraphs.radios.factory import Radio
+from percast.flowgraphs.radios.station import Station
 from percast.flowgraphs.receiver import Receiver
-from percast.flowgraphs.station import Station
 from percast.flowgraphs.transmitter import Transmitter
 
 

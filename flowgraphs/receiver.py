@@ -10,10 +10,10 @@ from percast.blocks.image_generator import ImageGenerator
 from percast.blocks.image_sink import ImageSink
 from percast.blocks.images import ImageSink as Out
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
-from percast.blocks.recorder import Recorder
-from percast.blocks.scoring import Scorer
+from percast.blocks.recordings.recorder import Recorder
+from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import Profile
-from percast.engines.codec import Codec
+from percast.engines.codecs.contract import Codec
 
 
 class Receiver(gr.hier_block2):

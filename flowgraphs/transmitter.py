@@ -13,7 +13,7 @@ from percast.blocks.images import Picture
 from percast.blocks.ofdm_modulator import OfdmModulator
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
-from percast.engines.codec import Codec
+from percast.engines.codecs.contract import Codec
 
 
 @dataclass(frozen=True)

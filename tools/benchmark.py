@@ -21,10 +21,11 @@ import numpy as np
 from PIL import Image
 
 from percast.blocks.images import parse_size
-from percast.engines.learned import LearnedCodec
+from percast.engines.codecs.learned import LearnedCodec
 from percast.errors import PercastError
-from percast.tools import loopback, terminal
+from percast.tools import terminal
 from percast.tools.options import DEFAULT_THREADS
+from percast.tools.verbs import loopback
 
 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -93,7 +94,7 @@ def engines_alone(codec: LearnedCodec, height: int, width: int, seconds: float =
 
 
 def photographs(folder: Path) -> Path:
-    from percast.tools.demo import photographs as those
+    from percast.tools.verbs.demo import photographs as those
 
     for photo in those():
         Image.fromarray(photo.rgb).save(folder / f"{photo.name}.png")

@@ -53,7 +53,7 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
         # Otherwise `--freq-offset -20k` is taken for two options, unlike `--snr -3`.
         sub._negative_number_matcher = re.compile(r"-\.?\d")
         if argv and argv[0] == verb:
-            importlib.import_module(f"percast.tools.{verb}").add_options(sub)
+            importlib.import_module(f"percast.tools.verbs.{verb}").add_options(sub)
     return parser
 
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 import zmq
 
 from percast.blocks.images.zmq_images import check_address
-from percast.blocks.quantity import quantity
 from percast.errors import PercastError, UsageError
 from percast.flowgraphs.radios.config import Gain, parse_gain
+from percast.quantity import quantity
 
 log = logging.getLogger(__name__)
 

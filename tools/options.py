@@ -4,11 +4,11 @@
 import argparse
 import os
 
-from percast.blocks.quantity import quantity
-from percast.blocks.recording_writer import DATATYPES
+from percast.blocks.recordings.writer import DATATYPES
 from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
 from percast.flowgraphs.radios.config import DEVICES, parse_gain
+from percast.quantity import quantity
 
 # Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
 # picture is through sooner than with half the cores each.

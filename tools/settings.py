@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 from percast.blocks.images import parse_size
-from percast.blocks.scoring import METRICS
-from percast.engines.codec import parse_cbr
-from percast.engines.learned import LearnedCodec
+from percast.blocks.stats.scoring import METRICS
+from percast.engines.codecs.contract import parse_cbr
+from percast.engines.codecs.learned import LearnedCodec
 from percast.engines.manifest import load_model
 from percast.errors import DeviceError, UsageError
 

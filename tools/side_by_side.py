@@ -18,16 +18,16 @@ from typing import NamedTuple
 import numpy as np
 
 from percast.blocks.images import open_source
-from percast.engines.codec import Picture, parse_cbr
-from percast.engines.hevc import encode_within
-from percast.engines.learned import LearnedCodec
+from percast.engines.codecs.contract import Picture, parse_cbr
+from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.evaluation.hevc import encode_within
+from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.engines.manifest import load_model
 from percast.engines.metrics import Lpips, psnr
-from percast.engines.symbol_channel import SymbolChannel
 from percast.errors import FileError, ModelError, PercastError, UsageError
 from percast.tools import report
 from percast.tools.contact_sheet import Cell, draw
-from percast.tools.demo import SHOWN, Photo, photographs
+from percast.tools.verbs.demo import SHOWN, Photo, photographs
 
 RATES = ("1/96", "1/48", "1/24")
 SNR_DB = 10.0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The JSON objects that links print at their end: one part from each end."""
 
-from percast.blocks.link_stats import LinkStats
+from percast.blocks.stats.link_stats import LinkStats
 from percast.blocks.waveform.profile import Profile
-from percast.engines.engine import Engine
+from percast.engines.runtimes.engine import Engine
 
 
 def sender_part(transmitter, profile: Profile) -> dict:

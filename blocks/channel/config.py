@@ -7,8 +7,8 @@ import numbers
 from dataclasses import dataclass
 
 from percast.blocks.channel.tdl_tables import PROFILES
-from percast.blocks.quantity import quantity
 from percast.errors import UsageError
+from percast.quantity import quantity
 
 MODELS = ("awgn", "rayleigh", *PROFILES)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import median_filter
 
-from percast.blocks.waveform import header_code
+from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.drift import channel_change
 from percast.blocks.waveform.estimate import estimate_channel, residual_variance
 from percast.blocks.waveform.header import HEADER_BYTES, Header

@@ -22,7 +22,7 @@ TABLE = (
     ("cbr_den", "H", "... and denominator"),
     ("symbols", "I", "latent symbols of the whole picture"),
     ("codec", "B", "number of the codec"),
-    ("codec_word", "I", "32 bits for the codec; see `percast.engines.latent`"),
+    ("codec_word", "I", "32 bits for the codec; see `percast.engines.codecs.latent`"),
     ("model", "4s", "first four bytes of the SHA-256 of the model's manifest"),
     ("design_snr", "b", "SNR that the sender designed for, quarter dB"),
     ("realism", "B", "sender's wish for the generator, 0..255 for 0..1"),

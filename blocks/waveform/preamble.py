@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from percast.blocks.waveform.hashing import signs
+from percast.blocks.waveform.coding.hashing import signs
 from percast.blocks.waveform.ofdm import to_samples
 from percast.blocks.waveform.profile import Profile
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from percast.blocks.waveform.header import Header
-from percast.blocks.waveform.interleaver import deinterleave
-from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.coding.interleaver import deinterleave
 from percast.blocks.waveform.demodulate import Packet
+from percast.blocks.waveform.header import Header
+from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import packet_span
 
 _REMEMBERED = 64  # pictures whose late packets are recognised

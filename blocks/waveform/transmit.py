@@ -7,10 +7,10 @@ from math import ceil
 
 import numpy as np
 
-from percast.blocks.waveform import header_code
-from percast.blocks.waveform.hashing import signs
+from percast.blocks.waveform.coding import header_code
+from percast.blocks.waveform.coding.hashing import signs
+from percast.blocks.waveform.coding.interleaver import interleave
 from percast.blocks.waveform.header import Header
-from percast.blocks.waveform.interleaver import interleave
 from percast.blocks.waveform.ofdm import to_samples
 from percast.blocks.waveform.papr import clip_and_filter
 from percast.blocks.waveform.preamble import pilot_values, preamble

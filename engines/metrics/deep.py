@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from percast.engines.codec import Picture
+from percast.engines.codecs.contract import Picture
 from percast.engines.metrics.pixels import check_alike
 from percast.engines.metrics.weights import NEEDED, Tensors, find_weights, load, missing_weights
 from percast.errors import ModelError

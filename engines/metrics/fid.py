@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import qr, svdvals
 
-from percast.engines.codec import Picture
+from percast.engines.codecs.contract import Picture
 from percast.engines.metrics.weights import NEEDED, find_weights, load, missing_weights
 from percast.errors import ModelError
 

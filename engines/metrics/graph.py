@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.codec import Picture
+from percast.engines.codecs.contract import Picture
 from percast.engines.metrics.weights import Tensors
-from percast.engines.openvino_core import core, openvino
+from percast.engines.runtimes.openvino_core import core, openvino
 from percast.errors import ModelError
 
 ops = openvino.opset13

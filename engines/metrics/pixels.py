@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import correlate1d
 
-from percast.engines.codec import Picture
+from percast.engines.codecs.contract import Picture
 
 # Wang, Simoncelli, Bovik, "Multiscale structural similarity for image quality assessment",
 # Asilomar 2003: weights of the five scales, window, and stabilising constants.

@@ -12,8 +12,8 @@ import torch
 from percast.engines.networks import LATENT_CHANNELS, STRIDE
 from percast.engines.training import channel
 from percast.engines.training.channel import CONDITION_SNR_DB
+from percast.engines.training.data.pictures import Pictures
 from percast.engines.training.link import Link
-from percast.engines.training.pictures import Pictures
 
 RATE, SNR_DB = 32, 10.0  # 1/48
 _CROP, _CROPS = 128, 256

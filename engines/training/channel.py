@@ -22,12 +22,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from percast.engines.latent import LEAST_POWER, WINDOW
+from percast.engines.codecs.latent import LEAST_POWER, WINDOW
 from percast.engines.networks import LATENT_CHANNELS
 from percast.engines.training.config import Config
 
 CONDITION_SNR_DB = 20.0
-"""The networks see SNR / 20, as in `percast.engines.learned`."""
+"""The networks see SNR / 20, as in `percast.engines.codecs.learned`."""
 
 _LEAST = 1e-12  # of a denominator: no noise, and nothing sent
 
@@ -177,7 +177,7 @@ def weigh(
     level: Tensor,
     trained_db: tuple[float, float],
 ) -> Received:
-    """What the generator must know of the channel, as `percast.engines.latent` computes it.
+    """What the generator must know of the channel, as `percast.engines.codecs.latent` computes it.
 
     A symbol's reliability is snr / (1 + snr) = 1 / (1 + noise_var). The latent is brought back to
     its own level and scaled by the Wiener gain of the power around each value. The SNR is the mean

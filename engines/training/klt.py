@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from percast.engines.networks import LATENT_CHANNELS, STRIDE
+from percast.engines.training.data.pictures import Pictures
 from percast.engines.training.link import Link
-from percast.engines.training.pictures import Pictures
 
 _BLOCKS = 40_000
 _DEEP_SCALE = 0.05  # of the deep paths' last layers: little noise on top of the linear code

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from percast.engines.training import checkpoint
 from percast.engines.training.config import MIN_CROP, STRIDE, Config
+from percast.engines.training.records import checkpoint
 from percast.errors import ModelError
 
 # On a CPU, and in NVIDIA's libraries, torch has no exception of its own for it.

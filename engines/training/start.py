@@ -6,14 +6,16 @@ from pathlib import Path
 
 import torch
 
-from percast.engines.training import klt, seeds, weights
+from percast.engines.training import klt
 from percast.engines.training.adopt import adopt
 from percast.engines.training.config import Config
-from percast.engines.training.discriminator import Discriminator
+from percast.engines.training.data import seeds
+from percast.engines.training.data.pictures import MIN_SIDE, Pictures, open_pictures
 from percast.engines.training.distributed import Group
 from percast.engines.training.link import Link
-from percast.engines.training.perceptual import Perceptual
-from percast.engines.training.pictures import MIN_SIDE, Pictures, open_pictures
+from percast.engines.training.losses.discriminator import Discriminator
+from percast.engines.training.losses.perceptual import Perceptual
+from percast.engines.training.records import weights
 from percast.errors import ModelError, UsageError
 
 log = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ def networks(
 
     Args:
         pictures: whose KLT is the start where nothing else is, and the prototype's levels.
-        init: weights to start from, see `percast.engines.training.weights`.
+        init: weights to start from, see `percast.engines.training.records.weights`.
         resumed: whether a checkpoint will follow anyway.
 
     Raises:

@@ -16,23 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from percast.engines.networks import STRIDE
-from percast.engines.training import (
-    channel,
-    checkpoint,
-    losses,
-    memory,
-    muon,
-    schedule,
-    seeds,
-    start,
-    weights,
-)
-from percast.engines.training.adversary import Adversary, autocast
+from percast.engines.training import channel, memory, muon, schedule, start
 from percast.engines.training.config import Config
-from percast.engines.training.crops import open_crops
+from percast.engines.training.data import seeds
+from percast.engines.training.data.crops import open_crops
 from percast.engines.training.distributed import Group
-from percast.engines.training.log import Bar, Stopwatch, progress_bar
-from percast.engines.training.records import FIGURES, Records
+from percast.engines.training.losses import terms as losses
+from percast.engines.training.losses.adversary import Adversary, autocast
+from percast.engines.training.records import checkpoint, weights
+from percast.engines.training.records.log import Bar, Stopwatch, progress_bar
+from percast.engines.training.records.run_records import FIGURES, Records
 from percast.engines.training.validation import Validation
 from percast.errors import ModelError
 
@@ -44,15 +37,15 @@ class Trainer:
     """One run in one folder, made by one or several processes.
 
     The folder gets the last two checkpoints, `weights.pt` (the averaged weights, for
-    `percast.engines.export` and `--init`), `train.csv`, `validation.csv`, `samples/` and
+    `percast.engines.export.export` and `--init`), `train.csv`, `validation.csv`, `samples/` and
     TensorBoard's `events/`.
 
     Args:
         config: the run.
         out: its folder; made if it is not there.
         group: the processes.
-        init: what to start from, see `percast.engines.training.weights`; else the data's KLT.
-        resume: a checkpoint to go on from, as `percast.engines.training.checkpoint` loads it.
+        init: what to start from, see `percast.engines.training.records.weights`; else the data's KLT.
+        resume: a checkpoint to go on from, as `percast.engines.training.records.checkpoint` loads it.
 
     Raises:
         UsageError: no data, or settings that do not fit it.

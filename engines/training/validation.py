@@ -11,11 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from percast.engines.networks import STRIDE
-from percast.engines.training import channel, seeds
+from percast.engines.training import channel
 from percast.engines.training.config import Config, Point
+from percast.engines.training.data import seeds
+from percast.engines.training.data.pictures import Pictures
 from percast.engines.training.link import Link
-from percast.engines.training.perceptual import Perceptual
-from percast.engines.training.pictures import Pictures
+from percast.engines.training.losses.perceptual import Perceptual
 from percast.errors import FileError
 
 _CHANNELS_PER_CBR = 2 * 3 * STRIDE**2

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One module per driver; `percast.flowgraphs.radio` chooses."""
+"""One module per driver; `percast.flowgraphs.radios.factory` chooses."""

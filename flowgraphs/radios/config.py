@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from percast.blocks.quantity import quantity
 from percast.errors import UsageError
+from percast.quantity import quantity
 
 Gain = float | dict[str, float]
 

@@ -13,8 +13,8 @@ from gnuradio import gr, zeromq
 
 from percast.blocks.recording_sink import RecordingSink
 from percast.blocks.recording_source import RecordingSource
-from percast.blocks.recording_writer import RecordingWriter
-from percast.blocks.recordings import open_recording
+from percast.blocks.recordings.reader import open_recording
+from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.zmq_sample_source import ZmqSampleSource
 from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig

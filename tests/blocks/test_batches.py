@@ -15,7 +15,7 @@ from percast import blocks as percast_blocks
 from percast.blocks import image_generator
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
-from percast.engines.learned import LearnedCodec
+from percast.engines.codecs.learned import LearnedCodec
 
 
 class Held(LearnedCodec):

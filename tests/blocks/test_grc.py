@@ -18,17 +18,17 @@ from gnuradio.grc.core.platform import Platform
 from gnuradio.grc.core.utils.extract_docs import docstring_from_make
 
 from percast import blocks as percast_blocks
-from percast.blocks import grc_support
 from percast.blocks.channel.channel import Channel
 from percast.blocks.channel.config import MODELS, ChannelConfig
+from percast.blocks.grc import support as grc_support
 from percast.blocks.images import ImageSink, open_source
 from percast.blocks.images.zmq_keys import create_keys
 from percast.blocks.waveform.profile import PRESETS, open_profile
-from percast.engines.engine import ENGINES, PRECISIONS
 from percast.engines.manifest import load_model
+from percast.engines.runtimes.engine import ENGINES, PRECISIONS
 from percast.errors import FileError
 from percast.tools.cli import build_parser
-from percast.tools.grc import DESCRIPTIONS, EXAMPLES
+from percast.tools.verbs.grc import DESCRIPTIONS, EXAMPLES
 from tests.conftest import ROOT
 
 FILES = sorted(DESCRIPTIONS.glob("*.block.yml"))
@@ -382,7 +382,7 @@ def test_gnu_radios_own_blocks_stay_reachable():
     """`from percast import blocks` under its own name would hide `gnuradio.blocks`."""
     for path in FILES:
         assert "import blocks\n" not in path.read_text()
-    code = "import percast.blocks.grc_support, sys; assert 'gnuradio' not in sys.modules"
+    code = "import percast.blocks.grc.support, sys; assert 'gnuradio' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

@@ -8,14 +8,14 @@ import pmt
 import pytest
 from gnuradio import blocks, gr
 
-from percast.blocks.level_meter import LevelMeter
+from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.ofdm_modulator import PACKET_LEN
 from percast.blocks.pdu import END
+from percast.blocks.queues.sample_queue import SampleQueue
 from percast.blocks.receive_bridge import SampleInlet, SampleTap
-from percast.blocks.sample_queue import SampleQueue
+from percast.blocks.stats.level_meter import LevelMeter
 from percast.blocks.transmit_bridge import AsyncMessages, PacketFeeder, PacketOutlet
 from percast.blocks.waveform.transmit import DEFAULT_TX_LEVEL, modulate
-from percast.blocks.channel.impairments import complex_noise
 from tests.blocks.waveform.conftest import Link
 
 

@@ -10,9 +10,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from percast.engines.evaluation import METRICS, Arrival, Evaluation
+from percast.engines.evaluation.evaluate import METRICS, Arrival, Evaluation
+from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.engines.metrics import find_weights
-from percast.engines.symbol_channel import SymbolChannel
 
 RATES = [Fraction(1, n) for n in (192, 96, 48, 24, 16)]
 AT_1_48 = [Fraction(1, 48)]

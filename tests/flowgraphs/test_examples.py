@@ -20,7 +20,7 @@ from gnuradio import gr
 
 from percast.blocks.ofdm_modulator import PACKET_LEN
 from percast.blocks.waveform.profile import open_profile
-from percast.tools.grc import DESCRIPTIONS, EXAMPLES
+from percast.tools.verbs.grc import DESCRIPTIONS, EXAMPLES
 from tests.conftest import load
 
 FILES = sorted(EXAMPLES.glob("*.grc"))

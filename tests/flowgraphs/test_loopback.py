@@ -153,9 +153,9 @@ def test_a_slow_sink_holds_the_sender_back(photos):
 
     from percast.blocks.channel import ChannelConfig
     from percast.blocks.images import open_sink, open_source
-    from percast.blocks.scoring import Scorer
+    from percast.blocks.stats.scoring import Scorer
     from percast.blocks.waveform.profile import open_profile
-    from percast.engines.learned import LearnedCodec
+    from percast.engines.codecs.learned import LearnedCodec
     from percast.flowgraphs.loopback import Loopback
     from percast.flowgraphs.run import run
 

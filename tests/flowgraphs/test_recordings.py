@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import modulate
-from percast.blocks.channel.impairments import complex_noise
 from tests.blocks.waveform.conftest import Link
 from tests.conftest import load
 

@@ -14,7 +14,7 @@ import onnxruntime
 
 
 class Cuda:
-    """What `percast.engines.cuda` uses of `pycuda.driver`."""
+    """What `percast.engines.runtimes.tensorrt.cuda` uses of `pycuda.driver`."""
 
     class Error(Exception):
         pass
@@ -147,7 +147,7 @@ class Stream:
 
 
 class Graph:
-    """What `percast.engines.cuda_graph.CudaGraph` does, on these streams."""
+    """What `percast.engines.runtimes.tensorrt.cuda_graph.CudaGraph` does, on these streams."""
 
     alive = 0
     launches = 0

@@ -10,9 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from percast.engines import cuda, runtime_tensorrt, tensorrt_build, tensorrt_package, tensorrt_plans
-from percast.engines.nvidia import Gpu
-from percast.engines.plan_cache import Key, PlanCache
+from percast.engines.runtimes.plan_cache import Key, PlanCache
+from percast.engines.runtimes.tensorrt import build as tensorrt_build
+from percast.engines.runtimes.tensorrt import cuda
+from percast.engines.runtimes.tensorrt import engine as runtime_tensorrt
+from percast.engines.runtimes.tensorrt import package as tensorrt_package
+from percast.engines.runtimes.tensorrt import plans as tensorrt_plans
+from percast.engines.runtimes.tensorrt.nvidia import Gpu
 from tests.standins.gpu import Cuda, Graph, Runtime
 
 GPU = Gpu(0, "Stand-in 3000", "sm86")
@@ -50,7 +54,7 @@ def forget_the_driver() -> None:
 
 
 def package(name: str, driver: Cuda) -> tensorrt_package.Package:
-    """What `percast.engines.tensorrt_package.load` gives."""
+    """What `percast.engines.runtimes.tensorrt.package.load` gives."""
     trt = SimpleNamespace(
         __version__="1.2.3",
         ILogger=type("ILogger", (), {"ERROR": 1, "INTERNAL_ERROR": 0}),

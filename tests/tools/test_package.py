@@ -2,6 +2,7 @@
 """The distribution: every subpackage is in the wheel, no room imports an upper one."""
 
 import ast
+import graphlib
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = ("engines", "blocks", "flowgraphs", "tools")  # each may import those before it
 GNU_RADIO = {"gnuradio", "pmt"}
+PLAIN = ("waveform", "channel", "images", "recordings", "stats", "queues")  # folders of blocks
 
 
 def source_files(room: str):
@@ -84,9 +86,66 @@ def test_no_room_imports_an_upper_one(room):
             assert name.split(".")[0] not in ROOMS, f"{path}: import {name} through percast."
 
 
+WINGS = ("runtimes", "codecs", "metrics", "evaluation", "training", "export")
+"""Of the engines; each may import the ground floor and those before it."""
+
+
+@pytest.mark.parametrize("wing", WINGS)
+def test_no_wing_of_the_engines_imports_a_later_one(wing):
+    later = tuple(f"percast.engines.{name}" for name in WINGS[WINGS.index(wing) + 1 :])
+    for path in source_files(f"engines/{wing}"):
+        for name in imports(path):
+            assert not name.startswith(later), f"{path}: {name}"
+
+
+def test_the_ground_floor_of_the_engines_imports_no_wing():
+    wings = tuple(f"percast.engines.{name}" for name in WINGS)
+    for path in (ROOT / "engines").glob("*.py"):
+        for name in imports(path):
+            assert not name.startswith(wings), f"{path}: {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Not within functions either: a circle that works is still one."""
+    modules = {module_name(path): path for room in ROOMS for path in source_files(room)}
+    graph = {name: set(imported_modules(path, modules)) - {name} for name, path in modules.items()}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[:2] == ("tools", "_root"):
+        parts = parts[2:]
+    return ".".join(("percast", *parts)).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, modules):
+    """Modules of ours that a file imports, the names in `from package import module` too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            inner = [f"{node.module}.{a.name}" for a in node.names]
+            known = [name for name in inner if name in modules]
+            yield from known
+            if len(known) < len(inner) and node.module in modules:
+                yield node.module
+
+
+def test_no_folder_must_be_scrolled_and_no_file_either():
+    folders = {path.parent for room in ROOMS for path in source_files(room)}
+    for folder in folders:
+        assert len([p for p in folder.glob("*.py") if p.name != "__init__.py"]) <= 16, folder
+    for path in (p for room in (*ROOMS, "tests") for p in source_files(room)):
+        assert len(path.read_text().splitlines()) <= 400, path
+
+
 def test_engines_and_plain_numpy_rooms_do_without_gnu_radio():
     plain = source_files("engines") + [
-        p for sub in ("waveform", "channel", "images") for p in source_files(f"blocks/{sub}")
+        p for sub in PLAIN for p in source_files(f"blocks/{sub}")
     ]
     for path in plain:
         assert not GNU_RADIO & {n.split(".")[0] for n in imports(path)}, path

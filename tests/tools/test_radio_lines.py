@@ -2,7 +2,7 @@
 """What `tx` and `rx` say about a radio before they use it."""
 
 from percast.flowgraphs.radios.config import RadioConfig
-from percast.tools.radio import describe
+from percast.tools.on_air import describe
 
 
 def test_what_the_radio_took_stands_beside_what_was_asked():

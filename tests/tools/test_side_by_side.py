@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from percast.engines import hevc
+from percast.engines.evaluation import hevc
 from percast.tools import side_by_side
 from percast.tools.contact_sheet import draw
-from percast.tools.demo import Photo
+from percast.tools.verbs.demo import Photo
 
 
 @pytest.fixture

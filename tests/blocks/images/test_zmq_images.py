@@ -6,7 +6,6 @@ import time
 import numpy as np
 import pytest
 import zmq
-
 import zmq.auth
 
 from percast.blocks.images import decode_message, encode_message, open_sink, open_source

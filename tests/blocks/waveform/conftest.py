@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from percast.blocks.channel.impairments import complex_noise
-from percast.blocks.waveform.header import Header
-from percast.blocks.waveform.interleaver import interleave
-from percast.blocks.waveform.profile import open_profile
+from percast.blocks.waveform.coding.interleaver import interleave
 from percast.blocks.waveform.demodulate import Packet
+from percast.blocks.waveform.header import Header
+from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.transmit import modulate, packet_span
 

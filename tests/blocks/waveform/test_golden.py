@@ -34,7 +34,7 @@ def test_todays_receiver_reads_the_recorded_packet():
     receiver = Receiver(open_profile("standard-4m"))
     (packet,) = receiver.push(np.pad(recorded, (1000, 2000)))
     assert packet.header == Link().header(image=42, symbols=384, callsign="GOLDEN")
-    from percast.blocks.waveform.interleaver import deinterleave
+    from percast.blocks.waveform.coding.interleaver import deinterleave
 
     symbols, _ = deinterleave(packet.symbols, packet.noise_var, packet.header.seed)
     assert np.mean(np.abs(symbols - latent()) ** 2) < 10 ** (-3.6)

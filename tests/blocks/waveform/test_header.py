@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 
-from percast.blocks.waveform import header_code
+from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.header import HEADER_BYTES, Header
 
 BITS = 8 * HEADER_BYTES

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.reassemble import Reassembler
 from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.tones import ToneNotch
-from percast.blocks.channel.impairments import complex_noise
 
 MINUTE = 240_000_000  # samples
 

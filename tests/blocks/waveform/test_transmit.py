@@ -2,14 +2,14 @@
 import numpy as np
 import pytest
 
-from percast.blocks.waveform.interleaver import deinterleave, interleave
+from percast.blocks.channel.impairments import complex_noise
+from percast.blocks.waveform.coding.interleaver import deinterleave, interleave
 from percast.blocks.waveform.ofdm import to_carriers, to_samples
 from percast.blocks.waveform.papr import clip_and_filter, papr
 from percast.blocks.waveform.preamble import preamble
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.blocks.waveform.transmit import modulate, packet_span, packets_needed
 from percast.errors import UsageError
-from percast.blocks.channel.impairments import complex_noise
 
 
 @pytest.mark.parametrize("profile", PRESETS.values(), ids=lambda p: p.name)

@@ -110,7 +110,7 @@ def start(command) -> Callable[..., subprocess.Popen]:
 @pytest.fixture
 def resumed(tiny, tmp_path):
     """Runs 12 steps, and 8 of 12 steps which are then resumed; gives both folders."""
-    from percast.engines.training import checkpoint
+    from percast.engines.training.records import checkpoint
     from percast.engines.training.trainer import Trainer
     from tests.engines.training.runs import ALONE
 

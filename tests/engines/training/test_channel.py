@@ -11,17 +11,17 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from percast.blocks.channel import Channel, ChannelConfig
+from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.waveform.papr import clip_and_filter
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, packet_span
-from percast.engines.codec import CodedImage
-from percast.engines.latent import to_word
-from percast.engines.learned import CODEC_ID, LearnedCodec
+from percast.engines.codecs.contract import CodedImage
+from percast.engines.codecs.latent import to_word
+from percast.engines.codecs.learned import CODEC_ID, LearnedCodec
 from percast.engines.networks import Generator
 from percast.engines.training import channel
 from percast.engines.training.channel import Conditions
 from percast.engines.training.config import Config
 from tests.blocks.waveform.conftest import Link as WaveformLink
-from percast.blocks.channel.impairments import complex_noise
 
 TRAINED = (-1.0, 19.0)
 

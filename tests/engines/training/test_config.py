@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import pytest
 
-from percast.engines import learned
+from percast.engines.codecs import learned
 from percast.engines.training import config as configuration
 from percast.engines.training.config import PRESETS, Config
 from percast.errors import FileError, UsageError

@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training.crops import DeviceCrops, HostCrops, open_crops
-from percast.engines.training.pictures import Pictures, open_pictures
+from percast.engines.training.data.crops import DeviceCrops, HostCrops, open_crops
+from percast.engines.training.data.pictures import Pictures, open_pictures
 
 CPU = torch.device("cpu")
 

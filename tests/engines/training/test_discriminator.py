@@ -4,11 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import losses
-from percast.engines.training.adversary import Adversary
 from percast.engines.training.config import Config
-from percast.engines.training.discriminator import Discriminator
 from percast.engines.training.distributed import Group
+from percast.engines.training.losses import terms as losses
+from percast.engines.training.losses.adversary import Adversary
+from percast.engines.training.losses.discriminator import Discriminator
 
 CONFIG = Config(
     steps=1, batch=8, warmup=1, discriminator_channels=(8, 8, 8, 8), discriminator_lr=0.003

@@ -8,10 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training.crops import DeviceCrops, open_crops
+from percast.engines.training.data.crops import DeviceCrops, open_crops
+from percast.engines.training.data.pictures import open_pictures
 from percast.engines.training.distributed import Group
-from percast.engines.training.log import Stopwatch
-from percast.engines.training.pictures import open_pictures
+from percast.engines.training.records.log import Stopwatch
 from tests.engines.training.runs import rows
 
 pytestmark = pytest.mark.gpu

@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from percast.engines.training import channel, klt
 from percast.engines.training.config import Config
+from percast.engines.training.data.pictures import Pictures
 from percast.engines.training.link import Link
-from percast.engines.training.pictures import Pictures
 
 
 @pytest.fixture(scope="module")

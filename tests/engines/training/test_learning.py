@@ -8,8 +8,11 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from torch import nn
 
-from percast.engines.training import checkpoint, klt, losses, schedule, seeds
-from percast.engines.training.perceptual import Perceptual
+from percast.engines.training import klt, schedule
+from percast.engines.training.data import seeds
+from percast.engines.training.losses import terms as losses
+from percast.engines.training.losses.perceptual import Perceptual
+from percast.engines.training.records import checkpoint
 from percast.engines.training.trainer import Trainer
 from tests.engines.training.runs import ALONE, rows, train
 

@@ -10,13 +10,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.learned import LearnedCodec
+from percast.engines.codecs.learned import LearnedCodec
 from percast.engines.metrics import psnr
-from percast.engines.training import channel, weights
+from percast.engines.training import channel
 from percast.engines.training.channel import Conditions
 from percast.engines.training.config import Config
+from percast.engines.training.data.pictures import Pictures
 from percast.engines.training.link import Link
-from percast.engines.training.pictures import Pictures
+from percast.engines.training.records import weights
 from percast.engines.training.validation import Validation
 
 HEIGHT, WIDTH = 96, 128

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import log
+from percast.engines.training.records import log
 from percast.errors import FileError
 
 

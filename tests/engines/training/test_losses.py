@@ -8,9 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import losses
 from percast.engines.training.config import Config
-from percast.engines.training.losses import Terms
+from percast.engines.training.losses import terms as losses
+from percast.engines.training.losses.terms import Terms
 
 CONFIG = Config(
     steps=1, mse_weight=150.0, lpips_weight=1.0, texture_weight=0.5, adversarial_weight=0.15,

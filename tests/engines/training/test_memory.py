@@ -6,7 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import checkpoint, crops, memory
+from percast.engines.training import memory
+from percast.engines.training.data import crops
+from percast.engines.training.records import checkpoint
 from percast.engines.training.validation import Validation
 from percast.errors import ModelError
 from tests.engines.training.runs import train

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from percast.engines.metrics import Lpips
-from percast.engines.training.perceptual import Perceptual, texture_distance
+from percast.engines.training.losses.perceptual import Perceptual, texture_distance
 from percast.errors import ModelError
 
 
@@ -42,7 +42,7 @@ def test_texture_is_left_out_where_it_is_not_wanted(perceptual, draw, monkeypatc
     pair = to_tensor(draw(64, 64, seed=1)), to_tensor(draw(64, 64, seed=2))
     lpips, texture = perceptual(*pair)
     assert texture.item() > 0
-    monkeypatch.setattr("percast.engines.training.perceptual.texture_distance", None)
+    monkeypatch.setattr("percast.engines.training.losses.perceptual.texture_distance", None)
     without, nothing = perceptual(*pair, with_texture=False)
     assert torch.equal(without, lpips) and nothing.item() == 0
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from percast.engines.training.pictures import open_pictures, pack
+from percast.engines.training.data.pictures import open_pictures, pack
 from percast.errors import FileError, UsageError
 from tests.conftest import load
 

@@ -6,7 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import checkpoint, losses, schedule
+from percast.engines.training import schedule
+from percast.engines.training.losses import terms as losses
+from percast.engines.training.records import checkpoint
 from percast.engines.training.trainer import Trainer
 from percast.errors import ModelError
 from tests.engines.training.runs import ALONE, rows, states_equal, train

@@ -12,8 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import checkpoint
 from percast.engines.training.distributed import Group
+from percast.engines.training.records import checkpoint
 from percast.engines.training.trainer import Trainer
 from percast.errors import ModelError, UsageError
 from tests.engines.training.runs import rows, states_equal
@@ -120,7 +120,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
 @pytest.fixture
 def here(command):
     """Runs `percast train ...` in this process; gives the exit code."""
-    from percast.tools import train
+    from percast.tools.verbs import train
 
     def here(*arguments):
         parser = argparse.ArgumentParser(allow_abbrev=False)

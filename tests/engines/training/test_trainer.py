@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from PIL import Image
 
-from percast.engines.training import checkpoint, weights
+from percast.engines.training.records import checkpoint, weights
 from percast.engines.training.trainer import Trainer
 from percast.errors import FileError, ModelError, UsageError
 from tests.engines.training.runs import ALONE, rows, train

@@ -7,10 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import channel, checkpoint, weights
+from percast.engines.training import channel
 from percast.engines.training.config import Config
+from percast.engines.training.data.pictures import Pictures
 from percast.engines.training.link import Link
-from percast.engines.training.pictures import Pictures
+from percast.engines.training.records import checkpoint, weights
 from percast.errors import FileError, ModelError, UsageError
 
 CONFIG = Config(steps=1)
@@ -38,7 +39,7 @@ def test_what_was_saved_can_be_started_from(link, tmp_path):
 def test_what_was_saved_can_be_exported(link, tmp_path):
     for package in ("onnx", "onnxscript"):
         pytest.importorskip(package, reason="export needs onnx and onnxscript")
-    from percast.engines import onnx_graph
+    from percast.engines.export import onnx_graph
 
     path = tmp_path / "weights.pt"
     weights.save(path, link, CONFIG, 7, 112, adversarial=True)
@@ -55,7 +56,7 @@ def test_what_was_saved_can_be_exported(link, tmp_path):
 def test_a_model_claims_what_it_was_trained_for_and_no_more(link, tmp_path):
     for package in ("onnx", "onnxscript"):
         pytest.importorskip(package, reason="export needs onnx and onnxscript")
-    from percast.engines import onnx_graph
+    from percast.engines.export import onnx_graph
 
     def claims(path):
         described = onnx_graph.load_checkpoint(path)[1]
@@ -77,7 +78,7 @@ def test_a_model_claims_what_it_was_trained_for_and_no_more(link, tmp_path):
 
 
 def test_networks_of_other_shapes_are_not_exported_as_the_usual_ones(tmp_path):
-    from percast.engines import prototype
+    from percast.engines.training.records import prototype
 
     config = Config(steps=1, encoder_blocks=(1, 1, 1))
     path = tmp_path / "weights.pt"
@@ -95,8 +96,8 @@ def test_a_checkpoint_of_a_run_can_be_started_from(link, tmp_path):
 
 def test_the_prototypes_weights_are_scaled_for_links_with_a_level(link, tmp_path, draw):
     """A start only: they are no model, as they know no levels."""
-    from percast.engines import prototype
     from percast.engines.training.adopt import adopt
+    from percast.engines.training.records import prototype
 
     flat = prototype.to_prototype(link.encoder.state_dict(), link.generator.state_dict())
     path = tmp_path / "latest.pt"
@@ -113,7 +114,7 @@ def test_the_prototypes_weights_are_scaled_for_links_with_a_level(link, tmp_path
         found = other.generator.linear(latent)
     assert torch.allclose(found, expected, atol=1e-4)
     pytest.importorskip("onnx", reason="export needs onnx")
-    from percast.engines import onnx_graph
+    from percast.engines.export import onnx_graph
 
     with pytest.raises(ModelError, match="train on"):
         onnx_graph.load_checkpoint(path)
@@ -122,8 +123,8 @@ def test_the_prototypes_weights_are_scaled_for_links_with_a_level(link, tmp_path
 def test_a_shipped_model_can_be_started_from(model):
     """The ONNX files compute what a link with their weights computes."""
     pytest.importorskip("onnx", reason="weights in ONNX files need onnx")
-    from percast.engines import onnx_graph
-    from percast.engines.engine import open_engine
+    from percast.engines.export import onnx_graph
+    from percast.engines.runtimes.choose import open_engine
 
     link = Link(CONFIG)
     assert weights.initial(link, model.name)

@@ -75,7 +75,7 @@ def test_a_hackrf_is_known_by_its_stages():
 OPEN = """
 import json, sys
 from percast.blocks.waveform.profile import PRESETS
-from percast.flowgraphs.radio import open_sink, open_source
+from percast.flowgraphs.radios.factory import open_sink, open_source
 from percast.flowgraphs.radios.config import RadioConfig
 device, args, path = sys.argv[1:]
 took = {}

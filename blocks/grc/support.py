@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the blocks of GNU Radio Companion (`grc/*.block.yml`) are made from: the texts and numbers
+of their parameters become the objects that the blocks take.
+
+Whatever is opened here stays open until the interpreter ends, for a generated flowgraph closes
+nothing.
+"""
+
+import atexit
+import functools
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from percast.blocks.channel import ChannelConfig
+from percast.blocks.channel.channel import noise_power as _noise_power
+from percast.blocks.images import ImageSink, ImageSource, open_sink, open_source, parse_size
+from percast.blocks.recordings.reader import open_recording
+from percast.blocks.stats.scoring import Scorer
+from percast.blocks.waveform.profile import open_profile
+from percast.engines.codecs.contract import parse_cbr
+from percast.engines.codecs.learned import LearnedCodec
+from percast.errors import PercastError
+
+__all__ = [
+    "ChannelConfig",
+    "Scorer",
+    "amplitude",
+    "attend",
+    "hold_while_full",
+    "noise_power",
+    "open_encoder",
+    "open_generator",
+    "open_out",
+    "open_pictures",
+    "open_profile",
+    "open_recording",
+]
+
+DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)))
+_POLL = 0.1  # seconds
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+Opened = TypeVar("Opened", bound=_Closable)
+
+
+def _closed_at_exit(opened: Opened) -> Opened:
+    atexit.register(opened.close)
+    return opened
+
+
+def open_pictures(
+    source: str, size: str, frames: int | None, insecure: bool, zmq_keys: str
+) -> ImageSource:
+    """See `percast.blocks.images.open_source`; an empty size keeps each picture's own."""
+    wanted = parse_size(size) if size else None
+    return _closed_at_exit(open_source(source, wanted, frames, insecure, zmq_keys or None))
+
+
+def open_out(out: str, insecure: bool, zmq_keys: str) -> ImageSink:
+    """See `percast.blocks.images.open_sink`; an empty text keeps nothing."""
+    return _closed_at_exit(open_sink(out or None, insecure, zmq_keys or None))
+
+
+def open_encoder(
+    model: str,
+    cbr: str,
+    design_snr: float,
+    realism: float,
+    engine: str,
+    precision: str,
+    threads: int,
+) -> LearnedCodec:
+    """A codec that encodes; 0 threads are as many as `percast loopback` takes."""
+    codec = LearnedCodec(
+        model,
+        parse_cbr(cbr),
+        design_snr,
+        realism,
+        engine,
+        precision,
+        threads or DEFAULT_THREADS,
+        roles=("encode",),
+    )
+    return _closed_at_exit(codec)
+
+
+def open_generator(model: str, engine: str, precision: str, threads: int) -> LearnedCodec:
+    """A codec that decodes; 0 threads are as many as `percast loopback` takes."""
+    codec = LearnedCodec(
+        model,
+        engine=engine,
+        precision=precision,
+        threads=threads or DEFAULT_THREADS,
+        roles=("decode",),
+    )
+    return _closed_at_exit(codec)
+
+
+def amplitude(level: float) -> np.float32:
+    """RMS amplitude of a level in dB relative to full scale."""
+    return np.float32(10 ** (level / 20))
+
+
+def noise_power(snr: float | None, tx_level: float, profile: str) -> float:
+    """Noise power of a `Channel` for another SNR in dB (None = no noise)."""
+    return _noise_power(snr, 10 ** (tx_level / 10), open_profile(profile).occupied_fraction)
+
+
+def hold_while_full(graph, names: str) -> Callable[[], bool]:
+    """For `OfdmDemodulator`: whether one of the graph's blocks of these names is full.
+
+    Args:
+        graph: that has, or will have, the blocks as attributes.
+        names: "generator, sink"; empty for none.
+    """
+    blocks = [name.strip() for name in names.split(",") if name.strip()]
+    return lambda: any(getattr(graph, name).full() for name in blocks)
+
+
+def attend(graph, block, stop_at_end: bool = False) -> None:
+    """Make a block's first error heard, which in a generated flowgraph nobody asks for.
+
+    Args:
+        graph: the flowgraph in the making.
+        block: one of ours, or a hierarchical one of them.
+        stop_at_end: stop the graph, a top block, when this block is `done`, or when one that was
+            attended to has failed.
+    """
+    attended = vars(graph).setdefault("percast_blocks", [])
+    for part in getattr(block, "percast_blocks", (block,)):
+        part.fail = functools.partial(_tell_and_fail, part)
+        attended.append(part)
+    if stop_at_end:
+        wait = functools.partial(_stop_at_end, graph, block.done, attended)
+        threading.Thread(target=wait, name="percast end", daemon=True).start()
+
+
+def _tell_and_fail(block, error: Exception) -> None:
+    if block.error is None:
+        if isinstance(error, PercastError):
+            print(f"{block.name()}: {error}", file=sys.stderr, flush=True)
+        else:
+            traceback.print_exception(error)
+    type(block).fail(block, error)
+
+
+def _stop_at_end(graph, done: threading.Event, blocks: list) -> None:
+    while not done.wait(_POLL) and all(block.error is None for block in blocks):
+        pass
+    graph.stop()

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recordings of samples: SigMF, .cf32 and .cs8. Plain Python.
+
+- `reader`: `open_recording`; `sigmf` reads the metadata, `sample_types` the samples
+- `writer`, `recorder`: a recording as it grows, with an annotation for every packet
+"""

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Records what a receiver hears, with an annotation for every packet."""
+
+import logging
+import math
+
+import numpy as np
+
+from percast.blocks.recordings.writer import RecordingWriter
+from percast.blocks.waveform.demodulate import Packet
+from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.receive import UnreadPacket
+from percast.blocks.waveform.transmit import packet_span, payload_symbols
+from percast.errors import FileError
+
+log = logging.getLogger(__name__)
+
+LABEL = "percast packet"
+
+
+class Recorder:
+    """A `RecordingWriter` that reception does not depend on: when the disk is full the recording
+    ends there, that is said at once, and pictures go on arriving.
+
+    Args:
+        writer: open; closed by `close`.
+        profile: of what is received.
+
+    Attributes:
+        failure: what ended the recording too soon.
+    """
+
+    def __init__(self, writer: RecordingWriter, profile: Profile):
+        self.writer, self.profile = writer, profile
+        self.failure: FileError | None = None
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append complex64 [n]."""
+        if self.failure is None:
+            self._try(self.writer.write, samples)
+
+    def note(self, packet: Packet | UnreadPacket) -> None:
+        """Annotate a packet of the samples written."""
+        if self.failure is not None:
+            return
+        p = self.profile
+        start = packet.start - p.long_guard - p.short_len
+        if isinstance(packet, UnreadPacket):
+            length, comment = p.packet_len(0), "header lost (CRC)"
+            fields = {"crc_ok": False}
+        else:
+            h = packet.header
+            lo, hi = packet_span(p, h.symbols, h.packets, h.packet)
+            length = p.packet_len(payload_symbols(p, hi - lo))
+            comment = f"header CRC ok; picture {h.image}, packet {h.packet + 1} of {h.packets}"
+            snr = packet.signal / packet.noise
+            fields = {
+                "crc_ok": True, "session": h.session, "image": h.image, "packet": h.packet,
+                "packets": h.packets, "snr_db": 10 * math.log10(snr) if snr > 0 else None,
+                "callsign": h.callsign,
+            }  # fmt: skip
+        cut = max(0, -start)  # it had begun before the recording
+        fields["freq_offset_hz"] = packet.freq_offset
+        self.writer.annotate(start + cut, length - cut, LABEL, comment, **fields)
+
+    def close(self) -> FileError | None:
+        """Finish the recording; gives `failure`."""
+        self._try(self.writer.close)
+        return self.failure
+
+    def _try(self, action, *args) -> None:
+        try:
+            action(*args)
+        except FileError as error:
+            if self.failure is None:
+                self.failure = error
+                log.error("recording ended: %s", error)

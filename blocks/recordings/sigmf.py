@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What SigMF metadata say about a file of samples, whoever wrote them.
+
+Specification: https://sigmf.org. The `sigmf` package is not used to read: it takes no damaged
+recording, and percast decodes what is whole.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+
+from percast.blocks.recordings.sample_types import SampleType, sample_type
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Samples from number `first` on lie at byte `at` and after."""
+
+    first: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The part of SigMF metadata that percast uses.
+
+    Args:
+        datatype: how a sample lies in the file.
+        samp_rate: samples/s, None where there is none or an absurd one.
+        freq: carrier in Hz of the first capture that has one, likewise.
+        channels: interleaved channels.
+        sha512: of the whole file of samples, hexadecimal, or None.
+        dataset: name of the file of samples in the same folder, where it is not the usual one.
+        headers: (first sample, bytes that stand before it and are none) of the captures.
+        trailer: bytes at the end that are no samples.
+    """
+
+    datatype: SampleType
+    samp_rate: float | None
+    freq: float | None
+    channels: int
+    sha512: str | None
+    dataset: str | None
+    headers: tuple[tuple[int, int], ...]
+    trailer: int
+
+    @property
+    def frame(self) -> int:
+        """Bytes of one sample of all channels."""
+        return self.datatype.size * self.channels
+
+    def layout(self, size: int) -> tuple[tuple[Segment, ...], int]:
+        """Where the samples are in a file of so many bytes, and how many there are."""
+        segments, skipped = [Segment(0, 0)], 0
+        for first, header in self.headers:
+            skipped += header
+            segment = Segment(first, first * self.frame + skipped)
+            if segment.at - header > size:
+                break
+            segments.append(segment)
+        end = size - self.trailer
+        last = segments[-1]
+        if last.at > end and len(segments) > 1:  # cut off within a header
+            segments.pop()
+            return tuple(segments), last.first
+        return tuple(segments), last.first + max(0, (end - last.at) // self.frame)
+
+
+def read_metadata(text: bytes) -> Metadata:
+    """SigMF metadata from their JSON.
+
+    Raises:
+        ValueError: they make no sense; the message says why.
+    """
+    try:
+        meta = json.loads(text)
+        info, captures = meta["global"], meta.get("captures") or []
+        kind = info["core:datatype"]
+        offset = _count(info.get("core:offset"))
+        headers = tuple(
+            (
+                max(0, _count(c.get("core:sample_start")) - offset),
+                _count(c.get("core:header_bytes")),
+            )
+            for c in captures
+        )
+        freqs = [_positive(c.get("core:frequency")) for c in captures]
+        dataset, sha512 = info.get("core:dataset"), info.get("core:sha512")
+        rate = _positive(info.get("core:sample_rate"), 1e3, 200e6)
+        channels = _count(info.get("core:num_channels", 1))
+        trailer = _count(info.get("core:trailing_bytes"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not SigMF metadata ({type(error).__name__}: {error})") from error
+    if not 1 <= channels <= 1024:
+        raise ValueError(f"not SigMF metadata (core:num_channels {channels})")
+    if dataset is not None and not _is_file_name(dataset):
+        raise ValueError("not SigMF metadata (core:dataset must name a file in the same folder)")
+    return Metadata(
+        datatype=sample_type(kind),
+        samp_rate=rate,
+        freq=next((f for f in freqs if f is not None), None),
+        channels=channels,
+        sha512=sha512.lower() if isinstance(sha512, str) else None,
+        dataset=dataset,
+        headers=tuple(sorted(h for h in headers if h[1])),
+        trailer=trailer,
+    )
+
+
+def _count(value: object) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise ValueError(f"{value!r:.40} where a number of samples or bytes should be")
+    return int(value)
+
+
+def _positive(value: object, least: float = 0.0, most: float = 1e12) -> float | None:
+    sane = isinstance(value, int | float) and math.isfinite(value) and least < value <= most
+    return float(value) if sane else None
+
+
+def _is_file_name(value: object) -> bool:
+    return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & set("/\\\0")

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing recordings of complex samples.
+
+Fields of the `percast` namespace, in the annotation of a received packet (those of the header
+only where its CRC was right):
+
+    percast:crc_ok           true or false
+    percast:session, image   the sender's run and its counter of pictures
+    percast:packet, packets  counter of packets in the picture, and how many it has
+    percast:snr_db           mean |H|^2 over the noise, dB
+    percast:freq_offset_hz   carrier offset, Hz
+    percast:callsign         as sent
+
+Specification: https://sigmf.org
+"""
+
+import datetime
+import hashlib
+import json
+import logging
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from percast import __version__
+from percast.blocks.recordings.reader import ARCHIVE, META, RAW, known_suffix
+from percast.blocks.recordings.sample_types import sample_type
+from percast.errors import FileError, UsageError
+
+log = logging.getLogger(__name__)
+
+DATATYPES = ("cf32_le", "ci8")
+_EXTENSION = {"name": "percast", "version": "1.0.0", "optional": True}
+_META_SECONDS = 5.0  # between two writings of the metadata while samples come,
+_META_SHARE = 50  # or so many times what the last writing took
+
+
+class RecordingWriter:
+    """Writes a recording.
+
+    A recorder that is killed leaves its samples and the metadata of a few seconds before; the
+    checksum comes at the end. After an error the file holds what came before it, in whole samples.
+
+    Args:
+        path: its suffix says what to write; SigMF samples are cf32_le, or ci8 where asked.
+        samp_rate: samples/s.
+        freq: Hz, for the metadata.
+        datatype: one of `DATATYPES`, for SigMF.
+        hardware: for the metadata.
+
+    Attributes:
+        length: samples written.
+
+    Raises:
+        UsageError: unknown suffix.
+        FileError: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        samp_rate: float,
+        freq: float | None = None,
+        datatype: str = "cf32_le",
+        hardware: str | None = None,
+    ):
+        self.path = Path(path)
+        suffix = known_suffix(self.path)
+        if suffix == ARCHIVE:
+            raise UsageError(f"{path}: archives are only read; write {META} and pack it")
+        self.datatype = RAW.get(suffix) or sample_type(datatype)
+        self._sigmf = suffix == META
+        name = self.path.name.removesuffix("-meta") + "-data" if self._sigmf else self.path.name
+        self.data = self.path.with_name(name)
+        self.length = 0
+        self.saturated = 0
+        self._digest = hashlib.sha512()
+        self._samp_rate, self._hardware = samp_rate, hardware
+        self._captures = [_capture(0, freq)]
+        # As JSON: encoding hours of them at once would hold samples up.
+        self._annotations: list[tuple[int, str]] = []
+        self._next_meta = time.monotonic() + _META_SECONDS
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: what was given to write() outlives the process.
+            self._file = open(self.data, "wb", buffering=0)  # noqa: SIM115 - closed by close()
+        except OSError as error:
+            raise _unwritable(self.data, error) from error
+        self._write_meta()
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append complex64 [n].
+
+        Raises:
+            FileError: the disk is full, or gone.
+        """
+        if not self.length:
+            self._captures[0] |= {"core:datetime": _ago(len(samples) / self._samp_rate)}
+        parts, saturated = self.datatype.encode(samples)
+        data = memoryview(parts).cast("B")
+        try:
+            done = 0
+            while done < len(data):
+                done += self._file.write(data[done:])
+        except OSError as error:
+            self._cut()
+            raise _unwritable(self.data, error) from error
+        self._digest.update(data)
+        self.length += len(samples)
+        self.saturated += saturated
+        if self._sigmf and time.monotonic() >= self._next_meta:
+            before = time.monotonic()
+            self._write_meta()
+            now = time.monotonic()
+            self._next_meta = now + max(_META_SECONDS, _META_SHARE * (now - before))
+
+    def capture(self, start: int, freq: float | None) -> None:
+        """Say that sample `start`, which is heard now, is no continuation of the one before: the
+        radio was tuned to `freq` Hz, or samples are missing. Any thread may."""
+        self._captures.append(_capture(start, freq))
+
+    def annotate(
+        self, start: int, length: int, label: str, comment: str | None = None, **fields: object
+    ) -> None:
+        """Note a stretch of samples; `fields` go into the percast namespace. Any thread may."""
+        note = {"core:sample_start": start, "core:sample_count": length, "core:label": label}
+        if comment:
+            note["core:comment"] = comment
+        note |= {f"percast:{key}": value for key, value in fields.items()}
+        self._annotations.append((start, json.dumps(note)))
+
+    def close(self) -> None:
+        """Finish the file and its metadata.
+
+        Raises:
+            FileError: the disk is full, or gone.
+        """
+        if self._file.closed:
+            return
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _unwritable(self.data, error) from error
+        if self.saturated:
+            log.warning(
+                "%s: %d values were saturated; lower the level, or record floats",
+                self.data,
+                self.saturated,
+            )
+        self._write_meta(self._digest.hexdigest())
+
+    def _cut(self) -> None:
+        """Back to the last whole write, which also leaves room for the metadata."""
+        try:
+            self._file.truncate(self.length * self.datatype.size)
+        except OSError as error:
+            log.warning("%s: its end is damaged (%s)", self.data, error.strerror)
+
+    def _write_meta(self, checksum: str | None = None) -> None:
+        if not self._sigmf:
+            return
+        info = {
+            "core:datatype": self.datatype.name,
+            "core:sample_rate": self._samp_rate,
+            "core:num_channels": 1,
+            "core:version": "1.0.0",
+            "core:recorder": f"percast {__version__}",
+            "core:extensions": [_EXTENSION],
+        }
+        if self._hardware:
+            info["core:hw"] = self._hardware
+        if checksum:
+            info["core:sha512"] = checksum
+        # The last one for a sample holds; one for a sample that is still to come may be lost.
+        captures = {c["core:sample_start"]: c for c in self._captures}
+        written = [captures[start] for start in sorted(captures) if start < max(1, self.length)]
+        head = json.dumps({"global": info, "captures": written, "annotations": []}, indent=1)
+        notes = ",\n  ".join(text for _, text in sorted(self._annotations))
+        partial = self.path.with_name(f".{self.path.name}.part")
+        try:
+            try:
+                partial.write_text(head.removesuffix("]\n}") + f"\n  {notes}\n ]\n}}\n")
+                os.replace(partial, self.path)
+            except BaseException:
+                partial.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+
+def _capture(start: int, freq: float | None) -> dict:
+    capture = {"core:sample_start": start, "core:datetime": _ago(0)}
+    return capture if freq is None else capture | {"core:frequency": freq}
+
+
+def _ago(seconds: float) -> str:
+    time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _unwritable(path: Path, error: OSError) -> FileError:
+    return FileError(f"{path}: cannot be written ({error.strerror})")

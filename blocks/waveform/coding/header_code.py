@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The header's error-correcting code: a systematic repeat-accumulate code of rate 1/3.
+
+Every information bit takes part in four checks, every check joins two information bits and two
+neighbouring parity bits (an accumulator), so that encoder and decoder are plain array
+arithmetic. The codeword is then repeated to fill the header's OFDM symbols.
+
+Source: H. Jin, A. Khandekar, R. McEliece, "Irregular repeat-accumulate codes", ISTC 2000.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from percast.blocks.waveform.coding.hashing import permutation, signs
+
+DEGREE = 4  # checks an information bit takes part in
+PER_CHECK = 2  # information bits a check joins
+MAX_ITERATIONS = 30
+_SEED = 0x70657263
+
+
+@lru_cache(maxsize=4)
+def _check_table(info_bits: int) -> np.ndarray:
+    """Which information bits each check joins, int [checks, PER_CHECK]."""
+    sockets = np.tile(np.arange(info_bits), DEGREE)
+    return sockets[permutation(_SEED, len(sockets))].reshape(-1, PER_CHECK)
+
+
+def code_length(info_bits: int) -> int:
+    """Bits of the codeword for so many information bits."""
+    return info_bits + info_bits * DEGREE // PER_CHECK
+
+
+def encode(bits: np.ndarray, length: int) -> np.ndarray:
+    """uint8 [k] -> BPSK symbols (0 -> +1, 1 -> -1), scrambled, float32 [length].
+
+    The codeword is repeated cyclically in a shuffled order, so that copies of a bit fall on
+    distant carriers.
+    """
+    checks = bits[_check_table(len(bits))].sum(1) & 1
+    parity = np.cumsum(checks) & 1
+    word = np.concatenate([bits, parity]).astype(np.float32)
+    return (1 - 2 * word)[_placement(len(word), length)] * signs(_SEED, length)
+
+
+@lru_cache(maxsize=8)
+def _placement(word: int, length: int) -> np.ndarray:
+    """Which bit of the codeword each sent symbol holds, int [length]."""
+    rounds = [permutation(_SEED + r, word) for r in range(-(-length // word))]
+    return np.concatenate(rounds)[:length]
+
+
+def decode(
+    llr: np.ndarray, info_bits: int, accept: Callable[[np.ndarray], bool]
+) -> np.ndarray | None:
+    """Sum-product decoding, stopped as soon as `accept` takes the bits.
+
+    Args:
+        llr: log-likelihood ratios ln P(+1)/P(-1) of the sent symbols, float [length].
+        info_bits: k.
+        accept: takes uint8 [k], true when they are right (a CRC). It sees the plain decisions
+            first, so that a header in little noise costs no iteration.
+
+    Returns:
+        uint8 [k], or None when nothing was accepted after `MAX_ITERATIONS`.
+    """
+    word = code_length(info_bits)
+    placed = _placement(word, len(llr))
+    prior = np.bincount(placed, llr * signs(_SEED, len(llr)), minlength=word)
+    bits = (prior[:info_bits] < 0).astype(np.uint8)
+    if accept(bits):
+        return bits
+
+    table = _check_table(info_bits)
+    n_checks = len(table)
+    accumulator = info_bits + np.arange(n_checks)
+    # Columns: the information bits, this parity bit, the one before (none before the first).
+    edges = np.column_stack([table, accumulator, np.maximum(accumulator - 1, info_bits)])
+    first = np.zeros(edges.shape, bool)
+    first[0, -1] = True
+    to_bit = np.zeros(edges.shape)
+    flat = edges.ravel()
+    for _ in range(MAX_ITERATIONS):
+        total = prior + np.bincount(flat, to_bit.ravel(), minlength=word)
+        to_check = np.clip(total[edges] - to_bit, -25, 25)
+        t = np.tanh(to_check / 2)
+        t[first] = 1  # neutral: there is no parity bit before the first
+        t = np.where(np.abs(t) < 1e-9, 1e-9, t)
+        others = np.clip(t.prod(1, keepdims=True) / t, -1 + 1e-12, 1 - 1e-12)
+        to_bit = 2 * np.arctanh(others)
+        to_bit[first] = 0
+        total = prior + np.bincount(flat, to_bit.ravel(), minlength=word)
+        bits = (total[:info_bits] < 0).astype(np.uint8)
+        if accept(bits):
+            return bits
+    return None

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The learned joint source-channel code as a codec.
+
+A picture of H x W pixels, padded to whole 16 x 16 blocks, becomes a latent of up to 96 real
+channels on a grid of h x w = ceil(H/16) x ceil(W/16) positions. A rate is a prefix of c channels:
+channels 2i and 2i+1 are the real and imaginary part of symbol plane i, so c/2 symbols travel for
+each position, and the nominal channel bandwidth ratio is (c/2) / (3 * 16 * 16) = c / 1536.
+
+They travel with unit mean power; see `percast.engines.codecs.latent` for the level that they had before.
+
+Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each row by row.
+"""
+
+from collections.abc import Collection, Sequence
+from fractions import Fraction
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from percast.engines.codecs.contract import CodedImage, NoiseVariance, Picture, Received, Symbols
+from percast.engines.codecs.latent import from_word, to_symbols, to_word, weigh, wiener_gain
+from percast.engines.manifest import Model, load_model
+from percast.engines.runtimes.choose import open_engine
+from percast.engines.runtimes.engine import Engine
+from percast.errors import ModelError, UsageError
+
+CODEC_ID = 1
+MIN_SIDE, MAX_SIDE = 64, 2160
+"""Pixels; smaller pictures leave the networks no context, larger ones no memory."""
+
+MAX_BATCH = 4
+"""Pictures of one run: with more, the first of them would wait too long for the last."""
+
+DEFAULT_DESIGN_SNR_DB = 10.0
+_MIN_CHANNELS = 8  # the lowest rate in training
+_CONDITION_SNR_DB = 20.0  # the networks see SNR / 20
+_MOST = 1e3  # of a latent: far above what any encoder sends, whatever a damaged header says
+
+
+def channels_for_cbr(cbr: Fraction, model: Model) -> int:
+    """Latent channels of a nominal channel bandwidth ratio.
+
+    Raises:
+        UsageError: the ratio is not that of an even number of channels of this model.
+    """
+    channels = cbr * _channels_per_cbr(model)
+    if channels % 2 == 0 and _MIN_CHANNELS <= channels <= model.latent_channels:
+        return int(channels)
+    usual = ", ".join(str(rate) for rate in model.rates)
+    raise UsageError(f"model '{model.name}' has no rate {cbr}: use one of {usual}")
+
+
+def symbol_count(height: int, width: int, channels: int, stride: int = 16) -> int:
+    """Complex symbols that a picture takes: c/2 for each position of the latent."""
+    return channels // 2 * -(-height // stride) * -(-width // stride)
+
+
+class LearnedCodec:
+    """Encoder and generator of one model, at one rate. See `percast.engines.codecs.contract.Codec`.
+
+    One thread may encode while another decodes.
+
+    Args:
+        model: a `Model`, or what `load_model` takes.
+        cbr: nominal channel bandwidth ratio to send; decoding takes what the header says.
+        design_snr_db: SNR to encode for.
+        realism: 0 (faithful) to 1 (realistic), sent to the receiver.
+        engine, precision, threads: see `open_engine`.
+        roles: "encode", "decode" or both; only the networks of these are loaded.
+
+    Raises:
+        UsageError: a rate, SNR or realism that the model does not have.
+        ModelError: the model or the engine cannot be opened.
+    """
+
+    name = "learned"
+    codec_id = CODEC_ID
+
+    def __init__(
+        self,
+        model: Model | str,
+        cbr: Fraction = Fraction(1, 48),
+        design_snr_db: float = DEFAULT_DESIGN_SNR_DB,
+        realism: float = 1.0,
+        engine: str = "auto",
+        precision: str = "auto",
+        threads: int = 1,
+        roles: Collection[str] = ("encode", "decode"),
+    ):
+        self.model = model if isinstance(model, Model) else load_model(model)
+        self.cbr = cbr
+        self.channels = channels_for_cbr(cbr, self.model)
+        low, high = self.model.snr_db
+        if not low <= design_snr_db <= high:
+            raise UsageError(
+                f"model '{self.model.name}' was trained for {low:g} to {high:g} dB: "
+                f"a design SNR of {design_snr_db:g} dB is outside"
+            )
+        self.design_snr_db = design_snr_db
+        self.realism = _checked_realism(realism)
+        if unknown := set(roles) - {"encode", "decode"}:
+            raise ValueError(f"no such roles: {sorted(unknown)}")
+        self.encoder: Engine | None = None
+        self.generator: Engine | None = None
+        if "encode" in roles:
+            self.encoder = open_engine(self.model.encoder.path, engine, precision, threads)
+        if "decode" in roles:
+            try:
+                self.generator = open_engine(self.model.generator.path, engine, precision, threads)
+            except BaseException:
+                self.close()
+                raise
+
+    def encode(self, rgb: Picture) -> tuple[CodedImage, Symbols]:
+        """A picture as symbols of unit mean power, and what the header must say.
+
+        Args:
+            rgb: uint8 [H, W, 3], sides of 64 to 2160 pixels.
+
+        Returns:
+            The header's part, and complex64 [c/2 * ceil(H/16) * ceil(W/16)].
+
+        Raises:
+            UsageError: a side is too small or too large.
+            ModelError: the engine failed, or computed what is no number.
+        """
+        return self.encode_batch([rgb])[0]
+
+    def encode_batch(self, pictures: Sequence[Picture]) -> list[tuple[CodedImage, Symbols]]:
+        """Several pictures of the same size in one run of the encoder; see `encode`.
+
+        Raises:
+            ValueError: pictures of different sizes.
+        """
+        if self.encoder is None:
+            raise RuntimeError("this codec was opened for decoding only")
+        for rgb in pictures:
+            if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+                raise ValueError(f"a picture is uint8 [H, W, 3], not {rgb.dtype} {rgb.shape}")
+        height, width = _common_size({rgb.shape[:2] for rgb in pictures})
+        if not _size_fits(height, width):
+            raise UsageError(
+                f"a picture of {width}x{height} cannot be sent, "
+                f"its sides must have {MIN_SIDE} to {MAX_SIDE} pixels: use --size"
+            )
+        condition = [self.design_snr_db / _CONDITION_SNR_DB, self._share(self.channels)]
+        conditions = np.array([condition] * len(pictures), np.float32)
+        inputs = {"image": self._to_input(pictures), "condition": conditions}
+        latents = self.encoder.run(inputs)["latent"]
+        return [self._coded(latent[: self.channels], height, width) for latent in latents]
+
+    def decode(
+        self,
+        coded: CodedImage,
+        symbols: Symbols,
+        noise_var: NoiseVariance,
+        realism: float | None = None,
+    ) -> Picture:
+        """The picture from what arrived, however little.
+
+        A symbol that is not finite, or whose noise variance is infinite, negative or not a
+        number, counts as never arrived.
+
+        Args:
+            coded: from the header.
+            symbols: complex64 [n], n = `symbol_count` of the coded picture.
+            noise_var: float32 [n].
+            realism: 0 to 1 instead of the header's; the manifest says what both stand for.
+
+        Returns:
+            uint8 [coded.height, coded.width, 3].
+
+        Raises:
+            ModelError: coded by another model, or in a way that this model cannot; or the engine
+                failed.
+            UsageError: realism outside 0 to 1.
+            ValueError: not as many symbols as the coded picture has.
+        """
+        return self.decode_batch([(coded, symbols, noise_var)], realism)[0]
+
+    def decode_batch(
+        self, received: Sequence[Received], realism: float | None = None
+    ) -> list[Picture]:
+        """Several pictures of the same size, of any rates, in one run; see `decode`.
+
+        Raises:
+            ValueError: pictures of different sizes.
+        """
+        if self.generator is None:
+            raise RuntimeError("this codec was opened for encoding only")
+        height, width = _common_size({(coded.height, coded.width) for coded, _, _ in received})
+        inputs = [self._generator_inputs(*picture, realism) for picture in received]
+        images = self.generator.run(
+            {name: np.stack([one[name] for one in inputs]) for name in self.generator.inputs}
+        )["image"]
+        return [_to_picture(image[:, :height, :width]) for image in images]
+
+    def batch_to_encode(self, height: int, width: int) -> int:
+        """Most pictures of this size that are worth encoding at once; 1 where no more pays."""
+        return self._batch(self.encoder, height, width)
+
+    def batch_to_decode(self, height: int, width: int) -> int:
+        """Most pictures of this size that are worth decoding at once; 1 where no more pays."""
+        return self._batch(self.generator, height, width)
+
+    def symbol_count(self, coded: CodedImage) -> int:
+        """Complex symbols of a coded picture, as a receiver needs it before it can decode.
+
+        Raises:
+            ModelError: coded by another model, or in a way that this model cannot.
+        """
+        return symbol_count(coded.height, coded.width, self._check(coded)[0], self.model.stride)
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Compiles for pictures of this size now, so that the first one is not late.
+
+        Raises:
+            ModelError: the engine failed.
+        """
+        latents, (h, w) = self.model.latent_channels, self._grid(height, width)
+        shapes = {
+            "image": (3, h * self.model.stride, w * self.model.stride),
+            "latent": (latents, h, w),
+            "reliability": (latents // 2, h, w),
+        }
+        for engine, condition in ((self.encoder, 2), (self.generator, 3)):
+            if engine is None:
+                continue
+            sizes = {**shapes, "condition": (condition,)}
+            count = 1
+            while count <= self._batch(engine, height, width):  # those that a worker may take
+                engine.run({n: np.zeros((count, *sizes[n]), np.float32) for n in engine.inputs})
+                count *= 2
+
+    def close(self) -> None:
+        """Closes the engines."""
+        for engine in (self.encoder, self.generator):
+            if engine is not None:
+                engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _coded(
+        self, latent: npt.NDArray[np.float32], height: int, width: int
+    ) -> tuple[CodedImage, Symbols]:
+        symbols, level = to_symbols(latent)
+        coded = CodedImage(
+            width=width,
+            height=height,
+            cbr=self.cbr,
+            codec_id=self.codec_id,
+            codec_word=to_word(self.channels, level),
+            model_id=self.model.id,
+            design_snr_db=self.design_snr_db,
+            realism=self.realism,
+        )
+        return coded, symbols
+
+    def _check(self, coded: CodedImage) -> tuple[int, float]:
+        """Latent channels and level of a coded picture, if it is one for this model."""
+        if coded.codec_id != self.codec_id:
+            raise ModelError(
+                f"the picture was sent with codec {coded.codec_id}, "
+                f"the learned one is {self.codec_id}: give both ends the same --codec"
+            )
+        if coded.model_id != self.model.id:
+            raise ModelError(
+                f"the picture was sent with model id {coded.model_id.hex()}, here is "
+                f"'{self.model.name}' with {self.model.id.hex()}: give both ends the same --model"
+            )
+        channels, level = from_word(coded.codec_word)
+        if channels % 2 or not 2 <= channels <= self.model.latent_channels:
+            raise ModelError(
+                f"the header asks for {channels} latent channels, "
+                f"model '{self.model.name}' has {self.model.latent_channels}: update both ends"
+            )
+        if not _size_fits(coded.height, coded.width):
+            raise ModelError(
+                f"the header tells of a picture of {coded.width}x{coded.height}, "
+                f"its sides must have {MIN_SIDE} to {MAX_SIDE} pixels: update both ends"
+            )
+        return channels, level
+
+    def _share(self, channels: int) -> float:
+        return channels / self.model.latent_channels
+
+    def _grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the latent."""
+        return -(-height // self.model.stride), -(-width // self.model.stride)
+
+    def _batch(self, engine: Engine | None, height: int, width: int) -> int:
+        if engine is None:
+            return 1
+        rows, columns = self._grid(height, width)
+        pixels = rows * columns * self.model.stride**2
+        return max(1, min(MAX_BATCH, engine.batch_pixels // pixels))
+
+    def _to_input(self, pictures: Sequence[Picture]) -> npt.NDArray[np.float32]:
+        """N x uint8 [H, W, 3] -> float32 [N, 3, H', W'] in 0..1, padded to whole blocks."""
+        height, width = pictures[0].shape[:2]
+        below, right = -height % self.model.stride, -width % self.model.stride
+        image = np.empty((len(pictures), 3, height + below, width + right), np.float32)
+        for rgb, out in zip(pictures, image, strict=True):
+            planes = rgb.transpose(2, 0, 1)
+            if below or right:
+                # Repeating the edge beats mirroring: on 12 Kodak pictures of odd sizes at 1/48
+                # the blocks at the border gain 0.5 dB, because a plain continuation costs no
+                # power.
+                planes = np.pad(planes, ((0, 0), (0, below), (0, right)), mode="edge")
+            np.multiply(planes, 1 / 255, dtype=np.float32, out=out)
+        return image
+
+    def _generator_inputs(
+        self,
+        coded: CodedImage,
+        symbols: Symbols,
+        noise_var: NoiseVariance,
+        realism: float | None,
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """What the generator takes for one picture, without the axis of the batch; see `decode`.
+
+        Beyond the channels sent, latent and reliability are 0.
+        """
+        channels, level = self._check(coded)
+        expected = symbol_count(coded.height, coded.width, channels, self.model.stride)
+        if symbols.shape != (expected,) or noise_var.shape != (expected,):
+            raise ValueError(
+                f"{symbols.shape} symbols with {noise_var.shape} noise variances, "
+                f"{expected} expected for this picture"
+            )
+        wish = coded.realism if realism is None else _checked_realism(realism)
+        low, high = self.model.realism
+        symbols, reliability, snr_db = weigh(symbols, noise_var, self.model.snr_db)
+        told = low + wish * (high - low)
+        condition = [snr_db / _CONDITION_SNR_DB, self._share(channels), told]
+        grid, latents = self._grid(coded.height, coded.width), self.model.latent_channels
+        symbols, trust = symbols.reshape(-1, *grid), reliability.reshape(-1, *grid)
+        latent = np.zeros((latents, *grid), np.float32)
+        latent[0:channels:2], latent[1:channels:2] = symbols.real, symbols.imag
+        sent = latent[:channels]
+        sent *= wiener_gain(sent, trust) * np.float32(level)
+        np.clip(sent, -_MOST, _MOST, out=sent)
+        planes = np.zeros((latents // 2, *grid), np.float32)
+        planes[: channels // 2] = trust
+        return {
+            "latent": latent,
+            "reliability": planes,
+            "condition": np.array(condition, np.float32),
+        }
+
+
+def _common_size(sizes: set[tuple[int, int]]) -> tuple[int, int]:
+    if len(sizes) != 1:
+        raise ValueError(f"pictures of one size make a batch, not of {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _to_picture(image: npt.NDArray[np.float32]) -> Picture:
+    """float32 [3, H, W] in about 0..1 -> uint8 [H, W, 3]."""
+    picture = np.empty((*image.shape[1:], 3), np.uint8)
+    for colour, plane in enumerate(image):  # plane by plane is twice as fast as all at once
+        scaled = plane * np.float32(255) + np.float32(0.5)  # the cast rounds down
+        picture[:, :, colour] = np.clip(scaled, 0, 255, out=scaled)
+    return picture
+
+
+def _size_fits(height: int, width: int) -> bool:
+    return MIN_SIDE <= min(height, width) and max(height, width) <= MAX_SIDE
+
+
+def _checked_realism(realism: float) -> float:
+    if not 0 <= realism <= 1:
+        raise UsageError(f"a realism of {realism:g} makes no sense: give 0 (faithful) to 1")
+    return realism
+
+
+def _channels_per_cbr(model: Model) -> int:
+    return 2 * 3 * model.stride**2

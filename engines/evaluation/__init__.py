@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What codecs and engines are worth, in figures.
+
+- `evaluate`: a codec scored on pictures over rate x SNR x realism
+- `symbol_channel`: the training channel's law in numpy, for scoring without the waveform
+- `verify`, `bench`: whether all engines compute the same, and how fast
+- `hevc`, `baselines`: the engineered link to compare with
+"""

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scores a codec on pictures over channel bandwidth ratio x SNR x realism.
+
+Each picture is encoded once for a rate and a design SNR, sent once for each SNR, and the symbols
+that arrived are decoded at every realism.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from statistics import fmean
+from typing import NamedTuple, Self
+
+from percast.engines.codecs.contract import CodedImage, NoiseVariance, Picture, Symbols
+from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.manifest import Model
+from percast.engines.metrics import Dists, Lpips, LpipsVgg, ms_ssim, psnr
+from percast.engines.metrics.fid import FeatureStatistics, InceptionFeatures, frechet_distance
+
+METRICS = {
+    "psnr": "psnr_db",
+    "ms-ssim": "ms_ssim",
+    "lpips": "lpips",
+    "lpips-vgg": "lpips_vgg",
+    "dists": "dists",
+    "fid": "fid",
+}
+"""What the command line calls them -> what the results do."""
+
+_DEEP = {"lpips": Lpips, "lpips-vgg": LpipsVgg, "dists": Dists}
+
+Metric = Callable[[Picture, Picture], float | None]
+
+
+class Point(NamedTuple):
+    """One condition."""
+
+    cbr: Fraction
+    snr_db: float
+    realism: float
+
+
+class Arrival(NamedTuple):
+    """What a channel gave out of one picture.
+
+    Attributes:
+        coded: as the receiver knows it.
+        symbols: complex64 [n], equalised; 0 where none arrived.
+        noise_var: float32 [n]; infinite where none arrived.
+        link: what else is to be written down: name -> number.
+    """
+
+    coded: CodedImage
+    symbols: Symbols
+    noise_var: NoiseVariance
+    link: Mapping[str, float]
+
+
+Channel = Callable[[CodedImage, Symbols, float, int], Arrival | None]
+"""(coded, symbols, SNR in dB, number of the picture) -> what arrived, None if nothing did."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture at one point. Figures that cannot be had are None.
+
+    Attributes:
+        picture: its name.
+        width, height: pixels.
+        point: asked for.
+        cbr: complex symbols really sent per source sample.
+        design_snr_db: SNR that it was encoded for.
+        received: False where nothing arrived.
+        figures: by the names of `METRICS`' values, without FID.
+        encode_ms, decode_ms: wall time of each; decoding is None where nothing arrived.
+        link: see `Arrival`.
+    """
+
+    picture: str
+    width: int
+    height: int
+    point: Point
+    cbr: float
+    design_snr_db: float
+    received: bool
+    figures: Mapping[str, float | None]
+    encode_ms: float
+    decode_ms: float | None
+    link: Mapping[str, float] = field(default_factory=dict)
+
+    def flat(self) -> dict[str, object]:
+        """As one line of a table."""
+        return {
+            "picture": self.picture,
+            "width": self.width,
+            "height": self.height,
+            "cbr_asked": str(self.point.cbr),
+            "cbr": self.cbr,
+            "snr_db": self.point.snr_db,
+            "realism": self.point.realism,
+            "design_snr_db": self.design_snr_db,
+            "received": int(self.received),
+            **self.figures,
+            "encode_ms": self.encode_ms,
+            "decode_ms": self.decode_ms,
+            **self.link,
+        }
+
+
+class Evaluation:
+    """A codec, a channel and metrics; `rows` does the work, `summary` sums up what was done.
+
+    Close it, or use it in a `with` block.
+
+    Args:
+        model: to evaluate.
+        cbrs, snrs_db, realisms: every combination of these is a point.
+        channel: between encoder and generator.
+        metrics: names of `METRICS`.
+        design_snr_db: to encode for; None encodes for the channel's own SNR, as far as the model
+            was trained for it.
+        engine, precision, threads: see `open_engine`; the metrics get as many threads.
+
+    Raises:
+        UsageError: a rate, SNR or realism that the model does not have.
+        ModelError: the model, the engine, or a metric's weights cannot be opened.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        cbrs: Sequence[Fraction],
+        snrs_db: Sequence[float],
+        realisms: Sequence[float],
+        channel: Channel,
+        metrics: Sequence[str] = tuple(METRICS),
+        design_snr_db: float | None = None,
+        engine: str = "auto",
+        precision: str = "auto",
+        threads: int = 1,
+    ):
+        self.points = [Point(c, s, r) for c in cbrs for s in snrs_db for r in realisms]
+        self._channel, self._realisms = channel, realisms
+        low, high = model.snr_db
+        self._design = {
+            snr: min(max(snr, low), high) if design_snr_db is None else design_snr_db
+            for snr in snrs_db
+        }
+        # Without networks these cost nothing, and refuse what the model cannot do.
+        wanted = [(cbr, design) for cbr in cbrs for design in dict.fromkeys(self._design.values())]
+        self._codecs = {key: LearnedCodec(model, *key, roles=()) for key in wanted}
+        for realism in realisms:
+            LearnedCodec(model, realism=realism, roles=())
+        self._metrics = _open_metrics(metrics, threads)
+        self._inception = InceptionFeatures.open(threads) if "fid" in metrics else None
+        self._networks = LearnedCodec(  # last of what can fail: it is to be closed
+            model, *wanted[0], engine=engine, precision=precision, threads=threads
+        )
+        for codec in self._codecs.values():  # one pair of networks serves every rate
+            codec.encoder, codec.generator = self._networks.encoder, self._networks.generator
+        self.engine = self._networks.generator
+        self._cbrs = cbrs
+        self._asked = metrics
+        self._originals = {point: FeatureStatistics() for point in self.points}
+        self._received = {point: FeatureStatistics() for point in self.points}
+        self._rows: dict[Point, list[Row]] = {point: [] for point in self.points}
+
+    @property
+    def patches(self) -> int:
+        """Patches of originals that FID has seen, at the point where most were received."""
+        return max(originals.count for originals in self._originals.values())
+
+    def rows(self, pictures: Iterable[tuple[str, Picture]]) -> Iterator[Row]:
+        """Scores each picture at each point; all points of a picture before the next one.
+
+        Args:
+            pictures: names and pictures, uint8 [H, W, 3].
+
+        Raises:
+            ModelError: an engine failed.
+            UsageError: a picture's sides do not fit the codec.
+        """
+        sizes = set()
+        for number, (name, original) in enumerate(pictures):
+            if (size := original.shape[:2]) not in sizes:  # compiling for it shall not count
+                sizes.add(size)
+                self._networks.warm_up(*size)
+            features = None if self._inception is None else self._inception(original)
+            for cbr in self._cbrs:
+                sent: dict[float, tuple[CodedImage, Symbols, float]] = {}
+                for snr_db, design in self._design.items():
+                    codec = self._codecs[cbr, design]
+                    if design not in sent:
+                        start = time.perf_counter()
+                        coded, symbols = codec.encode(original)
+                        sent[design] = coded, symbols, _milliseconds(start)
+                    coded, symbols, encode_ms = sent[design]
+                    arrival = self._channel(coded, symbols, snr_db, number)
+                    for realism in self._realisms:
+                        point = Point(cbr, snr_db, realism)
+                        row = self._decode(
+                            codec, point, name, original, arrival, encode_ms, symbols
+                        )
+                        if row.received and features is not None:
+                            self._originals[point].add(features)
+                        self._rows[point].append(row)
+                        yield row
+
+    def _decode(
+        self,
+        codec: LearnedCodec,
+        point: Point,
+        name: str,
+        original: Picture,
+        arrival: Arrival | None,
+        encode_ms: float,
+        symbols: Symbols,
+    ) -> Row:
+        figures = {METRICS[name]: None for name in self._asked if name != "fid"}
+        decode_ms = None
+        if arrival is not None:
+            start = time.perf_counter()
+            picture = codec.decode(arrival.coded, arrival.symbols, arrival.noise_var, point.realism)
+            decode_ms = _milliseconds(start)
+            figures |= {key: metric(original, picture) for key, metric in self._metrics.items()}
+            if self._inception is not None:
+                self._received[point].add(self._inception(picture))
+        return Row(
+            picture=name,
+            width=original.shape[1],
+            height=original.shape[0],
+            point=point,
+            cbr=len(symbols) / original.size,
+            design_snr_db=codec.design_snr_db,
+            received=arrival is not None,
+            figures=figures,
+            encode_ms=encode_ms,
+            decode_ms=decode_ms,
+            link={} if arrival is None else arrival.link,
+        )
+
+    def summary(self) -> list[dict[str, object]]:
+        """Means over the pictures so far at each point; FID over the patches of those received.
+
+        A figure that no picture has is None; infinite ones (equal pictures) are left out.
+        """
+        return [self._sum_up(point, rows) for point, rows in self._rows.items() if rows]
+
+    def _sum_up(self, point: Point, rows: list[Row]) -> dict[str, object]:
+        def mean(values: Iterable[float | None]) -> float | None:
+            finite = [value for value in values if value is not None and math.isfinite(value)]
+            return fmean(finite) if finite else None
+
+        figures = {key: mean(row.figures[key] for row in rows) for key in rows[0].figures}
+        if "fid" in self._asked:
+            figures["fid"] = frechet_distance(self._originals[point], self._received[point])
+        links = dict.fromkeys(key for row in rows for key in row.link)
+        return {
+            "cbr_asked": str(point.cbr),
+            "cbr": mean(row.cbr for row in rows),
+            "snr_db": point.snr_db,
+            "realism": point.realism,
+            "design_snr_db": rows[0].design_snr_db,
+            "pictures": len(rows),
+            "received": sum(row.received for row in rows),
+            **figures,
+            "encode_ms": mean(row.encode_ms for row in rows),
+            "decode_ms": mean(row.decode_ms for row in rows),
+            **{key: mean(row.link.get(key) for row in rows) for key in links},
+        }
+
+    def close(self) -> None:
+        """Closes the engines."""
+        self._networks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _open_metrics(names: Sequence[str], threads: int) -> dict[str, Metric]:
+    """Those that can be computed here, by their names in results."""
+    metrics: dict[str, Metric] = {}
+    for name in names:
+        if name == "psnr":
+            metrics["psnr_db"] = psnr
+        elif name == "ms-ssim":
+            metrics["ms_ssim"] = ms_ssim
+        elif name in _DEEP and (metric := _DEEP[name].open(threads)):
+            metrics[METRICS[name]] = metric
+    return metrics
+
+
+def _milliseconds(start: float) -> float:
+    return 1e3 * (time.perf_counter() - start)

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runtimes that execute an ONNX network behind one call, `run({name: array}) -> {name: array}`.
+
+- `engine`: that call, as a base class
+- `choose`: `open_engine`, the way to one; picks what is asked for or fits this machine
+- `openvino`, `onnxruntime`, `torch`, `tensorrt/`: one runtime each
+- `plan_cache`, `int8_networks`: what was compiled or quantised for them, kept in the user's cache
+"""

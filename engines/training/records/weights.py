@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Weights that training starts from, and those that it leaves for `percast.engines.export.export`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from percast.engines.manifest import load_model
+from percast.engines.networks import LATENT_CHANNELS
+from percast.engines.onnx_weights import read as read_weights
+from percast.engines.training.config import Config
+from percast.engines.training.link import Link
+from percast.engines.training.records import prototype
+from percast.errors import FileError, ModelError
+
+FILE_NAME = "weights.pt"
+
+State = dict[str, Tensor]
+
+
+def initial(link: Link, source: str) -> bool:
+    """Loads weights into a link.
+
+    Args:
+        source: a file that `save` wrote, a checkpoint of the prototype or of a run; or else a
+            model's name or folder, whose ONNX files hold the weights.
+
+    Returns:
+        Whether they take latents at their own level. The prototype's do not: see
+        `percast.engines.training.adopt`.
+
+    Raises:
+        ModelError: no weights there, or those of other networks.
+    """
+    path = Path(source)
+    *states, levelled = _from_file(path) if path.is_file() else _from_model(source)
+    try:
+        for network, state in zip((link.encoder, link.generator), states, strict=True):
+            network.load_state_dict({name: value.float() for name, value in state.items()})
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"--init {source}: weights of other networks: {reason[:300]}") from error
+    return levelled
+
+
+def save(path: Path, link: Link, config: Config, step: int, images: int, adversarial: bool) -> None:
+    """Writes weights in fp16, in the prototype's form, which `percast.engines.export.export` reads.
+
+    Raises:
+        FileError: the file cannot be written; one that was there is then left as it was.
+    """
+    flat = prototype.to_prototype(link.encoder.state_dict(), link.generator.state_dict())
+    content = {
+        "ema": {name: value.detach().half().cpu() for name, value in flat.items()},
+        prototype.LEVELLED: True,
+        "rates": list(config.rates),
+        "snr_db": list(config.snr_db),
+        "realism": list(config.realism),
+        "step": step,
+        "seen": images,
+        "gan": int(adversarial),
+        "args": _arguments(config, adversarial),
+    }
+    write_atomically(path, content)
+
+
+def write_atomically(path: Path, content: dict[str, Any]) -> None:
+    """Replaces a file by torch's form of `content`, wholly or not at all.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as out:
+            torch.save(content, out)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
+        partial.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise FileError(f"cannot write {path}: {reason}") from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What torch wrote into a file; tensors and plain values only, on the CPU.
+
+    Raises:
+        ModelError: no such file, or not one of torch's.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+    except Exception as error:  # whatever unpickling of a foreign file may raise
+        raise ModelError(f"{path} is no file of torch, or is damaged") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds no weights")
+    return content
+
+
+def _arguments(config: Config, adversarial: bool) -> dict[str, Any]:
+    """In the prototype's words; any shapes but the usual ones are no width that it knows."""
+    usual = Config(steps=1)
+    names = ("encoder_channels", "encoder_blocks", "generator_channels", "generator_blocks")
+    shapes = [getattr(config, name) for name in names]
+    fits = shapes == [getattr(usual, name) for name in names]
+    return {
+        "zc": LATENT_CHANNELS,
+        "wid": 1.0 if fits else str(shapes),
+        "norm": 0,
+        "lin": 1,
+        "batch": config.batch,
+        "size": config.crop,
+        "gan": int(adversarial),
+    }
+
+
+def _from_file(path: Path) -> tuple[State, State, bool]:
+    content = read(path)
+    ema = content.get("ema")
+    if not isinstance(ema, dict):
+        raise ModelError(f"{path} holds no weights: it lacks 'ema'")
+    if any(name.startswith(("encoder.", "generator.")) for name in ema):  # a run's checkpoint
+        encoder, generator = (
+            {
+                name.removeprefix(f"{network}."): value
+                for name, value in ema.items()
+                if name.startswith(f"{network}.")
+            }
+            for network in ("encoder", "generator")
+        )
+        return encoder, generator, True
+    return *prototype.from_prototype(ema), prototype.is_levelled(content)
+
+
+def _from_model(source: str) -> tuple[State, State, bool]:
+    model = load_model(source)
+    encoder, generator = (
+        {name: torch.from_numpy(array) for name, array in read_weights(network.path)[1].items()}
+        for network in (model.encoder, model.generator)
+    )
+    return encoder, generator, True

@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A radio in a flowgraph of its own: watched, tuned while it runs, opened again when it is lost.
+
+A driver whose radio was unplugged may wait for ever inside `work()`. Nothing of the transmitter
+or receiver is in that graph; it can be left behind.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gnuradio import gr
+
+from percast.blocks.queues.sample_queue import SampleQueue
+from percast.blocks.receive_bridge import SampleTap
+from percast.blocks.stats.level_meter import LevelMeter
+from percast.blocks.transmit_bridge import AsyncMessages, PacketFeeder
+from percast.errors import DeviceError
+from percast.flowgraphs.radios.chatter import Chatter
+from percast.flowgraphs.radios.config import Gain, Radio, RadioConfig
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.1  # seconds, as all that follow
+_FIRST_SAMPLES = 8.0  # until a radio that was started gives samples, or takes them
+_SILENCE = 3.0  # without a sample after which a radio is lost
+_RETRY = 2.0  # between attempts to open it again
+_STOP = 3.0  # that a graph may take to stop before it is left behind
+_SETTLING = 1.0  # at the start, where drivers run empty once
+_SAY = 5.0  # between two warnings of a kind, and between two lines at -v
+_CLIPPED = 1e-3  # share of values near full scale that is worth a warning
+
+# Graphs that do not stop; never collected, for their destructors would wait for ever.
+_left_behind: list = []
+
+_TOO_SLOW = (
+    "lower --samp-rate, use a USB 3 port without a hub, end other programs, or allow real-time "
+    "priority (ulimit -r)"
+)
+_REMEDIES = {
+    "overruns": f"this computer takes samples too slowly: {_TOO_SLOW}",
+    "underruns": f"this computer gives samples too slowly: {_TOO_SLOW}",
+    "late": "packets came after their time: end other programs",
+    "sequence_errors": "samples were lost on the way to the radio: try another cable or port",
+}
+
+
+@dataclass
+class _Session:
+    """A radio from one opening to its loss."""
+
+    radio: Radio
+    graph: gr.top_block
+    end: SampleTap | PacketFeeder
+    messages: AsyncMessages | None
+    before: dict[str, int]  # counts that are none of this session's, or of its start
+    tunings: int = 0  # each gives a time tag, which is no overrun
+
+
+class _RadioGraph(gr.top_block):
+    def __init__(self, radio: Radio, end, messages):
+        # Drivers throw when a radio is unplugged; the watch over the samples notices.
+        gr.top_block.__init__(self, "percast radio", catch_exceptions=True)
+        self.radio, self.end, self.messages = radio, end, messages
+        if isinstance(end, SampleTap):
+            self.connect(radio.block, end)
+        else:
+            self.connect(end, radio.block)
+        if messages is not None:
+            self.msg_connect(radio.block, "async_msgs", messages, "events")
+
+
+class Station:
+    """Keeps a radio running.
+
+    Args:
+        opener: opens the radio that a config describes.
+        config: of the radio.
+        transmit: the direction.
+        seconds: of samples that the queue to or from the radio holds.
+        chatter: what the drivers print, where it is caught.
+
+    Attributes:
+        on_capture: called with the number of a sample in the queue's stream and the frequency in
+            Hz, when that sample is no continuation of the one before: after tuning, and where
+            samples were lost, to a tenth of a second.
+
+    `error` and `failure` are what `run` looks for: the first stops a transmitter; the second is
+    told when a receiver has decoded what came before the radio was lost.
+
+    Raises:
+        PercastError: what `opener` raises.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[RadioConfig], Radio],
+        config: RadioConfig,
+        transmit: bool,
+        seconds: float,
+        chatter: Chatter | None = None,
+    ):
+        self.config, self.transmit = config, transmit
+        self.error: Exception | None = None
+        self.failure: Exception | None = None
+        self.hanging = False  # a driver that does not stop was left behind
+        self.reconnected = 0
+        self.meter = LevelMeter()
+        self.on_capture: Callable[[int, float], None] = lambda start, freq: None
+        self._opener, self._chatter = opener, chatter
+        self._counts = dict.fromkeys(_REMEDIES, 0)  # of sessions that are over
+        self._told = dict.fromkeys(_REMEDIES, 0)
+        self._marked = 0  # overruns
+        self._said: dict[str, float] = {}
+        self._lock = threading.Lock()  # over the session
+        self._tuning = threading.Lock()  # held while a driver is asked to tune, which may hang
+        self._stopping = threading.Event()
+        radio = opener(config)
+        rate = radio.took.get("samp_rate") or config.samp_rate
+        self.queue = SampleQueue(int(seconds * rate))
+        self.took = radio.took
+        self.bursts, self.latency = radio.bursts, radio.latency
+        self._session: _Session | None = self._prepare(radio)
+        self._thread = threading.Thread(target=self._watch, name="percast station", daemon=True)
+
+    def start(self) -> None:
+        """Let the radio run.
+
+        Raises:
+            DeviceError: it cannot.
+        """
+        try:
+            self._session.graph.start()
+        except RuntimeError as error:
+            raise DeviceError(f"the radio cannot be started: {error}") from error
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Release the radio; the receiver's queue ends."""
+        self._stopping.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(_STOP + _RETRY)
+        self._close()
+        if not self.transmit:
+            self.queue.end()
+
+    def idle(self) -> bool:
+        """Nothing waits to be sent, but for what the radio's own buffers hold."""
+        with self._lock:
+            session = self._session
+            # A packet that was half sent is lost with the radio; the rest waits for its return.
+            return session.end.idle() if session else self.queue.waiting == 0
+
+    def tune(self, freq: float | None = None, gain: Gain | None = None) -> dict:
+        """Change the radio while it runs; gives what it took.
+
+        Raises:
+            UsageError: a gain that the radio does not have.
+            DeviceError: there is no radio now, or it refuses.
+        """
+        with self._tuning:
+            session = self._session
+            if session is None or session.radio.tune is None:
+                raise DeviceError("there is no radio to tune at the moment")
+            session.tunings += freq is not None
+            try:
+                took = session.radio.tune(freq, gain)
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise DeviceError(f"the radio refuses: {' '.join(str(error).split())}") from error
+            # For the next opening.
+            self.config = replace(
+                self.config,
+                freq=self.config.freq if freq is None else freq,
+                gain=took.get("gain", self.config.gain),
+            )
+            self.took = {**self.took, **took}
+            if freq is not None:
+                self._mark()
+            return took
+
+    def counts(self) -> dict[str, int]:
+        """overruns, underruns, late and sequence_errors so far."""
+        with self._lock:
+            now = self._session_counts(self._session) if self._session else {}
+            return {name: self._counts[name] + now.get(name, 0) for name in self._counts}
+
+    def status(self) -> str:
+        """One line on how the radio does."""
+        counts = ", ".join(f"{n} {name}" for name, n in self.counts().items() if n) or "no errors"
+        if self.transmit:
+            return f"radio: {counts}"
+        level = self.meter.total()
+        return f"radio: loudest {_number(level.loudest_dbfs)} dBFS, {counts}"
+
+    # The rest runs in the watching thread, but for what __init__ and stop() call.
+
+    def _prepare(self, radio: Radio) -> _Session:
+        end = (
+            PacketFeeder(self.queue, radio.bursts)
+            if self.transmit
+            else SampleTap(self.queue, self.meter)
+        )
+        messages = AsyncMessages() if radio.events else None
+        graph = _RadioGraph(radio, end, messages)
+        session = _Session(radio, graph, end, messages, dict.fromkeys(_REMEDIES, 0))
+        session.before = self._raw_counts(session)
+        return session
+
+    def _watch(self) -> None:
+        started = last_move = time.monotonic()
+        flow = None
+        while not self._stopping.wait(_POLL):
+            session, now = self._session, time.monotonic()
+            moved = self._flow(session)
+            if moved != flow or (self.bursts and session.end.idle()):
+                last_move, flow = now, moved
+            if now - started < _SETTLING:
+                session.before = self._raw_counts(session)
+            self._tell(now)
+            if not self.transmit:
+                self._mark_gap(session.end)
+            ours = (session.end, session.messages)
+            if (bug := next((b.error for b in ours if b and b.error), None)) is not None:
+                self.error = bug  # no fault of the radio
+                return
+            if now - last_move < (_SILENCE if flow else _FIRST_SAMPLES):
+                continue
+            del session  # or the driver keeps the radio that is to be opened again
+            if not self._recover():
+                return
+            started = last_move = time.monotonic()
+            flow = None
+
+    def _flow(self, session: _Session) -> int:
+        """Grows while samples go through the radio; 0 before the first."""
+        if not self.transmit:
+            return session.end.nitems_read(0)
+        if self.bursts:
+            return session.radio.block.nitems_read(0)
+        return session.end.nitems_written(0)
+
+    def _recover(self) -> bool:
+        """The radio is lost: open it again where that is wanted; False when it is over."""
+        lost = f"the radio {'takes' if self.transmit else 'gives'} no samples any more"
+        lost += self._last_words()
+        self._close()
+        if not self.config.reconnect:
+            return self._give_up(f"{lost}: plug it in again; --reconnect would have waited for it")
+        if self.hanging:
+            return self._give_up(f"{lost}, and its driver does not let go of it: start again")
+        log.warning("%s; trying again every %g s", lost, _RETRY)
+        while not self._stopping.wait(_RETRY):
+            if self._reopen():
+                log.warning("the radio is back")
+                return True
+        return False
+
+    def _give_up(self, reason: str) -> bool:
+        error = DeviceError(reason)
+        if self.transmit:
+            self.error = error
+        else:
+            self.failure = error
+            self.queue.end()
+        return False
+
+    def _reopen(self) -> bool:
+        try:
+            radio = self._opener(self.config)
+            session = self._prepare(radio)
+            self.took = radio.took
+            self._mark()
+            session.graph.start()
+        except Exception as error:  # noqa: BLE001 - it may come yet
+            log.info("not yet: %s", error)
+            return False
+        with self._lock:
+            self._session = session
+        self.reconnected += 1
+        if self._stopping.is_set():  # stop() did not wait for a driver that took its time
+            self._close()
+        return True
+
+    def _last_words(self) -> str:
+        words = self._chatter.last if self._chatter else ""
+        return f" (its driver: {words[:120]})" if words else ""
+
+    def _close(self) -> None:
+        with self._lock:
+            session, self._session = self._session, None
+            if session is None:
+                return
+            for name, count in self._session_counts(session).items():
+                self._counts[name] += count
+        if _stop(session.graph) and self._tuning.acquire(timeout=_STOP):
+            session.radio.close()
+            self._tuning.release()
+        else:
+            self.hanging = True
+            _left_behind.append(session)
+            if self._chatter:
+                self._chatter.stays = True
+
+    def _session_counts(self, session: _Session) -> dict[str, int]:
+        counts = self._raw_counts(session)
+        return {name: max(0, count - session.before[name]) for name, count in counts.items()}
+
+    def _raw_counts(self, session: _Session) -> dict[str, int]:
+        end, counts = session.end, dict.fromkeys(_REMEDIES, 0)
+        driver = session.radio.took.get("driver", "")
+        if driver != "gr-uhd" and self._chatter:  # that one has better ways to tell
+            counts |= self._chatter.counts(driver)
+        if isinstance(end, SampleTap):
+            counts["overruns"] += end.overruns + max(0, end.time_tags - session.tunings)
+        if session.messages is not None:
+            for name in ("underruns", "late", "sequence_errors"):
+                counts[name] += getattr(session.messages, name)
+        return counts
+
+    def _mark_gap(self, tap: SampleTap) -> None:
+        """Mark where samples come again after some were lost."""
+        overruns = self.counts()["overruns"]
+        if overruns > self._marked and not tap.dropping:
+            self._marked = overruns
+            self._mark()
+
+    def _mark(self) -> None:
+        self.on_capture(self.queue.total, self.took["freq"])
+
+    def _tell(self, now: float) -> None:
+        """Warnings, each kind at most every few seconds."""
+        for name, count in self.counts().items():
+            new = count - self._told[name]
+            if new > 0 and self._may_say(name, now):
+                self._told[name] = count
+                log.warning("%d %s: %s", new, name.replace("_", " "), _REMEDIES[name])
+        if self.transmit or not self._may_say("level", now):
+            return
+        level = self.meter.recent()
+        if level.clipped_share > _CLIPPED:
+            remedy = "" if self.config.agc else "lower --gain (of a HackRF: VGA first, AMP=0), or "
+            log.warning(
+                "%.1f%% of the samples clip: %sattenuate more", 100 * level.clipped_share, remedy
+            )
+
+    def _may_say(self, what: str, now: float) -> bool:
+        if now - self._said.get(what, -_SAY) < _SAY:
+            return False
+        self._said[what] = now
+        return True
+
+
+def _stop(graph: gr.top_block) -> bool:
+    """Stop a graph and wait for it; False when it does not stop."""
+
+    def stop() -> None:
+        graph.stop()
+        graph.wait()
+
+    thread = threading.Thread(target=stop, name="percast stop", daemon=True)
+    thread.start()
+    thread.join(_STOP)
+    return not thread.is_alive()
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"

