@@ -81,7 +81,6 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
     """
     profile = open_profile(args.profile, args.samp_rate)
     channel = ChannelConfig.from_args(args)
-    channel.validate()
     check_ranges(args)
     scorer = Scorer(parse_metrics(args.metrics))
     size = parse_size(args.size) if args.size else None

@@ -106,5 +106,5 @@ def _open_waveform(args: argparse.Namespace, snrs: list[float]) -> Opened:
         raise UsageError(f"--papr {papr:g}: must be 0 (none) or lie between 3 and 20 dB")
     config = ChannelConfig(model=args.channel, seed=args.seed, **chosen)
     for snr in snrs:
-        replace(config, snr_db=snr).validate()
+        replace(config, snr_db=snr)
     return Opened(NumpyLink(profile, config, papr or None), LINK_FIGURES, settings)
