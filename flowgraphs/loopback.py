@@ -7,7 +7,7 @@ from gnuradio import gr
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel_model import ChannelModel
-from percast.blocks.images import ImageSink, ImageSource
+from percast.blocks.images import PictureSink, PictureSource
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codecs.contract import Codec
@@ -33,11 +33,11 @@ class Loopback(gr.top_block):
 
     def __init__(
         self,
-        pictures: ImageSource,
+        pictures: PictureSource,
         codec: Codec,
         profile: Profile,
         channel: ChannelConfig,
-        out: ImageSink,
+        out: PictureSink,
         scorer: Scorer,
         on_image: Callable[[dict], None] = lambda record: None,
         realism: float | None = None,

@@ -21,7 +21,7 @@ from percast import blocks as percast_blocks
 from percast.blocks.channel.channel import Channel
 from percast.blocks.channel.config import MODELS, ChannelConfig
 from percast.blocks.grc import support as grc_support
-from percast.blocks.images import ImageSink, open_source
+from percast.blocks.images import PictureSink, open_source
 from percast.blocks.images.zmq_keys import create_keys
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.engines.manifest import load_model
@@ -283,7 +283,7 @@ def test_held_samples_wait_for_every_named_block():
     assert not grc_support.hold_while_full(graph, "")()
 
 
-class FullDisk(ImageSink):
+class FullDisk(PictureSink):
     def __init__(self, error: Exception):
         self.error = error
 
