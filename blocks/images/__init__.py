@@ -15,10 +15,10 @@ from percast.blocks.images.sources import open_source
 __all__ = [
     "MAX_SIDE",
     "MIN_SIDE",
-    "PictureSink",
-    "PictureSource",
     "MalformedMessage",
     "Picture",
+    "PictureSink",
+    "PictureSource",
     "decode_message",
     "encode_message",
     "fit",
