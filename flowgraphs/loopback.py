@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Transmitter, channel model and receiver in one GNU Radio process."""
+"""Transmitter, channel model and receiver in one GNU Radio process.
+
+image source -> encoder -> OFDM modulator -> channel -> OFDM demodulator -> generator -> image sink
+|______________ Transmitter ____________|             |________________ Receiver ________________|
+"""
 
 from collections.abc import Callable
 
@@ -7,7 +11,7 @@ from gnuradio import gr
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel_model import ChannelModel
-from percast.blocks.images import ImageSink, ImageSource
+from percast.blocks.images import Picture, PictureSink, PictureSource
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codecs.contract import Codec
@@ -33,22 +37,25 @@ class Loopback(gr.top_block):
 
     def __init__(
         self,
-        pictures: ImageSource,
+        pictures: PictureSource,
         codec: Codec,
         profile: Profile,
         channel: ChannelConfig,
-        out: ImageSink,
+        out: PictureSink,
         scorer: Scorer,
         on_image: Callable[[dict], None] = lambda record: None,
         realism: float | None = None,
         config: TransmitterConfig = TransmitterConfig(),
     ):
         gr.top_block.__init__(self, "percast loopback", catch_exceptions=False)
-        self.transmitter = Transmitter(
-            pictures, codec, profile, lambda n, p: scorer.remember(n, p.name, p.rgb), config
-        )
+
+        def remember(number: int, picture: Picture) -> None:
+            scorer.remember(number, picture.name, picture.rgb)
+
+        self.transmitter = Transmitter(pictures, codec, profile, remember, config)
         self.channel = ChannelModel(channel, profile, config.tx_level)
         self.receiver = Receiver(codec, profile, out, scorer, on_image, realism, live=False)
+
         self.connect(self.transmitter, self.channel, self.receiver)
 
     @property

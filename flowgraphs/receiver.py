@@ -8,7 +8,7 @@ from gnuradio import gr
 
 from percast.blocks.image_generator import ImageGenerator
 from percast.blocks.image_sink import ImageSink
-from percast.blocks.images import ImageSink as Out
+from percast.blocks.images import PictureSink
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.stats.scoring import Scorer
@@ -35,7 +35,7 @@ class Receiver(gr.hier_block2):
         self,
         codec: Codec,
         profile: Profile,
-        out: Out,
+        out: PictureSink,
         scorer: Scorer,
         on_image: Callable[[dict], None] = lambda record: None,
         realism: float | None = None,

@@ -8,8 +8,7 @@ from gnuradio import gr
 
 from percast.blocks.image_encoder import ImageEncoder
 from percast.blocks.image_source import ImageSource
-from percast.blocks.images import ImageSource as Pictures
-from percast.blocks.images import Picture
+from percast.blocks.images import Picture, PictureSource
 from percast.blocks.ofdm_modulator import OfdmModulator
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
@@ -49,7 +48,7 @@ class Transmitter(gr.hier_block2):
 
     def __init__(
         self,
-        pictures: Pictures,
+        pictures: PictureSource,
         codec: Codec,
         profile: Profile,
         on_send: Callable[[int, Picture], None] = lambda number, picture: None,

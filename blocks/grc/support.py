@@ -19,7 +19,7 @@ import numpy as np
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel.channel import noise_power as _noise_power
-from percast.blocks.images import ImageSink, ImageSource, open_sink, open_source, parse_size
+from percast.blocks.images import PictureSink, PictureSource, open_sink, open_source, parse_size
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
@@ -60,13 +60,13 @@ def _closed_at_exit(opened: Opened) -> Opened:
 
 def open_pictures(
     source: str, size: str, frames: int | None, insecure: bool, zmq_keys: str
-) -> ImageSource:
+) -> PictureSource:
     """See `percast.blocks.images.open_source`; an empty size keeps each picture's own."""
     wanted = parse_size(size) if size else None
     return _closed_at_exit(open_source(source, wanted, frames, insecure, zmq_keys or None))
 
 
-def open_out(out: str, insecure: bool, zmq_keys: str) -> ImageSink:
+def open_out(out: str, insecure: bool, zmq_keys: str) -> PictureSink:
     """See `percast.blocks.images.open_sink`; an empty text keeps nothing."""
     return _closed_at_exit(open_sink(out or None, insecure, zmq_keys or None))
 
