@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,18 +127,20 @@ class Scores:
         return means
 
     def report(self) -> Iterator[str]:
-        """Lines for people: the means, then bandwidth at equal value of each metric."""
+        """Lines for people: the means, then bandwidth at equal value of each metric.
+
+        Rates at which a system could not send every photograph are left out of the latter.
+        """
         means = self.means()
         for (rate, system), figures in means.items():
             count = len(self._figures[rate, system])
             text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
             yield f"{rate}  {system:16}{count:4} photographs  {text}"
-        curves = {
-            system: {
-                parse_cbr(rate): figures for (rate, s), figures in means.items() if s == system
-            }
-            for system in (PERCAST, HEVC)
-        }
+        every = max(map(len, self._figures.values()), default=0)
+        curves: dict[str, dict[Fraction, dict[str, float]]] = {PERCAST: {}, HEVC: {}}
+        for (rate, system), figures in means.items():
+            if system in curves and len(self._figures[rate, system]) == every:
+                curves[system][parse_cbr(rate)] = figures
         if not all(curves.values()):
             return
         for name in next(iter(means.values())):

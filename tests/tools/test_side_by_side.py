@@ -124,6 +124,20 @@ def test_no_rate_of_the_model_is_an_empty_frame(one_photo, tmp_path, monkeypatch
     assert "percast's bandwidth" not in capsys.readouterr().out
 
 
+def test_a_rate_that_some_photographs_do_not_fit_into_is_not_compared():
+    rng = np.random.default_rng(0)
+    scores = side_by_side.Scores(["psnr"])
+    for rates in (("1/48", "1/24"), ("1/24",)):
+        original = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        scores.begin(original)
+        for rate in rates:
+            scores.add(rate, side_by_side.HEVC, original // 2)
+        for rate in ("1/48", "1/24"):
+            scores.add(rate, side_by_side.PERCAST, original // 4)
+    *_, line = scores.report()
+    assert "1/24: " in line and "1/48: " not in line
+
+
 def test_an_unwritable_folder_is_one_line(one_photo, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert side_by_side.main([str(tmp_path / "file")]) == 6
