@@ -96,13 +96,13 @@ def _package_and_targets(args: argparse.Namespace) -> tuple[tensorrt_plans.Packa
         for target in targets:
             check_target(package, target)
         return package, targets
-    package = for_this_machine()
     try:
         gpu = first_gpu()
     except NoGpu as error:
         raise ModelError(
             f"{error}: give --target sm86 (or another) to build ahead of time with TensorRT-RTX"
         ) from error
+    package = for_this_machine(gpu)
     if args.portable:
         if package.name != TENSORRT:
             raise UsageError(

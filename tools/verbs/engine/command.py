@@ -33,8 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--target",
         metavar="LIST",
-        help="compute capabilities to build for without their GPU, such as sm86,sm89 "
-        "(TensorRT-RTX; default: the GPU here)",
+        help="compute capabilities to build for without their GPU, such as sm86,sm89; any: one plan "
+        "for all that TensorRT-RTX knows from sm80 on, and later ones, but not for Hopper (sm90), "
+        "which needs TensorRT (TensorRT-RTX; default: the GPU here)",
     )
     sub.add_argument(
         "--size",
