@@ -15,22 +15,28 @@ made by `setting`. The command line's options, their checks, and a TOML table ar
     config = FadingConfig.from_mapping({"doppler": "1.2k"})     # doppler = "1.2k", or 1200
     config = FadingConfig(doppler=1200.0)
 
-None of the three gives an object that is out of range.
+None of the three gives an object that is out of range. What a component finds out later than that
+is a `SettingError`, too: within `with FadingConfig.told_as_flags():` it names the flag.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import math
 import numbers
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 from percast.errors import UsageError
 from percast.quantity import quantity
 
 _KEY = "percast setting"
+
+REQUIRED = dataclasses.MISSING
+"""In place of a default."""
 
 
 class SettingError(UsageError):
@@ -84,7 +90,8 @@ def setting(
     """A field of a `Settings` class.
 
     Args:
-        default: None where the setting need not be given. False makes a switch.
+        default: None where the setting need not be given; `REQUIRED` where it must. False makes a
+            switch.
         flag: of the command line; its key in TOML is the same with underscores, without dashes.
         help: one line; "%(default)s" is the default.
         metavar: stands for the value in the help.
@@ -97,6 +104,13 @@ def setting(
             flag belongs to the first; the others carry the same flag and their own ranges.
     """
     about = Setting(flag, help, metavar, parse, least, most, unit, whole, choices, fields)
+    return dataclasses.field(default=default, metadata={_KEY: about})
+
+
+def like(settings: "type[Settings]", name: str, default: Any, help: str) -> Any:  # noqa: A002
+    """A field that another class has, too: the same flag and range, another default and help."""
+    (field,) = (field for field in dataclasses.fields(settings) if field.name == name)
+    about = dataclasses.replace(field.metadata[_KEY], help=help)
     return dataclasses.field(default=default, metadata={_KEY: about})
 
 
@@ -135,8 +149,9 @@ class Settings:
                 continue
             group.add_argument(
                 about.flag,
-                type=about.parse,
-                default=default,
+                type=_option_type(about),
+                default=None if default is REQUIRED else default,
+                required=default is REQUIRED,
                 metavar=about.metavar,
                 help=about.help,
             )
@@ -156,8 +171,15 @@ class Settings:
         for name, about, default in cls._options():
             if hasattr(args, about.dest):
                 values |= _spread(name, about, getattr(args, about.dest))
-        try:
+        with cls.told_as_flags():
             return cls(**values | others)
+
+    @classmethod
+    @contextlib.contextmanager
+    def told_as_flags(cls) -> Iterator[None]:
+        """A `SettingError` raised inside names the flag in place of the field."""
+        try:
+            yield
         except SettingError as error:
             raise cls._renamed(error, lambda about: about.flag) from error
 
@@ -202,7 +224,12 @@ class Settings:
         for field in dataclasses.fields(self):
             about = field.metadata.get(_KEY)
             value = getattr(self, field.name)
-            if about is None or value is None:
+            if about is None:
+                continue
+            if value is None or value is REQUIRED:
+                if field.default is REQUIRED:
+                    sound = False
+                    yield SettingError(field.name, f"is missing: {about.help}")
                 continue
             if (reason := _out_of_range(about, value)) is not None:
                 sound = False
@@ -231,6 +258,19 @@ class Settings:
         return error
 
 
+def _option_type(about: Setting) -> Callable[[str], Any]:
+    """For argparse, which itself names the flag of an `ArgumentTypeError` only."""
+
+    @wraps(about.parse)  # argparse tells its name
+    def parse(text: str) -> Any:
+        try:
+            return about.parse(text)
+        except UsageError as error:
+            raise UsageError(f"{about.flag} {error}") from error
+
+    return parse
+
+
 def _spread(name: str, about: Setting, value: Any) -> dict[str, Any]:
     return dict(zip(about.fields, value, strict=True)) if about.fields else {name: value}
 
@@ -244,8 +284,10 @@ def _typed(about: Setting, value: Any, default: Any) -> Any:
         raise UsageError(f"{value!r} is {wrong}")
     if isinstance(value, str):
         return about.parse(value)
-    if isinstance(value, list) and about.fields:
+    if isinstance(value, list) and (about.fields or isinstance(default, tuple)):
         return about.parse(",".join(map(str, value)))
+    if isinstance(value, Mapping):  # of stages, as LNA=16,VGA=20
+        return about.parse(",".join(f"{key}={each}" for key, each in value.items()))
     if isinstance(value, numbers.Real):
         return value
     raise UsageError(f"{value!r} is no value for it")
