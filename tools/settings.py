@@ -11,6 +11,7 @@ from percast.engines.codecs.contract import parse_cbr
 from percast.engines.codecs.learned import LearnedCodec
 from percast.engines.manifest import load_model
 from percast.errors import DeviceError, UsageError
+from percast.settings import list_of
 
 T = TypeVar("T")
 
@@ -63,9 +64,9 @@ def parse_list(flag: str, text: str, parse: Callable[[str], T]) -> list[T]:
         UsageError: naming the flag.
     """
     try:
-        return list(dict.fromkeys(parse(part) for part in text.split(",")))
-    except (argparse.ArgumentTypeError, UsageError) as error:
-        raise UsageError(f"{flag} {text}: {error}") from error
+        return list(list_of(parse)(text))
+    except UsageError as error:
+        raise UsageError(f"{flag} {error}") from error
 
 
 # flag, least, most, and what else is to be said; of `add_code_options`

@@ -65,6 +65,7 @@ class Setting:
     unit: str
     whole: bool
     choices: Sequence[str] | None
+    several: bool
     fields: tuple[str, ...]
 
     @property
@@ -85,6 +86,7 @@ def setting(
     unit: str = "",
     whole: bool = False,
     choices: Sequence[str] | None = None,
+    several: bool = False,
     fields: tuple[str, ...] = (),
 ) -> Any:
     """A field of a `Settings` class.
@@ -100,10 +102,12 @@ def setting(
         unit: said after the range.
         whole: no fractions.
         choices: all that is allowed, of a text.
+        several: the flag may be given several times, and TOML may have a list; the default is a
+            tuple, and so is what is parsed. Ranges are those of each value.
         fields: where one flag sets several fields, all of them; `parse` gives as many values. The
             flag belongs to the first; the others carry the same flag and their own ranges.
     """
-    about = Setting(flag, help, metavar, parse, least, most, unit, whole, choices, fields)
+    about = Setting(flag, help, metavar, parse, least, most, unit, whole, choices, several, fields)
     return dataclasses.field(default=default, metadata={_KEY: about})
 
 
@@ -112,6 +116,18 @@ def like(settings: "type[Settings]", name: str, default: Any, help: str) -> Any:
     (field,) = (field for field in dataclasses.fields(settings) if field.name == name)
     about = dataclasses.replace(field.metadata[_KEY], help=help)
     return dataclasses.field(default=default, metadata={_KEY: about})
+
+
+def list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple]:
+    """A `parse` for comma-separated values, each once."""
+
+    def parse_all(text: str) -> tuple:
+        try:
+            return tuple(dict.fromkeys(parse(part) for part in text.split(",")))
+        except (argparse.ArgumentTypeError, UsageError) as error:
+            raise UsageError(f"{text}: {error}") from error
+
+    return parse_all
 
 
 @dataclass(frozen=True)
@@ -149,8 +165,10 @@ class Settings:
                 continue
             group.add_argument(
                 about.flag,
+                action="append" if about.several else "store",
                 type=_option_type(about),
-                default=None if default is REQUIRED else default,
+                # argparse would append to a default.
+                default=None if default is REQUIRED or about.several else default,
                 required=default is REQUIRED,
                 metavar=about.metavar,
                 help=about.help,
@@ -170,7 +188,10 @@ class Settings:
         values: dict[str, Any] = {}
         for name, about, default in cls._options():
             if hasattr(args, about.dest):
-                values |= _spread(name, about, getattr(args, about.dest))
+                value = getattr(args, about.dest)
+                if about.several:
+                    value = default if value is None else tuple(value)
+                values |= _spread(name, about, value)
         with cls.told_as_flags():
             return cls(**values | others)
 
@@ -231,9 +252,10 @@ class Settings:
                     sound = False
                     yield SettingError(field.name, f"is missing: {about.help}")
                 continue
-            if (reason := _out_of_range(about, value)) is not None:
-                sound = False
-                yield SettingError(field.name, reason)
+            for each in value if about.several else (value,):
+                if (reason := _out_of_range(about, each)) is not None:
+                    sound = False
+                    yield SettingError(field.name, reason)
         if sound:  # or what compares values would stumble
             yield from self.check()
 
@@ -282,6 +304,8 @@ def _typed(about: Setting, value: Any, default: Any) -> Any:
             return value
         wrong = "neither true nor false" if isinstance(default, bool) else "no value for it"
         raise UsageError(f"{value!r} is {wrong}")
+    if about.several:
+        return tuple(map(about.parse, map(str, value if isinstance(value, list) else [value])))
     if isinstance(value, str):
         return about.parse(value)
     if isinstance(value, list) and (about.fields or isinstance(default, tuple)):
