@@ -389,6 +389,7 @@ def test_gnu_radios_own_blocks_stay_reachable():
 def test_descriptions_and_examples_are_in_the_wheel():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     data = project["tool"]["setuptools"]["package-data"]
-    for package, folder in (("blocks", DESCRIPTIONS), ("flowgraphs", EXAMPLES)):
-        packed = {p for glob in data[f"percast.{package}"] for p in (ROOT / package).glob(glob)}
-        assert set(folder.iterdir()) <= packed
+    for package, folder in (("blocks.grc", DESCRIPTIONS), ("flowgraphs", EXAMPLES)):
+        inside = ROOT / package.replace(".", "/")
+        packed = {p for glob in data[f"percast.{package}"] for p in inside.glob(glob)}
+        assert {p for p in folder.iterdir() if p.suffix in {".yml", ".grc"}} <= packed
