@@ -134,7 +134,8 @@ def _open_input(wanted: RxConfig, stack: contextlib.ExitStack) -> _Input:
         on_air = stack.enter_context(radios.on_air(wanted.radio, wanted.run, transmit=False))
         took = on_air.station.took
         return _Input(replace(profile, samp_rate=took["samp_rate"]), took, True, on_air=on_air)
-    local = open_source(wanted.radio)
+    with RadioConfig.told_as_flags():
+        local = open_source(wanted.radio)
     stack.callback(local.close)
     if wanted.waveform.samp_rate is None and local.took.get("samp_rate"):
         profile = replace(profile, samp_rate=local.took["samp_rate"])

@@ -99,7 +99,8 @@ def transmit(wanted: TxConfig, args: argparse.Namespace) -> tuple[dict, object]:
             graph = TransmitOnAir(transmitter, on_air.station)
             on_air.answer(graph.stats)
         else:
-            radio = open_sink(wanted.radio)
+            with RadioConfig.told_as_flags():
+                radio = open_sink(wanted.radio)
             stack.callback(radio.close)
             graph = Transmit(transmitter, radio)
         start = time.monotonic()
