@@ -13,10 +13,12 @@ from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel_model import ChannelModel
 from percast.blocks.images import Picture, PictureSink, PictureSource
 from percast.blocks.stats.scoring import Scorer
+from percast.blocks.stats.tree import LoopbackStats
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codecs.contract import Codec
+from percast.flowgraphs.config import TransmitterConfig
 from percast.flowgraphs.receiver import Receiver
-from percast.flowgraphs.transmitter import Transmitter, TransmitterConfig
+from percast.flowgraphs.transmitter import Transmitter
 
 
 class Loopback(gr.top_block):
@@ -61,6 +63,10 @@ class Loopback(gr.top_block):
     @property
     def percast_blocks(self) -> tuple:
         return (*self.transmitter.percast_blocks, self.channel, *self.receiver.percast_blocks)
+
+    def stats(self) -> LoopbackStats:
+        """How both ends do, at any moment and from any thread."""
+        return LoopbackStats(self.transmitter.stats(), self.receiver.stats())
 
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the last picture to be through."""

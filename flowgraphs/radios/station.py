@@ -44,6 +44,7 @@ class Station:
         chatter: what the drivers print, where it is caught.
 
     Attributes:
+        asked, took: settings of the radio by name: what was asked for at first, and what it took.
         on_capture: called with the number of a sample in the queue's stream and the frequency in
             Hz, when that sample is no continuation of the one before: after tuning, and where
             samples were lost, to a tenth of a second.
@@ -63,7 +64,7 @@ class Station:
         seconds: float,
         chatter: Chatter | None = None,
     ):
-        self.config, self.transmit = config, transmit
+        self.config, self.asked, self.transmit = config, config.asked(), transmit
         self.error: Exception | None = None
         self.failure: Exception | None = None
         self.hanging = False  # a driver that does not stop was left behind
@@ -145,14 +146,6 @@ class Station:
         with self._lock:
             now = self._session.counts() if self._session else {}
             return {name: self._counts[name] + now.get(name, 0) for name in self._counts}
-
-    def status(self) -> str:
-        """One line on how the radio does."""
-        counts = ", ".join(f"{n} {name}" for name, n in self.counts().items() if n) or "no errors"
-        if self.transmit:
-            return f"radio: {counts}"
-        level = self.meter.total()
-        return f"radio: loudest {_number(level.loudest_dbfs)} dBFS, {counts}"
 
     # The rest runs in the watching thread, but for what __init__ and stop() call.
 
@@ -256,6 +249,3 @@ class Station:
     def _mark(self) -> None:
         self.on_capture(self.queue.total, self.took["freq"])
 
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
