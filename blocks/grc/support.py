@@ -73,6 +73,7 @@ def open_out(out: str, insecure: bool, zmq_keys: str) -> ImageSink:
 
 
 def open_encoder(
+    codec: str,
     model: str,
     cbr: str,
     design_snr: float,
@@ -83,6 +84,7 @@ def open_encoder(
 ) -> Codec:
     """A codec that encodes; 0 threads are as many as `percast loopback` takes."""
     config = CodecConfig(
+        codec=codec,
         model=model,
         cbr=parse_cbr(cbr),
         design_snr_db=design_snr,
@@ -94,10 +96,14 @@ def open_encoder(
     return _closed_at_exit(open_codec(config.codec, config, ("encode",)))
 
 
-def open_generator(model: str, engine: str, precision: str, threads: int) -> Decoders:
+def open_generator(codec: str, model: str, engine: str, precision: str, threads: int) -> Decoders:
     """Codecs that decode; 0 threads are as many as `percast loopback` takes."""
     config = CodecConfig(
-        model=model, engine=engine, precision=precision, threads=threads or DEFAULT_THREADS
+        codec=codec,
+        model=model,
+        engine=engine,
+        precision=precision,
+        threads=threads or DEFAULT_THREADS,
     )
     return _closed_at_exit(Decoders(open_codec(config.codec, config, ("decode",)), config))
 

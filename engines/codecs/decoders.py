@@ -4,15 +4,15 @@
 import logging
 
 from percast.engines.codecs.config import CodecConfig
-from percast.engines.codecs.contract import Codec, CodedImage
-from percast.engines.codecs.registry import list_codecs, name_of, open_codec
+from percast.engines.codecs.contract import OWN_IDS, Codec, CodedImage
+from percast.engines.codecs.registry import list_codecs, names_of, open_codec
 from percast.errors import ModelError, PercastError
 
 log = logging.getLogger(__name__)
 
 
 class Decoders:
-    """Opens the codec of a header when it first meets its id; see `Decodes`.
+    """Opens the codecs of an id when a header first asks for one; see `Decodes`.
 
     Args:
         first: the one that is expected, open already.
@@ -21,34 +21,45 @@ class Decoders:
 
     def __init__(self, first: Codec, config: CodecConfig):
         self.first, self._config = first, config
-        self._codecs: dict[int, Codec | str] = {first.codec_id: first}  # or why there is none
+        self._codecs = [first]
+        self._missing: dict[
+            int, str
+        ] = {}  # ids that were looked for -> why there is no other codec
 
     def decoder_for(self, coded: CodedImage) -> Codec:
-        """The codec that made a picture.
+        """The codec that made a picture; one of its id, where there is only another model's.
 
         Raises:
             ModelError: there is none of this id here, or it cannot be opened.
         """
-        found = self._codecs.get(coded.codec_id)
+        found = self._find(coded)
+        if found is None or (found.model_id != coded.model_id and coded.codec_id in OWN_IDS):
+            self._look_for(coded.codec_id)
+            found = self._find(coded)
         if found is None:
-            found = self._codecs[coded.codec_id] = self._open(coded.codec_id)
-        if isinstance(found, str):
-            raise ModelError(found)
+            raise ModelError(self._missing[coded.codec_id])
         return found
 
     def close(self) -> None:
         """Closes them all."""
-        for codec in self._codecs.values():
-            if isinstance(codec, Codec):
-                codec.close()
+        for codec in self._codecs:
+            codec.close()
 
-    def _open(self, codec_id: int) -> Codec | str:
+    def _find(self, coded: CodedImage) -> Codec | None:
+        alike = [codec for codec in self._codecs if codec.codec_id == coded.codec_id]
+        return next((c for c in alike if c.model_id == coded.model_id), alike[0] if alike else None)
+
+    def _look_for(self, codec_id: int) -> None:
+        """Open what is installed for an id, once."""
+        if codec_id in self._missing:
+            return
         sent = f"the picture was sent with codec {codec_id}"
+        why = f"{sent}, here are {', '.join(list_codecs())}: give the sender's --codec"
         try:
-            name = name_of(codec_id)
-            if name is None:
-                return f"{sent}, here are {', '.join(list_codecs())}: give the sender's --codec"
-            log.info("%s: opening '%s'", sent, name)
-            return open_codec(name, self._config, ("decode",))
+            for name in names_of(codec_id):
+                if name != self._config.codec:
+                    log.info("%s: opening '%s'", sent, name)
+                    self._codecs.append(open_codec(name, self._config, ("decode",)))
         except PercastError as error:
-            return f"{sent}, which cannot be opened: {error}"
+            why = f"{sent}, which cannot be opened: {error}"
+        self._missing[codec_id] = why

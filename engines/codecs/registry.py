@@ -55,17 +55,15 @@ def list_codecs() -> list[str]:
     return [*(name for name, _ in BUILT_IN.values()), *sorted(_entry_points())]
 
 
-def name_of(codec_id: int) -> str | None:
-    """The name of the codec of an id, as headers carry it; None where none has it.
+def names_of(codec_id: int) -> list[str]:
+    """Names of the codecs of an id, as headers carry it.
 
     Raises:
-        ModelError, UsageError: an installed codec cannot be imported.
+        UsageError, ModelError: an installed codec is none, or cannot be imported.
     """
     if codec_id in BUILT_IN:
-        return BUILT_IN[codec_id][0]
-    if codec_id not in OWN_IDS:
-        return None
-    return next((n for n in sorted(_entry_points()) if _installed(n).codec_id == codec_id), None)
+        return [BUILT_IN[codec_id][0]]
+    return [name for name in sorted(_entry_points()) if _installed(name).codec_id == codec_id]
 
 
 def _entry_points() -> dict[str, EntryPoint]:
