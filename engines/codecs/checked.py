@@ -129,7 +129,8 @@ class Checked(Codec):
         )
         self._check(
             len(symbols) == expected and expected > 0,
-            f"encode gave {len(symbols)} symbols for {width}x{height}, symbol_count says {expected}",
+            f"encode gave {len(symbols)} symbols for {width}x{height}, "
+            f"symbol_count says {expected}",
         )
         with np.errstate(over="ignore", invalid="ignore"):
             symbols = symbols.astype(np.complex64, copy=False)
@@ -146,7 +147,7 @@ class Checked(Codec):
             0 <= coded.codec_word < 1 << 32
             and (coded.width, coded.height, coded.cbr) == (width, height, self.cbr)
             and (coded.codec_id, coded.model_id) == (right.codec_id, right.model_id),
-            "encode gave a CodedImage of something else: make it by self.coded(height, width, word)",
+            "encode gave a CodedImage of something else: make it by self.coded(height, width)",
         )
         return coded, symbols
 

@@ -68,8 +68,8 @@ class CodecConfig(Settings):
     group = "code"
 
     codec: str = setting(
-        "learned", "--codec", "learned, an installed one, or your own class as package.module:Class "
-        "(default %(default)s)", metavar="NAME", parse=str,
+        "learned", "--codec", "learned, an installed one, or your own class as "
+        "package.module:Class (default %(default)s)", metavar="NAME", parse=str,
     )  # fmt: skip
     options: tuple[tuple[str, str], ...] = setting(
         (), "--codec-option", "options of the codec's own", metavar="KEY=VALUE,...",

@@ -33,7 +33,7 @@ NoiseVariance = npt.NDArray[np.float32]
 ROLES = ("encode", "decode")
 
 OWN_IDS = range(128, 256)
-"""Codec ids of codecs that do not come with percast; the class's name tells those of one id apart."""
+"""Codec ids of codecs that do not come with percast; their names tell those of one id apart."""
 
 Figures = Mapping[str, float]
 NO_FIGURES: Figures = MappingProxyType({})

@@ -291,7 +291,7 @@ class LearnedCodec(Codec):
                 count *= 2
 
     def close(self) -> None:
-        """Closes the engines that this codec, or the one that it is `at` another rate, has opened."""
+        """Closes the engines that this codec, or the one that it comes from by `at`, has opened."""
         for engine in self._opened:
             engine.close()
 

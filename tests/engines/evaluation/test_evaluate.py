@@ -123,6 +123,18 @@ def test_what_the_model_cannot_do_is_refused_before_a_network_is_loaded(model, w
         Evaluation(CodecConfig(model=str(model.folder)), **options | wrong)
 
 
+def test_pictures_that_cannot_be_decoded_are_counted_and_have_no_figures(pictures):
+    config = CodecConfig(codec="tests.engines.codecs.own:Fragile")  # at the second one
+    options = {"cbrs": RATES[:1], "snrs_db": [10.0], "realisms": [1.0], "channel": Counting()}
+    with Evaluation(config, **options, metrics=("psnr",)) as evaluation:
+        rows = list(evaluation.rows([pictures[1]] * 2))
+        (point,) = evaluation.summary()
+    assert [row.undecodable for row in rows] == [False, True]
+    assert [row.figures["psnr_db"] is None for row in rows] == [False, True]
+    assert (point["pictures"], point["received"], point["undecodable"]) == (2, 2, 1)
+    assert point["psnr_db"] == pytest.approx(rows[0].figures["psnr_db"])
+
+
 def test_the_baseline_improves_with_rate_and_snr():
     points = {(p.cbr, p.snr_db): p for p in hevc_ldpc()}
     assert len(points) == 16
