@@ -23,7 +23,7 @@ from percast.engines.codecs.contract import (
     Received,
     Undecodable,
 )
-from percast.errors import ModelError
+from percast.errors import PercastError
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class ImageGenerator(WorkerBlock):
         try:
             codec = self.codec.decoder_for(coded)
             expected = codec.symbols_expected(coded)
-        except ModelError as error:
+        except PercastError as error:
             return replace(item, foreign=str(error))
         if expected != symbols:
             size = f"{coded.width}x{coded.height}"

@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 
 from percast.engines.codecs.contract import (
+    MAX_SIDE,
     About,
     Codec,
     CodecFault,
@@ -88,6 +89,8 @@ class Checked(Codec):
             return int(self._codec.symbol_count(height, width, cbr))
 
     def symbols_expected(self, coded: CodedImage) -> int:
+        if max(coded.height, coded.width) > MAX_SIDE:  # or a header could fill our memory
+            raise ModelError(f"{self.kind}: no picture has {coded.width}x{coded.height} pixels")
         with self._blamed("symbols_expected"):
             return int(self._codec.symbols_expected(coded))
 

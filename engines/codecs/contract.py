@@ -30,6 +30,9 @@ Symbols = npt.NDArray[np.complex64]
 NoiseVariance = npt.NDArray[np.float32]
 """float32 [n], total over both dimensions of each complex symbol; infinite where none arrived."""
 
+MIN_SIDE, MAX_SIDE = 64, 2160
+"""Pixels of pictures that are sent; smaller ones leave networks no context, larger ones no memory."""
+
 ROLES = ("encode", "decode")
 
 OWN_IDS = range(128, 256)

@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.codecs.contract import (
+    MAX_SIDE,
+    MIN_SIDE,
     ROLES,
     About,
     Codec,
@@ -38,9 +40,6 @@ from percast.engines.runtimes.engine import Engine
 from percast.errors import ModelError, UsageError
 
 CODEC_ID = 1
-MIN_SIDE, MAX_SIDE = 64, 2160
-"""Pixels; smaller pictures leave the networks no context, larger ones no memory."""
-
 MAX_BATCH = 4
 """Pictures of one run: with more, the first of them would wait too long for the last."""
 

@@ -153,6 +153,13 @@ def test_an_id_that_nobody_has_is_named(monkeypatch, draw):
             decoders.decoder_for(coded)
 
 
+def test_a_header_of_a_picture_without_end_reaches_no_class_of_ones_own(draw):
+    codec = own("Grey")
+    coded = replace(codec.encode(draw(64, 64))[0], width=60_000, height=60_000)
+    with pytest.raises(ModelError, match="60000x60000"):
+        codec.symbols_expected(coded)
+
+
 @pytest.mark.parametrize(
     "settings",
     [
