@@ -11,7 +11,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.pdu import END, PictureSymbols, is_end
+from percast.blocks.pdu import END, PictureSymbols, is_end, left_out_picture
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL, modulate
 
@@ -33,8 +33,9 @@ class _Piece:
 class OfdmModulator(Guarded, gr.sync_block):
     """Modulates each picture into packets and plays them out; silent in between.
 
-    Message input `symbols`: `PictureSymbols`; then the end message.
-    Message output `sent`: the image counter, once the last sample of the picture is out.
+    Message input `symbols`: `PictureSymbols`, or `left_out` of a picture that will not come; then the end
+    message. Message output `sent`: the image counter, once the last sample of the picture is out, or
+    where it was left out.
 
     Args:
         profile: the waveform.
@@ -70,6 +71,10 @@ class OfdmModulator(Guarded, gr.sync_block):
     def _take(self, message) -> None:
         if is_end(message):
             self._queue.append(_Piece(self._tail, after=END))
+            return
+        if (left_out := left_out_picture(message)) is not None:
+            nothing = np.empty(0, np.complex64)
+            self._queue.append(_Piece(nothing, after=pmt.from_long(left_out)))
             return
         picture = PictureSymbols.from_pdu(message)
         for samples in modulate(self.profile, picture.header, picture.symbols, self.papr_db):

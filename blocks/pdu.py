@@ -21,6 +21,7 @@ from percast.blocks.waveform.header import Header
 # The last message of a stream of pictures, and the tag on the last sample of a stream.
 # GNU Radio's own end of stream is not used: it stops blocks that still have messages waiting.
 END = pmt.intern("percast-end")
+_LEFT_OUT = pmt.intern("percast-left-out")
 _U8VECTOR = b"\x0a\x00"
 _U8VECTOR_HEADER_BYTES = 8
 
@@ -117,6 +118,18 @@ class PictureSymbols:
             raise ValueError(f"PDU of {len(data)} bytes for {header.symbols} symbols")
         figures = {key: _from_item(item) for key, item in items.items()}
         return cls(header, symbols.view(np.complex64), noise_var.view(np.float32), figures)
+
+
+def left_out(image: int) -> pmt.pmt_base:
+    """Says on a port that is called `symbols` that this picture will not come."""
+    return pmt.cons(_LEFT_OUT, pmt.from_long(image))
+
+
+def left_out_picture(message: pmt.pmt_base) -> int | None:
+    """The picture that a message says will not come; None if it says something else."""
+    if not pmt.is_pair(message) or not pmt.eq(pmt.car(message), _LEFT_OUT):
+        return None
+    return pmt.to_long(pmt.cdr(message))
 
 
 def is_end(message: pmt.pmt_base) -> bool:

@@ -13,10 +13,16 @@ from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.stats.link_stats import LinkStats
 from percast.blocks.stats.scoring import Scorer
-from percast.blocks.stats.tree import Link, ReceivedImages, ReceiverStats, Sync, Waveform
+from percast.blocks.stats.tree import (
+    CodecInUse,
+    Link,
+    ReceivedImages,
+    ReceiverStats,
+    Sync,
+    Waveform,
+)
 from percast.blocks.waveform.profile import Profile
-from percast.engines.codecs.contract import Codec
-from percast.flowgraphs.stats import engine_in_use
+from percast.engines.codecs.contract import Decodes
 
 
 class Receiver(gr.hier_block2):
@@ -36,7 +42,7 @@ class Receiver(gr.hier_block2):
 
     def __init__(
         self,
-        codec: Codec,
+        codec: Decodes,
         profile: Profile,
         out: PictureSink,
         scorer: Scorer,
@@ -86,6 +92,7 @@ class Receiver(gr.hier_block2):
                 received=self.demodulator.images,
                 decoded=means.received,
                 dropped=self.dropped,
+                undecodable=means.undecodable,
                 foreign=dict(self.generator.foreign),
                 frames_per_second=means.frames_per_second(),
                 latency_ms=means.latency_ms(),
@@ -108,7 +115,7 @@ class Receiver(gr.hier_block2):
                 clock_ppm_measured=means.mean("clock_ppm"),
             ),
             Waveform.of(self.profile),
-            engine_in_use(self.generator.codec, "generator"),
+            CodecInUse.of(self.generator.codec.first, self.generator.faults, means.own_figures()),
         )
 
     def progress(self) -> object | None:

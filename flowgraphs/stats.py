@@ -1,17 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Branches of the tree of figures (`blocks/stats/tree.py`) that both ends have."""
+"""The branch of the tree of figures (`blocks/stats/tree.py`) that is a radio's."""
 
-from typing import Literal
-
-from percast.blocks.stats.tree import EngineInUse, Radio
-from percast.engines.codecs.contract import Codec
+from percast.blocks.stats.tree import Radio
 from percast.flowgraphs.radios.station import Station
-
-
-def engine_in_use(codec: Codec, role: Literal["encoder", "generator"]) -> EngineInUse:
-    """What a learned codec runs on."""
-    engine = getattr(codec, role)
-    return EngineInUse(codec.model.name, engine.name, engine.precision, engine.reason)
 
 
 def radio_stats(station: Station) -> Radio:

@@ -9,11 +9,10 @@ from percast.blocks.image_encoder import ImageEncoder
 from percast.blocks.image_source import ImageSource
 from percast.blocks.images import Picture, PictureSource
 from percast.blocks.ofdm_modulator import OfdmModulator
-from percast.blocks.stats.tree import Rate, SentImages, TransmitterStats, Waveform
+from percast.blocks.stats.tree import CodecInUse, Rate, SentImages, TransmitterStats, Waveform
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codecs.contract import Codec
 from percast.flowgraphs.config import TransmitterConfig
-from percast.flowgraphs.stats import engine_in_use
 
 
 class Transmitter(gr.hier_block2):
@@ -58,10 +57,16 @@ class Transmitter(gr.hier_block2):
         source, encoder, profile = self.source, self.encoder, self.profile
         channel_uses = self.modulator.burst_samples * profile.occupied_fraction
         return TransmitterStats(
-            SentImages(source.sent, source.pictures.skipped, source.dropped, encoder.session),
+            SentImages(
+                sent=source.sent - encoder.faults.total,
+                unencodable=encoder.faults.total,
+                skipped=source.pictures.skipped,
+                dropped=source.dropped,
+                session=encoder.session,
+            ),
             Rate.of(encoder.latent_symbols, encoder.source_samples, channel_uses),
             Waveform.of(profile),
-            engine_in_use(encoder.codec, "encoder"),
+            CodecInUse.of(encoder.codec, encoder.faults),
         )
 
     def progress(self) -> object | None:

@@ -22,7 +22,7 @@ PAGES = [*GUIDES, *(p for room in ("engines", "tools") for p in (ROOT / room).rg
 # Not here: radios, trained models, endless runs, sockets that wait for the other end, and what
 # changes the machine or takes minutes.
 _NOT_HERE = re.compile(
-    r"--device (hackrf|uhd|soapy|osmosdr|zmq)|models/mine|--frames 0|zmq:|video:|camera:|example:"
+    r"--device (hackrf|uhd|soapy|osmosdr|zmq)|models/mine|--frames 0|zmq:|video:|camera:|--codec \w+:"
 )
 _RUNS = ("loopback", "tx", "replay", "doctor", "devices", "keys", "eval")
 

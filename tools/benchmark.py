@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +22,12 @@ from PIL import Image
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.images import parse_size
 from percast.blocks.images.config import SinkConfig, SourceConfig
-from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.codecs.config import DEFAULT_THREADS
+from percast.engines.codecs.contract import Codec
+from percast.engines.codecs.registry import open_codec
 from percast.errors import PercastError
 from percast.tools import terminal
-from percast.tools.options import DEFAULT_THREADS
 from percast.tools.verbs import loopback
-
-CBR = Fraction(1, 48)
 
 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -66,7 +64,7 @@ def median_ms(call: Callable[[], object], runs: int) -> float:
     return 1e3 * float(np.median(times[2:]))
 
 
-def calls(codec: LearnedCodec, height: int, width: int):
+def calls(codec: Codec, height: int, width: int):
     """Two functions that encode and decode one picture of noise-free detail."""
     y, x = np.mgrid[:height, :width]
     rgb = np.stack([x * y % 251, x % 256, y % 256], axis=2).astype(np.uint8)
@@ -75,7 +73,7 @@ def calls(codec: LearnedCodec, height: int, width: int):
     return lambda: codec.encode(rgb), lambda: codec.decode(coded, symbols, variance)
 
 
-def engines_alone(codec: LearnedCodec, height: int, width: int, seconds: float = 3.0) -> float:
+def engines_alone(codec: Codec, height: int, width: int, seconds: float = 3.0) -> float:
     """Pictures per second with encoder and generator each in a thread, and nothing else."""
     counts = [0, 0]
     deadline = time.perf_counter() + seconds
@@ -116,20 +114,13 @@ def run_loopback(
     wanted = loopback.LoopbackConfig(
         SourceConfig(str(source), frames, size), SinkConfig(metrics=()), channel=channel
     )
-
-    def codec() -> LearnedCodec:
-        opened = LearnedCodec("base", CBR, threads=DEFAULT_THREADS)
-        width, height = parse_size(size)
-        opened.warm_up(height, width)
-        return opened
-
-    return loopback.run(wanted, codec, on_image).summary
+    return loopback.run(wanted, on_image).summary
 
 
 def link(args: argparse.Namespace) -> None:
     """The whole loopback at several sizes, against its engines alone."""
     rows = []
-    codec = LearnedCodec("base", CBR, threads=DEFAULT_THREADS)
+    codec = open_codec("learned")
     with tempfile.TemporaryDirectory() as folder:
         source = photographs(Path(folder))
         for text in args.sizes:

@@ -22,8 +22,9 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from percast.blocks.images import open_source
-from percast.engines.codecs.contract import Picture, parse_cbr
-from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.codecs.config import CodecConfig, parse_cbr
+from percast.engines.codecs.contract import Picture
+from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation.evaluate import METRICS, open_metrics
 from percast.engines.evaluation.hevc import encode_within
 from percast.engines.evaluation.symbol_channel import SymbolChannel
@@ -238,7 +239,8 @@ def _learned(name: str, realism: float) -> Callable[[Picture, str], Picture | No
     def receive(rgb: Picture, rate: str) -> Picture | None:
         if (cbr := parse_cbr(rate)) > max(model.rates):
             return None
-        with LearnedCodec(model, cbr, SNR_DB, threads=2) as codec:
+        config = CodecConfig(model=name, cbr=cbr, design_snr_db=SNR_DB, threads=2)
+        with open_codec("learned", config) as codec:
             coded, symbols = codec.encode(rgb)
             arrived = channel.propagate(symbols, SNR_DB, channel.air(len(symbols), 0))
             return codec.decode(coded, *arrived, realism)

@@ -5,7 +5,7 @@
       images    SentImages                 images    ReceivedImages
       rate      Rate                       sync      Sync
       waveform  Waveform                   link      Link
-      engine    EngineInUse                waveform, engine, radio
+      codec     CodecInUse                 waveform, codec, radio
       radio     Radio or None
 
 `Transmitter.stats()` and `Receiver.stats()` give it, from any thread: each number is right by
@@ -14,11 +14,12 @@ itself, and numbers of one tree may be a picture apart. `dataclasses.asdict` mak
 cannot be had (yet) are None, never 0. Rates, levels and offsets carry their unit in their names.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from percast.blocks.stats.level_meter import Level
 from percast.blocks.waveform.profile import Profile
+from percast.engines.codecs.contract import Codec
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,38 @@ class Waveform:
 
 
 @dataclass(frozen=True)
-class EngineInUse:
+class CodecInUse:
     """What encodes or decodes.
 
     Attributes:
-        model: its name.
+        codec: its name.
+        model: that of its model; None where it has none.
         engine, precision: which runtime, and in which numbers.
         engine_reason: both in words, and why they were chosen.
+        codec_faults: pictures that it made a mistake at, by reason.
+        codec_figures: means of the figures of its own, by their names; of a receiver.
     """
 
-    model: str
-    engine: str
-    precision: str
-    engine_reason: str
+    codec: str
+    model: str | None
+    engine: str | None
+    precision: str | None
+    engine_reason: str | None
+    codec_faults: dict[str, int]
+    codec_figures: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, codec: Codec, faults: dict[str, int], figures: dict[str, float] | None = None) -> Self:
+        about = codec.about()
+        return cls(
+            codec.name,
+            about.model,
+            about.engine,
+            about.precision,
+            about.reason,
+            dict(faults),
+            dict(figures or {}),
+        )
 
 
 @dataclass(frozen=True)
@@ -84,13 +104,15 @@ class SentImages:
     """Pictures at the transmitter.
 
     Attributes:
-        sent: given to the encoder.
+        sent: given to the encoder, but for those that it could not encode.
+        unencodable: those.
         skipped: unusable in the source.
         dropped: replaced by newer ones, where the source is paced or live.
         session: number of this run, in every header.
     """
 
     sent: int
+    unencodable: int
     skipped: int
     dropped: int
     session: int
@@ -123,7 +145,7 @@ class TransmitterStats:
     images: SentImages
     rate: Rate
     waveform: Waveform
-    engine: EngineInUse
+    codec: CodecInUse
     radio: Radio | None = None
 
 
@@ -135,7 +157,8 @@ class ReceivedImages:
         received: of which at least one packet's header was read.
         decoded: finished and written.
         dropped: replaced by newer ones, where the samples do not wait.
-        foreign: those that this codec cannot decode, by reason.
+        undecodable: arrived too damaged for the codec, or it made a mistake.
+        foreign: those that no codec here decodes, by reason.
         frames_per_second: from the first picture read to the last one decoded.
         latency_ms: p50 and p99 from the picture read to the picture decoded, by both ends' clocks.
         psnr_db, ms_ssim, lpips: against the originals.
@@ -144,6 +167,7 @@ class ReceivedImages:
     received: int
     decoded: int
     dropped: int
+    undecodable: int
     foreign: dict[str, int]
     frames_per_second: float | None
     latency_ms: dict[str, float | None]
@@ -198,7 +222,7 @@ class ReceiverStats:
     sync: Sync
     link: Link
     waveform: Waveform
-    engine: EngineInUse
+    codec: CodecInUse
     radio: Radio | None = None
 
 

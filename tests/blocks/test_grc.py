@@ -156,7 +156,7 @@ def test_defaults_are_those_of_the_command_line(platform):
     args = vars(build_parser(argv).parse_args(argv))
     iq_gain_db, iq_phase_deg = args["iq_imbalance"]
     own = {"iq_gain_db": iq_gain_db, "iq_phase_deg": iq_phase_deg}
-    own |= dict.fromkeys(("size", "out", "zmq_keys"), "")
+    own |= dict.fromkeys(("size", "out", "zmq_keys"), "") | {"cbr": str(args["cbr"])}
     others = {"source", "file", "threads", "realism", "live", "stop_at_end", "hold_for"}
     seen = set()
     for key in KEYS:

@@ -49,7 +49,7 @@ def test_figures_are_there_from_the_start_and_follow_the_pictures(loopback):
     assert received.link.snr_db_measured == pytest.approx(10, abs=1)
     assert received.images.psnr_db > 15 and received.images.lpips is None
     assert sent.waveform == received.waveform and sent.waveform.samp_rate == 4e6
-    assert sent.engine.model == received.engine.model == "base"
+    assert sent.codec.model == received.codec.model == "base"
     assert sent.radio is None and received.radio is None
 
 

@@ -15,12 +15,12 @@ from percast.blocks.images import fit, parse_size, read_frames
 from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
-from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.hevc import encode_within
 from percast.errors import FileError, UsageError
 from percast.tools import report
 from percast.tools.contact_sheet import Cell, draw
-from percast.tools.options import DEFAULT_THREADS, add_output_options
+from percast.tools.options import add_output_options
 from percast.tools.verbs import loopback
 
 SIZE = "384x256"
@@ -79,8 +79,9 @@ def main(args: argparse.Namespace) -> int:
         SourceConfig(str(sent), frames=ROUNDS * len(photographs())),
         SinkConfig(str(received)),
         channel=CHANNEL,
+        code=CodecConfig(cbr=CBR),
     )
-    code = loopback.finish(wanted, _open_codec, args.json)
+    code = loopback.finish(wanted, args.json)
     if code:
         return code
     sheet = out / "contact_sheet.png"
@@ -113,10 +114,6 @@ def _last_time(received: Path) -> list[dict]:
 
 def _sent_name(number: int, photo: Photo) -> str:
     return f"{number}-{photo.name}.png"
-
-
-def _open_codec() -> LearnedCodec:
-    return LearnedCodec("base", CBR, threads=DEFAULT_THREADS)
 
 
 def make_sheet(sent: Path, received: Path) -> Image.Image:

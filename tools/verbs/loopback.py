@@ -15,12 +15,12 @@ from percast.blocks.stats.tree import LoopbackStats
 from percast.blocks.waveform.coding.hashing import splitmix64
 from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.blocks.waveform.track import MAX_CLOCK_PPM
-from percast.engines.codecs.contract import Codec
+from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED, LinkError
 from percast.flowgraphs.config import TransmitterConfig
 from percast.tools import process, report, summaries
-from percast.tools.options import add_code_options, add_output_options
-from percast.tools.settings import check_ranges, gnu_radio, open_codec
+from percast.tools.options import add_output_options
+from percast.tools.settings import gnu_radio, open_codec
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _SENDERS = ("frames", "size", "reference", "zmq_keys", "insecure")
 def add_options(parser: argparse.ArgumentParser) -> None:
     SourceConfig.add_options(parser)
     SinkConfig.add_options(parser, without=_SENDERS)
-    add_code_options(parser)
+    CodecConfig.add_options(parser)
     WaveformConfig.add_options(parser)
     TransmitterConfig.add_options(parser)
     ChannelConfig.add_options(parser)
@@ -41,18 +41,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class LoopbackConfig:
-    """What `percast loopback` is asked for, but for the code.
-
-    Args:
-        realism: 0..1 at the receiver, None to follow the sender.
-    """
+    """What `percast loopback` is asked for."""
 
     source: SourceConfig
     sink: SinkConfig = SinkConfig()
     waveform: WaveformConfig = WaveformConfig()
     transmitter: TransmitterConfig = TransmitterConfig()
     channel: ChannelConfig = ChannelConfig()
-    realism: float | None = None
+    code: CodecConfig = CodecConfig()
 
     @classmethod
     def from_args(cls, args: argparse.Namespace) -> Self:
@@ -63,7 +59,7 @@ class LoopbackConfig:
             WaveformConfig.from_args(args),
             TransmitterConfig.from_args(args),
             ChannelConfig.from_args(args),
-            args.realism,
+            CodecConfig.from_args(args),
         )
 
 
@@ -78,15 +74,13 @@ class Outcome:
 
 
 def main(args: argparse.Namespace) -> int:
-    check_ranges(args)
-    wanted = LoopbackConfig.from_args(args)
-    return finish(wanted, lambda: open_codec(args, ("encode", "decode")), args.json)
+    return finish(LoopbackConfig.from_args(args), args.json)
 
 
-def finish(wanted: LoopbackConfig, codec: Callable[[], Codec], as_json: bool) -> int:
+def finish(wanted: LoopbackConfig, as_json: bool) -> int:
     """Run it and tell what it gave; see `run`. Gives the exit code."""
     with report.progress(wanted.source.frames) as on_image:
-        outcome = run(wanted, codec, on_image)
+        outcome = run(wanted, on_image)
     summary = outcome.summary
     if as_json:
         report.print_json(summary)
@@ -95,6 +89,7 @@ def finish(wanted: LoopbackConfig, codec: Callable[[], Codec], as_json: bool) ->
     outcome.ending.check()
     if outcome.ending.interrupted:
         return INTERRUPTED
+    summaries.check_codec(summary)
     if summary["sent"] and not summary["received"]:
         raise LinkError(
             "nothing was received: raise --snr, or lower --doppler, --freq-offset and --clock-ppm"
@@ -102,14 +97,11 @@ def finish(wanted: LoopbackConfig, codec: Callable[[], Codec], as_json: bool) ->
     return 0
 
 
-def run(
-    wanted: LoopbackConfig, codec: Callable[[], Codec], on_image: Callable[[dict], None]
-) -> Outcome:
+def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
     """Run a loopback.
 
     Args:
         wanted: what to do.
-        codec: opens the codec of both ends, which is closed here.
         on_image: called with the record of each received picture.
 
     Raises:
@@ -124,10 +116,10 @@ def run(
     with contextlib.ExitStack() as stack:
         pictures = stack.enter_context(wanted.source.open())
         out = stack.enter_context(wanted.sink.open())
-        opened = codec()
-        stack.callback(opened.close)
+        codec = open_codec(wanted.code, wanted.source.size)
+        stack.callback(codec.close)
         graph = Loopback(
-            pictures, opened, profile, channel, out, scorer, on_image, wanted.realism, transmitter
+            pictures, codec, profile, channel, out, scorer, on_image, wanted.code.realism, transmitter
         )
         _warn_of_limits(graph.channel.channel.max_delay, channel, profile)
         ending = run_graph(graph)

@@ -5,7 +5,8 @@ import argparse
 
 from percast.blocks.images.config import SinkConfig
 from percast.blocks.waveform.profile import WaveformConfig
-from percast.tools.options import add_code_options, add_output_options
+from percast.engines.codecs.config import CodecConfig
+from percast.tools.options import add_output_options
 from percast.tools.verbs import rx
 
 
@@ -14,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8"
     )
     SinkConfig.add_options(parser)
-    add_code_options(parser, encoder=False)
+    CodecConfig.add_options(parser, without=rx.SENDERS_ONLY)
     WaveformConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=rx.main, device="file", freq=None)

@@ -14,19 +14,24 @@ from percast.blocks.recordings.reader import META
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.stats.tree import ReceiverStats
 from percast.blocks.waveform.profile import Profile, WaveformConfig
-from percast.errors import INTERRUPTED, LinkError, ModelError, UsageError
+from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.decoders import Decoders
+from percast.errors import INTERRUPTED, LinkError, UsageError
 from percast.flowgraphs.config import RunConfig
 from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
 from percast.tools import process, report, summaries
-from percast.tools.options import add_code_options, add_output_options
-from percast.tools.settings import check_ranges, gnu_radio, open_codec
+from percast.tools.options import add_output_options
+from percast.tools.settings import gnu_radio, open_codec
+
+SENDERS_ONLY = ("cbr", "design_snr_db")
+"""Of the codec's settings, what headers tell a receiver."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     SinkConfig.add_options(parser)
-    add_code_options(parser, encoder=False)
+    CodecConfig.add_options(parser, without=SENDERS_ONLY)
     WaveformConfig.add_options(parser)
     radios.add_options(parser, transmit=False)
     RecordingConfig.add_options(parser)
@@ -36,9 +41,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class RxConfig:
-    """What `percast rx` or `percast replay` is asked for, but for the code."""
+    """What `percast rx` or `percast replay` is asked for."""
 
     sink: SinkConfig
+    code: CodecConfig
     waveform: WaveformConfig
     radio: RadioConfig
     recording: RecordingConfig
@@ -55,17 +61,17 @@ class RxConfig:
             raise UsageError(
                 f"--record {path}: that is the recording to be read; choose another name"
             )
-        return cls(SinkConfig.from_args(args), waveform, radio, recording, run)
+        sink, code = SinkConfig.from_args(args), CodecConfig.from_args(args)
+        return cls(sink, code, waveform, radio, recording, run)
 
 
 def main(args: argparse.Namespace) -> int:
-    check_ranges(args)
     wanted = RxConfig.from_args(args)
     if vars(args).get("dry_run"):
         told = plan(wanted.radio, wanted.waveform.open(), transmit=False)
         radios.tell_plan(told, args.json)
         return 0
-    summary, ending = receive(wanted, args)
+    summary, ending = receive(wanted)
     if args.json:
         report.print_json(summary)
     else:
@@ -79,8 +85,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _complain(summary: dict) -> None:
     """Raises the `PercastError` that says why there are no pictures, if there are none."""
-    if summary["foreign"] and not summary["decoded"]:
-        raise ModelError(f"no picture could be decoded: {next(iter(summary['foreign']))}")
+    summaries.check_codec(summary)
     if summary["received"]:
         return
     if summary["bad_samples"] > 0.01 * summary["samples"]:
@@ -158,12 +163,8 @@ def _open_recorder(
     return recorder
 
 
-def receive(wanted: RxConfig, args: argparse.Namespace) -> tuple[dict, object]:
+def receive(wanted: RxConfig) -> tuple[dict, object]:
     """Receive until the stream ends, enough pictures have come, or somebody ends it.
-
-    Args:
-        wanted: what to do.
-        args: of `open_codec`, and `realism`.
 
     Returns:
         The JSON object, and how it ended (`flowgraphs.run.Ending`).
@@ -177,8 +178,8 @@ def receive(wanted: RxConfig, args: argparse.Namespace) -> tuple[dict, object]:
     frames = wanted.sink.frames
     with contextlib.ExitStack() as stack:
         source = _open_input(wanted, stack)
-        codec = open_codec(args, ("decode",))
-        stack.callback(codec.close)
+        codecs = Decoders(open_codec(wanted.code, wanted.sink.size, ("decode",)), wanted.code)
+        stack.callback(codecs.close)
         out = stack.enter_context(wanted.sink.open())
         scorer = wanted.sink.scorer()
         recorder = _open_recorder(wanted, source, stack)
@@ -190,7 +191,7 @@ def receive(wanted: RxConfig, args: argparse.Namespace) -> tuple[dict, object]:
                 graph.finish()
 
         receiver = Receiver(
-            codec, source.profile, out, scorer, count, args.realism, source.live, recorder
+            codecs, source.profile, out, scorer, count, wanted.code.realism, source.live, recorder
         )
         graph = source.graph(receiver)
         start = time.monotonic()

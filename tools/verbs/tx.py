@@ -9,19 +9,20 @@ from typing import Self
 
 from percast.blocks.images.config import SourceConfig
 from percast.blocks.waveform.profile import WaveformConfig
+from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED
 from percast.flowgraphs.config import RunConfig, TransmitterConfig
 from percast.flowgraphs.radios.config import RadioConfig
 from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
 from percast.tools import process, report, summaries
-from percast.tools.options import add_code_options, add_output_options
-from percast.tools.settings import check_ranges, gnu_radio, open_codec
+from percast.tools.options import add_output_options
+from percast.tools.settings import gnu_radio, open_codec
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     SourceConfig.add_options(parser)
-    add_code_options(parser)
+    CodecConfig.add_options(parser)
     WaveformConfig.add_options(parser)
     TransmitterConfig.add_options(parser)
     radios.add_options(parser, transmit=True)
@@ -31,9 +32,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class TxConfig:
-    """What `percast tx` is asked for, but for the code."""
+    """What `percast tx` is asked for."""
 
     source: SourceConfig
+    code: CodecConfig
     waveform: WaveformConfig
     transmitter: TransmitterConfig
     radio: RadioConfig
@@ -47,32 +49,31 @@ class TxConfig:
         radio = radios.radio_config(args, waveform.open().samp_rate, run, transmit=True)
         if source.frames is None and radio.hardware:
             source = replace(source, frames=0)
-        return cls(source, waveform, TransmitterConfig.from_args(args), radio, run)
+        code, transmitter = CodecConfig.from_args(args), TransmitterConfig.from_args(args)
+        return cls(source, code, waveform, transmitter, radio, run)
 
 
 def main(args: argparse.Namespace) -> int:
-    check_ranges(args)
     wanted = TxConfig.from_args(args)
     if args.dry_run:
         level = wanted.transmitter.tx_level
         told = plan(wanted.radio, wanted.waveform.open(), transmit=True, tx_level=level)
         radios.tell_plan(told, args.json)
         return 0
-    summary, ending = transmit(wanted, args)
+    summary, ending = transmit(wanted)
     if args.json:
         report.print_json(summary)
     else:
         report.print_sent(summary)
     ending.check()
-    return INTERRUPTED if ending.interrupted else 0
+    if ending.interrupted:
+        return INTERRUPTED
+    summaries.check_codec(summary)
+    return 0
 
 
-def transmit(wanted: TxConfig, args: argparse.Namespace) -> tuple[dict, object]:
+def transmit(wanted: TxConfig) -> tuple[dict, object]:
     """Send pictures until there are no more or somebody ends it.
-
-    Args:
-        wanted: what to do.
-        args: of `open_codec`.
 
     Returns:
         The JSON object, and how it ended (`flowgraphs.run.Ending`).
@@ -92,7 +93,7 @@ def transmit(wanted: TxConfig, args: argparse.Namespace) -> tuple[dict, object]:
             on_air = stack.enter_context(radios.on_air(wanted.radio, wanted.run, transmit=True))
             profile = replace(profile, samp_rate=on_air.station.took["samp_rate"])
         pictures = stack.enter_context(wanted.source.open())
-        codec = open_codec(args, ("encode",))
+        codec = open_codec(wanted.code, wanted.source.size, ("encode",))
         stack.callback(codec.close)
         transmitter = Transmitter(pictures, codec, profile, config=wanted.transmitter)
         if on_air is not None:

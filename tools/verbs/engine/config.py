@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from percast.blocks.images import parse_size
-from percast.engines.codecs.contract import parse_cbr
+from percast.engines.codecs.config import DEFAULT_THREADS, parse_cbr
 from percast.engines.evaluation.verify import SNRS_DB, Candidate, all_candidates
 from percast.engines.runtimes.engine import ENGINES, PRECISIONS
 from percast.errors import UsageError
 from percast.quantity import quantity
 from percast.settings import SettingError, Settings, list_of, setting
-from percast.tools.options import DEFAULT_THREADS
 
 Side = tuple[int, int]
 """(height, width) in pixels."""
