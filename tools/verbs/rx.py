@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from percast.blocks.images import open_sink, open_source, parse_size
-from percast.blocks.recordings.reader import META
+from percast.blocks.recordings.reader import ARCHIVE, META
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.recordings.writer import DATATYPES, RecordingWriter
 from percast.blocks.stats.link_stats import LinkStats
@@ -100,7 +100,7 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
             stack.callback(radio.close)
             if args.samp_rate is None and radio.took.get("samp_rate"):
                 profile = replace(profile, samp_rate=radio.took["samp_rate"])
-            elif args.samp_rate is None and args.args.endswith(META):
+            elif args.samp_rate is None and args.args.lower().endswith((META, ARCHIVE)):
                 raise UsageError(f"{args.args}: does not say its sample rate; give --samp-rate")
         live = radio is None or radio.live
         codec = open_codec(args, ("decode",))
@@ -151,6 +151,7 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
         "channel": args.device,
         "snr_db_set": None,
         **receiver_part(receiver, stats),
+        "mismatched": scorer.mismatched,
         "samples": samples,
         "samples_per_second": samples / seconds,
         "real_time_ratio": samples / seconds / profile.samp_rate,
