@@ -8,6 +8,7 @@ import numpy as np
 
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.queues.worker import leading
+from percast.blocks.stats.clock import CLOCK
 from percast.blocks.waveform.coded import to_header
 from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codecs.contract import Codec
@@ -55,9 +56,9 @@ class ImageEncoder(WorkerBlock):
             return
         encoded = self.codec.encode_batch([rgb for _, rgb in items])
         for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
-            read_at = int(meta["read_at"] * 1e6)
+            stamp = CLOCK.to_stamp(meta["read_at"])
             header = to_header(
-                coded, len(symbols), self.session, meta["image"], self.callsign, read_at
+                coded, len(symbols), self.session, meta["image"], self.callsign, stamp
             )
             self.latent_symbols += len(symbols)
             self.source_samples += rgb.size

@@ -2,7 +2,6 @@
 """GNU Radio block: received symbols (PDUs) to pictures (PDUs)."""
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.queues.worker import leading
+from percast.blocks.stats.clock import CLOCK
 from percast.blocks.waveform.coded import from_header
 from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
@@ -46,6 +46,7 @@ class _Arrived:
     def record(self) -> dict:
         """What the sink writes down."""
         header = self.header
+        read_at, ours = CLOCK.from_stamp(header.timestamp_us)
         return self.meta | {
             "id": header.image,
             "session": header.session,
@@ -53,7 +54,8 @@ class _Arrived:
             "height": header.height,
             "cbr": len(self.symbols) / (3 * header.width * header.height),
             "callsign": header.callsign,
-            "read_at": header.timestamp_us / 1e6,
+            "read_at": read_at,
+            "clocks_agree": ours,
         }
 
 
@@ -100,7 +102,7 @@ class ImageGenerator(WorkerBlock):
         pictures = self.codec.decode_batch(
             [(item.coded, item.symbols, item.noise_var) for item in items], self.realism
         )
-        decoded_at = time.time()
+        decoded_at = CLOCK.now()
         for item, rgb in zip(items, pictures, strict=True):
             self.publish(to_pdu(item.record() | {"decoded_at": decoded_at}, rgb.tobytes()))
 

@@ -33,7 +33,7 @@ def receiver_part(receiver, stats: LinkStats) -> dict:
         "bad_samples": demodulator.receiver.stats.bad_samples,
         "frames_per_second": stats.frames_per_second(),
         "latency_ms": stats.latency_ms(),
-        "cbr": stats.mean("cbr"),
+        "cbr": stats.cbr(),
         "snr_db_measured": stats.mean_db("snr_db"),
         "evm_db": stats.mean_db("evm_db"),
         "freq_offset_hz_measured": stats.mean("freq_offset_hz"),
