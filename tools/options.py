@@ -61,7 +61,11 @@ def add_code_options(
     group.add_argument("--codec", default="learned", choices=["learned"])
     if encoder:
         group.add_argument(
-            "--cbr", default="1/48", metavar="R", help="channel bandwidth ratio (default 1/48)"
+            "--cbr",
+            default="1/48",
+            metavar="R",
+            help="channel bandwidth ratio: all complex symbols over all source samples, 3 per pixel "
+            "(default 1/48)",
         )
         group.add_argument(
             "--design-snr",

@@ -29,7 +29,9 @@ def shell(command: str, redirection: str, tmp_path, **env: str) -> tuple[int, st
     argv = f"{sys.executable} -m percast.tools.cli {command} {redirection}"
     out, err = tmp_path / "out", tmp_path / "err"
     with out.open("w") as o, err.open("w") as e:
-        done = subprocess.run(["bash", "-c", argv], stdout=o, stderr=e, env=os.environ | env, timeout=110)
+        done = subprocess.run(
+            ["bash", "-c", argv], stdout=o, stderr=e, env=os.environ | env, timeout=110
+        )
     return done.returncode, out.read_text(), err.read_text()
 
 
@@ -52,7 +54,11 @@ def test_a_link_with_closed_streams_keeps_its_pictures(small_photos, tmp_path, s
     command = f"loopback --source {small_photos} --frames 2 --metrics none --json --out {received}"
     code, out, err = shell(command, CLOSED[streams], tmp_path)
     assert code == (0 if streams == "err" else 6) and bool(out) == (streams == "err")
-    assert sorted(p.name for p in received.iterdir()) == ["000000.png", "000001.png", "frames.jsonl"]
+    assert sorted(p.name for p in received.iterdir()) == [
+        "000000.png",
+        "000001.png",
+        "frames.jsonl",
+    ]
     assert "Traceback" not in err
 
 

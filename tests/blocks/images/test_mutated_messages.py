@@ -15,7 +15,8 @@ CASES = 1000
 SEED = 14
 SIDES = (96, 64)
 RGB = np.random.default_rng(SEED).integers(0, 256, (8, 12, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-JUNK = [None, True, -1, 0, 64.0, 1e300, float("nan"), "", "64", "\ud800", "\0", [], {}, [[]], 1 << 70]
+JUNK = [None, True, -1, 0, 64.0, 1e300, float("nan"), "", "64", "\ud800", "\0", [], {}, [[]],
+        1 << 70]  # fmt: skip
 
 
 def encoded(encoding: str) -> bytes:
@@ -97,7 +98,13 @@ def mutated(number: int) -> list[bytes]:
     rng = np.random.default_rng((SEED, number))
     encoding = list(PAYLOADS)[number % 4]
     width, height = SIDES
-    header = {"percast": 1, "name": f"n{number}", "width": width, "height": height, "encoding": encoding}
+    header = {
+        "percast": 1,
+        "name": f"n{number}",
+        "width": width,
+        "height": height,
+        "encoding": encoding,
+    }
     return MUTATIONS[number // 4 % len(MUTATIONS)](rng, header, PAYLOADS[encoding])
 
 

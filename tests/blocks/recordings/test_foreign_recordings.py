@@ -45,7 +45,10 @@ def check(path):
 def test_whole_numbers_may_be_written_as_floats(tmp_path):
     text = json.dumps(metadata(num_channels=1.0, trailing_bytes=0.0, offset=1e3))
     for start in ("0.0", "1e3", "1000.0", "1.0e+3", "-0.0"):
-        put(tmp_path, text.replace('"core:sample_start": 0', f'"core:sample_start": {start}').encode())
+        put(
+            tmp_path,
+            text.replace('"core:sample_start": 0', f'"core:sample_start": {start}').encode(),
+        )
         check(tmp_path / "r.sigmf-meta")
 
 
@@ -57,7 +60,8 @@ def test_what_is_no_whole_number_is_still_refused(tmp_path, value):
 
 
 @pytest.mark.parametrize(
-    "stale", ["original name.dat", "r.bin", "/home/other/r.dat", "./gone.dat", "C:\\data\\r.iq", "é"]
+    "stale",
+    ["original name.dat", "r.bin", "/home/other/r.dat", "./gone.dat", "C:\\data\\r.iq", "é"],
 )
 def test_samples_that_were_renamed_with_their_metadata_are_found(tmp_path, caplog, stale):
     check(put(tmp_path, metadata(dataset=stale)))
@@ -142,7 +146,9 @@ def test_what_is_packed_is_called_so(tmp_path, kind, name):
         open_recording(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["x.sigmf.gz", "x.cf32.GZ", "x.sigmf-data.gz", "x.tgz", "x.cs8.xz"])
+@pytest.mark.parametrize(
+    "name", ["x.sigmf.gz", "x.cf32.GZ", "x.sigmf-data.gz", "x.tgz", "x.cs8.xz"]
+)
 def test_a_packed_suffix_is_called_so(tmp_path, name):
     (tmp_path / name).write_bytes(PACKED["gzip"])
     with pytest.raises(UsageError, match=r"packed with (gzip|xz); unpack"):
@@ -151,7 +157,8 @@ def test_a_packed_suffix_is_called_so(tmp_path, name):
 
 # A thousand mutated metadata files
 
-JUNK = [None, True, -1, 0.5, 1e300, float("nan"), "", "x", "0", [], {}, [[]], 1 << 70, "\ud800", "../x"]
+JUNK = [None, True, -1, 0.5, 1e300, float("nan"), "", "x", "0", [], {}, [[]], 1 << 70, "\ud800",
+        "../x"]  # fmt: skip
 
 
 def as_float(rng, meta):
@@ -165,7 +172,9 @@ def stale(rng, meta):
 
 
 def foreign(rng, meta):
-    key = rng.choice(["antenna:gain", "core:author", "core:hw", "x", "core:geolocation", "Core:datatype"])
+    key = rng.choice(
+        ["antenna:gain", "core:author", "core:hw", "x", "core:geolocation", "Core:datatype"]
+    )
     rng.choice([meta, meta["global"], meta["captures"][0]])[key] = JUNK[rng.integers(len(JUNK))]
 
 
