@@ -35,6 +35,7 @@ class SteadyClock:
         self._machine = _boot_id() if machine is None else machine
         self._began = self._offset()
         self._seen: dict[int, float] = {}  # number of the quantum -> where the wall clock stood
+        self._note(self._began)
 
     def now(self) -> float:
         """Seconds since 1970, by the wall clock as it stood when this began."""
@@ -54,7 +55,7 @@ class SteadyClock:
         if mark:
             for quantum, offset in self._seen.items():
                 if mark in (self._mark(quantum + i) for i in (-1, 0, 1)):
-                    when = seconds - offset + self._began
+                    when = seconds + (self._began - offset)
                     if when <= self.now():
                         return when, True
         return seconds, False
