@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end
 from percast.blocks.queues.worker import leading
 from percast.blocks.stats.clock import CLOCK
-from percast.blocks.waveform.coded import to_header
+from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codecs.contract import Codec
 
@@ -57,9 +57,9 @@ class ImageEncoder(WorkerBlock):
         encoded = self.codec.encode_batch([rgb for _, rgb in items])
         for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
             stamp = CLOCK.to_stamp(meta["read_at"])
-            header = to_header(
+            header = Header.of(
                 coded, len(symbols), self.session, meta["image"], self.callsign, stamp
             )
             self.latent_symbols += len(symbols)
             self.source_samples += rgb.size
-            self.publish(to_pdu({"header": header.pack().hex()}, symbols.tobytes()))
+            self.publish(PictureSymbols(header, symbols).to_pdu())

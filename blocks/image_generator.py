@@ -3,17 +3,12 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import numpy as np
-
-from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.pdu import END, PictureSymbols, is_end, to_pdu
 from percast.blocks.queues.worker import leading
 from percast.blocks.stats.clock import CLOCK
-from percast.blocks.waveform.coded import from_header
-from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
-from percast.engines.codecs.contract import Codec, CodedImage
+from percast.engines.codecs.contract import Codec
 from percast.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -23,31 +18,14 @@ MAX_REASONS = 20
 OTHER_REASONS = "further reasons"
 
 
-@dataclass(frozen=True)
-class _Arrived:
-    """A received picture: how it came, what its header says, and its symbols."""
-
-    meta: dict
-    header: Header
-    symbols: np.ndarray
-    noise_var: np.ndarray
-
-    @classmethod
-    def from_pdu(cls, message) -> "_Arrived":
-        meta, data = from_pdu(message)
-        header = Header.unpack(bytes.fromhex(meta.pop("header")))
-        symbols = data[: 8 * header.symbols].view(np.complex64)
-        return cls(meta, header, symbols, data[8 * header.symbols :].view(np.float32))
-
-    @property
-    def coded(self) -> CodedImage:
-        return from_header(self.header)
+class _Arrived(PictureSymbols):
+    """A received picture."""
 
     def record(self) -> dict:
         """What the sink writes down."""
         header = self.header
         read_at, ours = CLOCK.from_stamp(header.timestamp_us)
-        return self.meta | {
+        return self.figures | {
             "id": header.image,
             "session": header.session,
             "width": header.width,
@@ -89,7 +67,7 @@ class ImageGenerator(WorkerBlock):
         return leading(
             waiting,
             kind=self._kind,
-            most=lambda item: self.codec.batch_to_decode(item.coded.height, item.coded.width),
+            most=lambda item: self.codec.batch_to_decode(item.header.height, item.header.width),
         )
 
     def process(self, *items) -> None:
@@ -100,7 +78,7 @@ class ImageGenerator(WorkerBlock):
             self._count(reason)
             return
         pictures = self.codec.decode_batch(
-            [(item.coded, item.symbols, item.noise_var) for item in items], self.realism
+            [(item.header.coded, item.symbols, item.noise_var) for item in items], self.realism
         )
         decoded_at = CLOCK.now()
         for item, rgb in zip(items, pictures, strict=True):
@@ -118,11 +96,11 @@ class ImageGenerator(WorkerBlock):
         """The size of a picture that may share a batch; foreign ones stay alone."""
         if item is None or self._not_ours(item):
             return None
-        return item.coded.height, item.coded.width
+        return item.header.height, item.header.width
 
     def _not_ours(self, item: _Arrived) -> str | None:
         """Why this codec cannot decode a picture, None when it can."""
-        coded, symbols = item.coded, len(item.symbols)
+        coded, symbols = item.header.coded, len(item.symbols)
         try:
             expected = self.codec.symbol_count(coded)
         except ModelError as error:

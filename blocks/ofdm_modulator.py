@@ -11,8 +11,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.pdu import END, from_pdu, is_end
-from percast.blocks.waveform.header import Header
+from percast.blocks.pdu import END, PictureSymbols, is_end
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL, modulate
 
@@ -34,7 +33,7 @@ class _Piece:
 class OfdmModulator(Guarded, gr.sync_block):
     """Modulates each picture into packets and plays them out; silent in between.
 
-    Message input `symbols`: PDU of {"header": packed `Header` in hex} and complex64 latent symbols.
+    Message input `symbols`: `PictureSymbols`; then the end message.
     Message output `sent`: the image counter, once the last sample of the picture is out.
 
     Args:
@@ -72,14 +71,11 @@ class OfdmModulator(Guarded, gr.sync_block):
         if is_end(message):
             self._queue.append(_Piece(self._tail, after=END))
             return
-        meta, data = from_pdu(message)
-        header = Header.unpack(bytes.fromhex(meta["header"]))
-        if header is None:
-            raise ValueError("PDU without a valid packed header")
-        for samples in modulate(self.profile, header, data.view(np.complex64), self.papr_db):
+        picture = PictureSymbols.from_pdu(message)
+        for samples in modulate(self.profile, picture.header, picture.symbols, self.papr_db):
             self.burst_samples += len(samples)
             self._queue.append(_Piece(samples * self.scale, is_packet=True))
-        self._queue.append(_Piece(self._gap, after=pmt.from_long(header.image)))
+        self._queue.append(_Piece(self._gap, after=pmt.from_long(picture.header.image)))
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:

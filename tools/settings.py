@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from percast import home
 from percast.blocks.images import parse_size
-from percast.blocks.stats.scoring import METRICS
 from percast.engines.codecs.contract import parse_cbr
 from percast.engines.codecs.learned import LearnedCodec
 from percast.engines.manifest import load_model
 from percast.errors import DeviceError, UsageError
+from percast.settings import list_of
 
 T = TypeVar("T")
 
@@ -30,23 +30,6 @@ def gnu_radio() -> Iterator[None]:
         yield
     except ImportError as error:
         raise DeviceError(f"GNU Radio cannot be loaded ({error}): run `percast doctor`") from error
-
-
-def transmitter_config(args: argparse.Namespace, session: int | None = None):
-    """The `TransmitterConfig` that the options describe.
-
-    Raises:
-        DeviceError: GNU Radio cannot be loaded.
-    """
-    with gnu_radio():
-        from percast.flowgraphs.transmitter import TransmitterConfig
-    return TransmitterConfig(
-        fps=args.fps,
-        tx_level=args.tx_level,
-        papr_db=args.papr or None,
-        callsign=args.callsign,
-        session=session,
-    )
 
 
 def open_codec(args: argparse.Namespace, roles: Collection[str]) -> LearnedCodec:
@@ -84,32 +67,15 @@ def parse_list(flag: str, text: str, parse: Callable[[str], T]) -> list[T]:
         UsageError: naming the flag.
     """
     try:
-        return list(dict.fromkeys(parse(part) for part in text.split(",")))
-    except (argparse.ArgumentTypeError, UsageError) as error:
-        raise UsageError(f"{flag} {text}: {error}") from error
+        return list(list_of(parse)(text))
+    except UsageError as error:
+        raise UsageError(f"{flag} {error}") from error
 
 
-def parse_metrics(text: str) -> tuple[str, ...]:
-    """The names in a list such as "psnr,lpips"; "none" has none.
-
-    Raises:
-        UsageError: unknown name.
-    """
-    if text == "none":
-        return ()
-    names = tuple(part.strip() for part in text.split(","))
-    if unknown := [n for n in names if n not in METRICS]:
-        raise UsageError(f"--metrics {unknown[0]}: unknown; there are {', '.join(METRICS)}, none")
-    return names
-
-
-# flag, least, most, and what else is to be said
+# flag, least, most, and what else is to be said; of `add_code_options`
 _RANGES = (
-    ("frames", 0, None, "0 = for ever"),
-    ("fps", 1e-3, 1000, "pictures per second"),
     ("realism", 0, 1, "0 = faithful, 1 = lifelike"),
     ("design_snr", -30, 30, "dB"),
-    ("tx_level", -60, 0, "dBFS"),
     ("threads", 1, 256, "per engine"),
 )
 
@@ -122,11 +88,6 @@ def check_ranges(args: argparse.Namespace) -> None:
     """
     for name, least, most, hint in _RANGES:
         value = getattr(args, name, None)
-        if value is not None and not (least <= value and (most is None or value <= most)):
-            limits = f"from {least:g} on" if most is None else f"{least:g} to {most:g}"
+        if value is not None and not least <= value <= most:
+            limits = f"{least:g} to {most:g}"
             raise UsageError(f"--{name.replace('_', '-')} {value:g}: must be {limits} ({hint})")
-    papr, callsign = getattr(args, "papr", None), getattr(args, "callsign", "")
-    if papr and not 3 <= papr <= 20:
-        raise UsageError(f"--papr {papr:g}: must be 0 (none) or lie between 3 and 20 dB")
-    if not (callsign.isascii() and len(callsign) <= 10):
-        raise UsageError(f"--callsign {callsign}: at most 10 ASCII characters")

@@ -54,7 +54,6 @@ class Channel:
         signal_power: mean |x|^2 of the transmitted samples while a burst is on.
         occupied_fraction: occupied over all subcarriers, in (0, 1].
         """
-        config.validate()
         _check_rate(config, samp_rate)
         if not (signal_power > 0 and 0 < occupied_fraction <= 1):
             raise ValueError("signal_power must be positive and occupied_fraction in (0, 1]")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from percast.blocks.images.base import ImageSink
+from percast.blocks.images.base import PictureSink
 from percast.blocks.images.frames_log import FramesLog
 from percast.blocks.images.messages import encode_png
 from percast.errors import FileError
 
 
-class FolderSink(ImageSink):
+class FolderSink(PictureSink):
     """`NNNNNN.png` for each picture, and its record with "file" in `frames.jsonl`.
 
     The number is this sink's own and goes on after the highest that the folder holds, so that no

@@ -153,7 +153,7 @@ class Evaluation:
         self._codecs = {key: LearnedCodec(model, *key, roles=()) for key in wanted}
         for realism in realisms:
             LearnedCodec(model, realism=realism, roles=())
-        self._metrics = _open_metrics(metrics, threads)
+        self._metrics = open_metrics(metrics, threads)
         self._inception = InceptionFeatures.open(threads) if "fid" in metrics else None
         self._networks = LearnedCodec(  # last of what can fail: it is to be closed
             model, *wanted[0], engine=engine, precision=precision, threads=threads
@@ -282,8 +282,19 @@ class Evaluation:
         self.close()
 
 
-def _open_metrics(names: Sequence[str], threads: int) -> dict[str, Metric]:
-    """Those that can be computed here, by their names in results."""
+def open_metrics(names: Sequence[str], threads: int) -> dict[str, Metric]:
+    """Metrics of one picture that can be computed here.
+
+    Args:
+        names: of `METRICS`; "fid", which is of a set, is passed over.
+        threads: to compute with.
+
+    Returns:
+        By the names of `METRICS`' values.
+
+    Raises:
+        ModelError: damaged weights, or no OpenVINO.
+    """
     metrics: dict[str, Metric] = {}
     for name in names:
         if name == "psnr":

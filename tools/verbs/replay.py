@@ -3,12 +3,9 @@
 
 import argparse
 
-from percast.tools.options import (
-    add_code_options,
-    add_output_options,
-    add_receiver_options,
-    add_waveform_options,
-)
+from percast.blocks.images.config import SinkConfig
+from percast.blocks.waveform.profile import WaveformConfig
+from percast.tools.options import add_code_options, add_output_options
 from percast.tools.verbs import rx
 
 
@@ -16,8 +13,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8"
     )
-    add_receiver_options(parser)
+    SinkConfig.add_options(parser)
     add_code_options(parser, encoder=False)
-    add_waveform_options(parser, sender=False)
+    WaveformConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=rx.main, device="file", freq=None)

@@ -6,6 +6,7 @@ import pytest
 
 from percast.blocks.channel import ChannelConfig
 from percast.errors import UsageError
+from percast.settings import SettingError
 
 
 def parse(*argv):
@@ -63,8 +64,18 @@ def test_an_imbalance_without_a_phase_is_one_of_gain():
     ],
 )
 def test_a_bad_value_is_one_line_that_names_its_option(flag, change):
+    (field,) = change
+    with pytest.raises(SettingError, match=f"^{field} ") as caught:
+        dataclasses.replace(ChannelConfig(), **change)
+    assert caught.value.field == field
+    parser = argparse.ArgumentParser()
+    ChannelConfig.add_options(parser)
+    args = parser.parse_args([])
+    about = flag.lstrip("-").replace("-", "_")
+    imbalance = tuple({"iq_gain_db": 0.0, "iq_phase_deg": 0.0, **change}.values())
+    setattr(args, about, imbalance if about == "iq_imbalance" else change[field])
     with pytest.raises(UsageError) as caught:
-        dataclasses.replace(ChannelConfig(), **change).validate()
+        ChannelConfig.from_args(args)
     assert str(caught.value).startswith(flag + " ")
     assert "\n" not in str(caught.value)
 
