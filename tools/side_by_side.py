@@ -43,6 +43,7 @@ SHOWN_METRICS = ("psnr", "lpips")  # below every picture
 SNR_DB = 10.0
 SIDE = 224  # pixels of each picture that are shown
 QUALITY = 90  # of the JPEG
+_ABOUT = "The same photographs at the same bandwidth through four systems, side by side."
 
 # 64-QAM, code rate 466/1024 (MCS 11 of table 5.1.3.1-2, 3GPP TS 38.214): the fastest of its
 # entries that gets through 10 dB: in a run of Sionna's 5G LDPC that is not kept here (30 iterations,
@@ -59,7 +60,7 @@ HEVC, DISTORTION_ONLY, PERCAST = "HEVC + 5G LDPC", "Distortion only", "percast"
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="side_by_side", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="side_by_side", description=_ABOUT)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="for the sheets")
     parser.add_argument("--source", metavar="FOLDER", help="other photographs (default the demo's)")
     parser.add_argument("--model", default="base", metavar="NAME", help="(default base)")

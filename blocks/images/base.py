@@ -3,7 +3,6 @@
 
 import os
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ from contextlib import closing
 import numpy as np
 
 from percast.blocks.images.picture import Picture
+from percast.blocks.stats.clock import CLOCK
 from percast.errors import UsageError
 
 
@@ -62,7 +62,7 @@ class PictureSource(ABC):
                 for rgb, name in pictures:
                     if self._closed.is_set():
                         return
-                    yield Picture(rgb, _printable(name), time.time())
+                    yield Picture(rgb, _printable(name), CLOCK.now())
                     handed_over += 1
                     if handed_over == self._frames:
                         return

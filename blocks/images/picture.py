@@ -30,7 +30,7 @@ class Picture:
     Attributes:
         rgb: uint8 [H, W, 3], read-only: a source may hand over the same array again.
         name: Where it comes from, such as a file's name.
-        read_at: `time.time()` of the hand-over, seconds.
+        read_at: time of the hand-over by `percast.blocks.stats.clock`, seconds.
     """
 
     rgb: np.ndarray

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from percast import __version__
-from percast.blocks.recordings.reader import ARCHIVE, META, RAW, known_suffix
+from percast.blocks.recordings.reader import ARCHIVE, META, RAW, data_name, known_suffix
 from percast.blocks.recordings.sample_types import sample_type
 from percast.errors import FileError, UsageError
 
@@ -72,7 +72,7 @@ class RecordingWriter:
             raise UsageError(f"{path}: archives are only read; write {META} and pack it")
         self.datatype = RAW.get(suffix) or sample_type(datatype)
         self._sigmf = suffix == META
-        name = self.path.name.removesuffix("-meta") + "-data" if self._sigmf else self.path.name
+        name = data_name(self.path.name) if self._sigmf else self.path.name
         self.data = self.path.with_name(name)
         self.length = 0
         self.saturated = 0

@@ -10,7 +10,7 @@ from typing import Self
 
 from percast.blocks.images.config import SinkConfig
 from percast.blocks.recordings.config import RecordingConfig
-from percast.blocks.recordings.reader import META
+from percast.blocks.recordings.reader import ARCHIVE, META
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.stats.tree import ReceiverStats
 from percast.blocks.waveform.profile import Profile, WaveformConfig
@@ -144,7 +144,9 @@ def _open_input(wanted: RxConfig, stack: contextlib.ExitStack) -> _Input:
     stack.callback(local.close)
     if wanted.waveform.samp_rate is None and local.took.get("samp_rate"):
         profile = replace(profile, samp_rate=local.took["samp_rate"])
-    elif wanted.waveform.samp_rate is None and wanted.radio.args.endswith(META):
+    elif wanted.waveform.samp_rate is None and (
+        wanted.radio.args.lower().endswith((META, ARCHIVE))
+    ):
         raise UsageError(f"{wanted.radio.args}: does not say its sample rate; give --samp-rate")
     return _Input(profile, local.took, local.live, local=local)
 
