@@ -9,7 +9,7 @@ The suffix says what a file is: `.sigmf-meta` (with its `.sigmf-data`, or the fi
 import hashlib
 import logging
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from percast.errors import FileError, UsageError
 log = logging.getLogger(__name__)
 
 RAW = {".cf32": sample_type("cf32_le"), ".cs8": sample_type("ci8")}
-META, ARCHIVE = ".sigmf-meta", ".sigmf"
+META, DATA, ARCHIVE = ".sigmf-meta", ".sigmf-data", ".sigmf"
 SUFFIXES = (META, ARCHIVE, *RAW)
 
 
@@ -37,6 +37,7 @@ class Recording:
         channels: interleaved ones, of which the first is read.
         samp_rate: samples/s, None where the file does not say.
         freq: Hz, likewise.
+        meta: where that is a file of its own.
     """
 
     path: Path
@@ -46,6 +47,12 @@ class Recording:
     channels: int = 1
     samp_rate: float | None = None
     freq: float | None = None
+    meta: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it lies in."""
+        return (self.path,) if self.meta is None else (self.path, self.meta)
 
     def read(self, start: int, count: int) -> np.ndarray:
         """Up to `count` samples from `start`, complex64; fewer only at the end.
@@ -152,7 +159,7 @@ def _open_pair(path: Path) -> Recording:
     data = path.with_name(name)
     if not data.is_file():
         raise FileError(f"{path}: its samples {data.name} are missing")
-    return _open_sigmf(meta, _Extent(data, 0, data.stat().st_size))
+    return replace(_open_sigmf(meta, _Extent(data, 0, data.stat().st_size)), meta=path)
 
 
 def _open_archive(path: Path) -> Recording:

@@ -10,7 +10,7 @@ from pathlib import Path
 from percast.blocks.images import open_sink, open_source, parse_size
 from percast.blocks.recordings.reader import META
 from percast.blocks.recordings.recorder import Recorder
-from percast.blocks.recordings.writer import DATATYPES, RecordingWriter
+from percast.blocks.recordings.writer import DATATYPES, RecordingWriter, check_not_read
 from percast.blocks.stats.link_stats import LinkStats
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import Profile, open_profile
@@ -98,6 +98,8 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
         else:
             radio = open_radio(asked)
             stack.callback(radio.close)
+            if asked.device == "file" and vars(args).get("record"):
+                check_not_read(args.record, radio.block.recording.files, "--record")
             if args.samp_rate is None and radio.took.get("samp_rate"):
                 profile = replace(profile, samp_rate=radio.took["samp_rate"])
             elif args.samp_rate is None and args.args.endswith(META):
@@ -166,10 +168,8 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
 
 
 def _check_record(args: argparse.Namespace) -> None:
-    """Raises `UsageError` where `--record` would destroy its input, or its format has no effect."""
+    """Raises `UsageError` where the format of `--record` has no effect."""
     path, datatype = vars(args).get("record"), vars(args).get("record_format")
-    if path and args.device == "file" and Path(path).resolve() == Path(args.args).resolve():
-        raise UsageError(f"--record {path}: that is the recording to be read; choose another name")
     if datatype and not (path and path.endswith(META)):
         raise UsageError(f"--record-format {datatype}: is for --record FILE{META}")
 

@@ -5,8 +5,11 @@ import argparse
 import contextlib
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from percast.blocks.images import open_source, parse_size
+from percast.blocks.recordings.reader import DATA, SUFFIXES
+from percast.blocks.recordings.writer import check_not_read
 from percast.blocks.waveform.profile import open_profile
 from percast.errors import INTERRUPTED
 from percast.tools import on_air as radios
@@ -39,6 +42,8 @@ def main(args: argparse.Namespace) -> int:
     if args.dry_run:
         radios.tell_plan(args, asked, profile, transmit=True)
         return 0
+    if args.device == "file" and args.args:
+        check_not_read(args.args, _read_by(args.source), "--args")
     if args.frames is None and asked.hardware:
         args.frames = 0
     with process.signals_held(), gnu_radio():
@@ -91,3 +96,11 @@ def main(args: argparse.Namespace) -> int:
         report.print_sent(summary)
     ending.check()
     return INTERRUPTED if ending.interrupted else 0
+
+
+def _read_by(source: str) -> list[Path]:
+    """The files of pictures that `--source` names."""
+    path = Path(source.removeprefix("video:"))
+    if not path.is_dir():
+        return [path]
+    return [file for file in path.iterdir() if not file.name.endswith((*SUFFIXES, DATA))]
