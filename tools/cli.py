@@ -18,6 +18,7 @@ import sys
 
 from percast import __version__
 from percast.errors import INTERRUPTED, FileError, PercastError
+from percast.signals import ending_signals, interrupt
 
 VERBS = {
     "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
@@ -66,8 +67,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     try:
-        # As Ctrl-C: what is open is closed, a radio above all.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # All as Ctrl-C: what is open is closed, a radio above all.
+        for number in set(ending_signals()) - {signal.SIGINT}:
+            signal.signal(number, interrupt)
         with process.signals_held():
             parser = build_parser(argv)
         args = parser.parse_args(argv)
@@ -94,7 +96,7 @@ def _run(argv: list[str]) -> int:
     finally:
         _silence_stdout_if_broken()
         # All is done and said: an impatient Ctrl-C must not change the exit code any more.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             signal.signal(number, signal.SIG_IGN)
 
 

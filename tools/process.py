@@ -8,6 +8,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from percast.signals import ending_signals
+
 # numpy's threads otherwise take the cores from the engines.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # GNU Radio tells at level info that it did what it was asked to.
@@ -35,9 +37,9 @@ def leave_if_hanging(code: int) -> None:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait: in the midst of an import they come out as some package's
+    """Let Ctrl-C and the like wait: in the midst of an import they come out as some package's
     ImportError."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending_signals())
     try:
         yield
     finally:
