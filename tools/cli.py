@@ -15,6 +15,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 
 from percast import __version__
 from percast.errors import INTERRUPTED, FileError, PercastError
@@ -60,7 +61,13 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    code = _run(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+    except Exception:  # a bug
+        if process.hanging:
+            traceback.print_exc()
+            process.leave_if_hanging(1)
+        raise
     process.leave_if_hanging(code)
     return code
 

@@ -11,6 +11,7 @@ from percast.blocks.waveform.profile import Profile
 from percast.errors import UsageError
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
 from percast.flowgraphs.radios.plan import plan
+from percast.flowgraphs.radios.safety.naming import check_words
 from percast.tools import process, report
 from percast.tools.control import ControlServer, check_local
 
@@ -39,6 +40,7 @@ def radio_config(args: argparse.Namespace, profile: Profile, transmit: bool) -> 
         **{name: given.get(name) for name in names},
     )
     check_flags(config, transmit, control=given.get("control"))
+    check_words(config, transmit)
     if given.get("control"):
         check_local(args.control, "--control")
     if (seconds := given.get("seconds")) is not None and not seconds > 0:
@@ -117,6 +119,7 @@ def on_air(args: argparse.Namespace, config: RadioConfig, transmit: bool) -> Ite
 def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio
     station.stop()
     process.hanging |= station.hanging
+    process.watchman = process.watchman or station.watchman
 
 
 def describe(config: RadioConfig, took: dict) -> str:

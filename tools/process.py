@@ -24,6 +24,7 @@ if not os.access(os.environ.get("HOME") or os.devnull + "/", os.W_OK | os.X_OK):
 
 # A driver does not stop, and the interpreter would wait for it for ever: leave without cleaning up.
 hanging = False
+watchman = None  # of a board that this driver may have left on the air
 
 
 def leave_if_hanging(code: int) -> None:
@@ -32,6 +33,8 @@ def leave_if_hanging(code: int) -> None:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):
                 stream.flush()
+        if watchman is not None:
+            watchman.leave(code)
         os._exit(code)
 
 

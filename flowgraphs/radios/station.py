@@ -35,6 +35,10 @@ _CLIPPED = 1e-3  # share of values near full scale that is worth a warning
 # Graphs that do not stop; never collected, for their destructors would wait for ever.
 _left_behind: list = []
 
+_STILL_ON = (
+    "the driver does not let go of the radio, which may still be transmitting: unplug it, unless it "
+    "is said below that it has been switched off"
+)
 _TOO_SLOW = (
     "lower --samp-rate, use a USB 3 port without a hub, end other programs, or allow real-time "
     "priority (ulimit -r)"
@@ -106,6 +110,7 @@ class Station:
         self.error: Exception | None = None
         self.failure: Exception | None = None
         self.hanging = False  # a driver that does not stop was left behind
+        self.watchman = None  # of its board
         self.reconnected = 0
         self.meter = LevelMeter()
         self.on_capture: Callable[[int, float], None] = lambda start, freq: None
@@ -294,12 +299,18 @@ class Station:
                 return
             for name, count in self._session_counts(session).items():
                 self._counts[name] += count
-        if _stop(session.graph) and self._tuning.acquire(timeout=_STOP):
+        # A transmitter's driver first sends what it has.
+        limit = _STOP + (session.radio.latency if self.transmit else 0)
+        with session.radio.stopping():
+            stopped = _stop(session.graph, limit)
+        if stopped and self._tuning.acquire(timeout=_STOP):
             session.radio.close()
             self._tuning.release()
         else:
-            self.hanging = True
+            self.hanging, self.watchman = True, session.radio.watchman
             _left_behind.append(session)
+            if self.transmit:
+                log.warning(_STILL_ON)
             if self._chatter:
                 self._chatter.stays = True
 
@@ -352,8 +363,8 @@ class Station:
         return True
 
 
-def _stop(graph: gr.top_block) -> bool:
-    """Stop a graph and wait for it; False when it does not stop."""
+def _stop(graph: gr.top_block, limit: float) -> bool:
+    """Stop a graph and wait for it; False when it does not stop within so many seconds."""
 
     def stop() -> None:
         graph.stop()
@@ -361,7 +372,7 @@ def _stop(graph: gr.top_block) -> bool:
 
     thread = threading.Thread(target=stop, name="percast stop", daemon=True)
     thread.start()
-    thread.join(_STOP)
+    thread.join(limit)
     return not thread.is_alive()
 
 
