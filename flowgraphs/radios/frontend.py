@@ -25,6 +25,7 @@ class Frontend(abc.ABC):
 
     def __init__(self, block: Any, transmit: bool):
         self.block, self.transmit = block, transmit
+        self._freq: float | None = None  # where it is tuned to
 
     @abc.abstractmethod
     def set_rate(self, rate: float) -> float:
@@ -110,7 +111,10 @@ class Frontend(abc.ABC):
         """Drivers bring a frequency into the radio's range without a word."""
         got = self.set_freq(freq)
         if got and abs(got - freq) > _DETUNED:
+            if self._freq is not None:
+                self.set_freq(self._freq)
             raise UsageError(f"--freq {freq:.10g}: this radio tunes to {got:.10g} Hz instead")
+        self._freq = freq
         return got
 
     def _first_gain(self, asked: Gain | None) -> Gain:

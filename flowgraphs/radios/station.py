@@ -300,7 +300,7 @@ class Station:
             for name, count in self._session_counts(session).items():
                 self._counts[name] += count
         # A transmitter's driver first sends what it has.
-        limit = _STOP + (session.radio.latency if self.transmit else 0)
+        limit = 2 * _STOP + session.radio.latency if self.transmit else _STOP
         with session.radio.stopping():
             stopped = _stop(session.graph, limit)
         if stopped and self._tuning.acquire(timeout=_STOP):

@@ -13,13 +13,12 @@ import os
 from collections.abc import Iterator
 
 _SINK = "hackrf_sink"  # how GNU Radio names the sink's thread
-_LOWEST = 19  # niceness
 
 
 @contextlib.contextmanager
 def woken_last() -> Iterator[None]:
     """Inside, that thread runs only when the one that wakes it has gone to sleep: all threads of
-    this process share one CPU, on which it comes last."""
+    this process share one CPU, and a thread for batches takes nobody's turn when it is woken."""
     before = {thread: _cpus(thread) for thread in _threads()}
     one = {min(os.sched_getaffinity(0))}
     try:
@@ -27,7 +26,7 @@ def woken_last() -> Iterator[None]:
             with contextlib.suppress(OSError):  # it has ended
                 os.sched_setaffinity(thread, one)
                 if _name(thread).startswith(_SINK):
-                    os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
+                    os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
         yield
     finally:
         usual = before[os.getpid()]

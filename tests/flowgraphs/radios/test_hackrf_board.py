@@ -77,7 +77,8 @@ class Clipping(Stages):
     """A driver that brings a frequency into the radio's range without a word."""
 
     def set_freq(self, freq):
-        return min(freq, 6e9)
+        self.tuned = min(freq, 6e9)
+        return self.tuned
 
 
 Clipping.__abstractmethods__ = frozenset()
@@ -86,7 +87,11 @@ Clipping.__abstractmethods__ = frozenset()
 def test_a_radio_that_tunes_elsewhere_does_not_go_on_the_air():
     with pytest.raises(UsageError, match="--freq 7300000000: this radio tunes to 6000000000"):
         Clipping(transmit=True).tune(7.3e9, None)
-    assert Clipping(transmit=True).tune(5.8e9, None) == {"freq": 5.8e9}
+    running = Clipping(transmit=True)
+    assert running.tune(5.8e9, None) == {"freq": 5.8e9}
+    with pytest.raises(UsageError):
+        running.tune(7.3e9, None)
+    assert running.tuned == 5.8e9
 
 
 def test_a_hackrf_is_known_by_its_stages():
