@@ -10,9 +10,11 @@ import logging
 import re
 import signal
 import sys
+import traceback
 
 from percast import __version__
 from percast.errors import INTERRUPTED, FileError, PercastError
+from percast.signals import ending_signals, interrupt
 
 # No docstring: `python -OO` has none.
 _EPILOG = """\
@@ -62,7 +64,13 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    code = _run(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+    except Exception:  # a bug
+        if process.hanging:
+            traceback.print_exc()
+            process.leave_if_hanging(1)
+        raise
     process.leave_if_hanging(code)
     return code
 
@@ -70,8 +78,9 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv: list[str]) -> int:
     process.let_stderr_fail()
     try:
-        # As Ctrl-C: what is open is closed, a radio above all.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # All as Ctrl-C: what is open is closed, a radio above all.
+        for number in set(ending_signals()) - {signal.SIGINT}:
+            signal.signal(number, interrupt)
         with process.signals_held():
             parser = build_parser(argv)
         args = parser.parse_args(argv)
@@ -105,7 +114,7 @@ def _run(argv: list[str]) -> int:
     finally:
         process.silence_broken_streams()
         # All is done and said: an impatient Ctrl-C must not change the exit code any more.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             signal.signal(number, signal.SIG_IGN)
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from percast import home
+from percast.signals import ending_signals
 
 # numpy's threads otherwise take the cores from the engines.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -43,6 +44,7 @@ _mend_streams()
 
 # A driver does not stop, and the interpreter would wait for it for ever: leave without cleaning up.
 hanging = False
+watchman = None  # of a board that this driver may have left on the air
 
 
 def leave_if_hanging(code: int) -> None:
@@ -52,6 +54,8 @@ def leave_if_hanging(code: int) -> None:
             with contextlib.suppress(OSError):
                 stream.flush()
         home.leave()
+        if watchman is not None:
+            watchman.leave(code)
         os._exit(code)
 
 
@@ -103,9 +107,9 @@ def silence_broken_streams() -> None:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait: in the midst of an import they come out as some package's
+    """Let Ctrl-C and the like wait: in the midst of an import they come out as some package's
     ImportError."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending_signals())
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RAW = {".cf32": sample_type("cf32_le"), ".cs8": sample_type("ci8")}
-META, ARCHIVE = ".sigmf-meta", ".sigmf"
+META, DATA, ARCHIVE = ".sigmf-meta", ".sigmf-data", ".sigmf"
 SUFFIXES = (META, ARCHIVE, *RAW)
 
 # What files of these kinds begin with.
@@ -49,6 +49,7 @@ class Recording:
         channels: interleaved ones, of which the first is read.
         samp_rate: samples/s, None where the file does not say.
         freq: Hz, likewise.
+        meta: where that is a file of its own.
     """
 
     path: Path
@@ -58,6 +59,12 @@ class Recording:
     channels: int = 1
     samp_rate: float | None = None
     freq: float | None = None
+    meta: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it lies in."""
+        return (self.path,) if self.meta is None else (self.path, self.meta)
 
     def read(self, start: int, count: int) -> np.ndarray:
         """Up to `count` samples from `start`, complex64; fewer only at the end.
@@ -169,7 +176,7 @@ def _open_pair(path: Path) -> Recording:
     meta = _parse(path, path.read_bytes())
     there = {file.name: file for file in path.parent.iterdir() if file.is_file()}
     data = _samples(path, path.name, meta, there)
-    return _open_sigmf(meta, _Extent(data, 0, data.stat().st_size))
+    return replace(_open_sigmf(meta, _Extent(data, 0, data.stat().st_size)), meta=path)
 
 
 def _samples(path: Path, name: str, meta: Metadata, there: Mapping[str, T]) -> T:

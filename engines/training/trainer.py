@@ -28,6 +28,7 @@ from percast.engines.training.records.log import Bar, Stopwatch, progress_bar
 from percast.engines.training.records.run_records import FIGURES, Records
 from percast.engines.training.validation import Validation
 from percast.errors import ModelError
+from percast.signals import ending_signals, heed
 
 _FEWER = "give smaller ones (--validation), or none: --set validation_pictures=0"
 _HOST = "pack the pictures (`percast train pack`) and --set crops=host"
@@ -94,7 +95,7 @@ class Trainer:
         self._told = ""  # beside the progress bar
 
     def run(self) -> dict[str, Any]:
-        """Trains until the budget is spent; Ctrl-C or SIGTERM saves and stops.
+        """Trains until the budget is spent; Ctrl-C, SIGTERM or SIGHUP saves and stops.
 
         Returns:
             step, images, minutes, images_per_second, data_share, and psnr_db and lpips (means
@@ -298,14 +299,15 @@ class Trainer:
 
 @contextlib.contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Calls `stop` on the first SIGINT or SIGTERM; a second one acts as ever."""
+    """Calls `stop` on the first of the ending signals; a second one acts as ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    kinds = (signal.SIGINT, signal.SIGTERM)
+    kinds = ending_signals()
     before = {kind: signal.getsignal(kind) for kind in kinds}
 
     def handler(kind: int, frame: FrameType | None) -> None:
+        heed(kind)
         signal.signal(kind, before[signal.Signals(kind)])
         stop()
 
