@@ -86,7 +86,7 @@ def test_no_room_imports_an_upper_one(room):
             assert name.split(".")[0] not in ROOMS, f"{path}: import {name} through percast."
 
 
-WINGS = ("runtimes", "codecs", "metrics", "evaluation", "training", "export")
+WINGS = ("pictures", "runtimes", "codecs", "metrics", "evaluation", "training", "export")
 """Of the engines; each may import the ground floor and those before it."""
 
 

@@ -14,6 +14,7 @@ from percast.blocks.images import fit, parse_size, read_frames
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
 from percast.engines.evaluation.hevc import encode_within
+from percast.engines.pictures import decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools import report
 from percast.tools.contact_sheet import Cell, draw
@@ -128,8 +129,8 @@ def make_sheet(options: argparse.Namespace, sent: Path, received: Path) -> Image
     per_symbol = outage_capacity(ChannelConfig.from_args(options), profile, OUTAGE)
     rows = []
     for record in read_frames(received)[:SHOWN]:
-        original = _load(sent / f"{Path(record['name']).stem}.png")
-        arrived = _load(received / record["file"])
+        original = decode_picture(sent / f"{Path(record['name']).stem}.png")
+        arrived = decode_picture(received / record["file"])
         symbols = round(record["cbr"] * original.size)
         budget = int(symbols * per_symbol)
         rows.append(
@@ -171,8 +172,3 @@ def _quality(figures: dict) -> str:
     lpips = figures.get("lpips")
     distance = "" if lpips is None else f"LPIPS {lpips:.3f}  "
     return f" {distance}PSNR {figures['psnr_db']:.1f} dB"
-
-
-def _load(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from percast.blocks.images.decoding import decode_picture
-from percast.blocks.images.picture import BadPicture
+from percast.engines.pictures import BadPicture, decode_picture
 
 
 def anything(width, height):
@@ -173,7 +172,7 @@ MEASURE = """
 import resource, sys, warnings
 from pathlib import Path
 warnings.simplefilter("error")
-from percast.blocks.images.decoding import decode_picture
+from percast.engines.pictures import decode_picture
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 rgb = decode_picture(Path(sys.argv[1]), lambda w, h: None, (256, 256))
 print(rgb.shape, rgb.mean(), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JPEG files: only what pixels are made of is handed on; metadata is read here, or dropped.
+
+Sources: ITU-T T.81 annex B (segments), JFIF 1.02, ICC.1:2022 annex B.4 (profiles in APP2).
+"""
+
+import io
+import re
+from collections.abc import Callable
+from typing import BinaryIO
+
+from PIL import Image
+
+from percast.engines.pictures.metadata import Metadata
+from percast.engines.pictures.spliced import Part, splice
+
+MAGIC = b"\xff\xd8\xff"
+
+_START_OF_SCAN, _COMMENT = 0xDA, 0xFE
+_ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+_APPLICATION = range(0xE0, 0xF0)
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# What a decoder may find after the last scan. Where every ending gives the same picture, no
+# pixel hangs on what is missing; the first is the one that should be there.
+_ENDINGS = (
+    b"\xff\xd9",
+    bytes(4096) + b"\xff\xd9",
+    bytes([0x5A, 0xA5, 0xFE, 0x91]) * 1024 + b"\xff\xd9",
+)
+
+
+def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
+    """The file without its application segments and comments, and what they say.
+
+    Of JFIF's and Adobe's segments, which tell the colour space, those are kept that a decoder
+    understands. From the first scan on, all is kept.
+    """
+    size = file.seek(0, io.SEEK_END)
+    parts: list[Part] = [(0, 2)]
+    found, exif, profile_parts = Metadata(), b"", []
+    place = 2
+    while (segment := _next_segment(file, place, size)) is not None:
+        marker, start, data_start, place = segment
+        if marker == _START_OF_SCAN:
+            parts.append((start, size))
+            break
+        if marker not in _APPLICATION and marker != _COMMENT:
+            parts.append((start, place))
+            continue
+        file.seek(data_start)
+        data = file.read(place - data_start)
+        if marker == 0xE0 and data.startswith(b"JFIF\0") and len(data) >= 14:
+            parts.append((start, place))
+        elif marker == 0xEE and data.startswith(b"Adobe") and len(data) >= 12:
+            parts.append((start, place))
+        elif marker == 0xE1 and data.startswith(b"Exif\0\0"):
+            exif += data[6:] if exif else data
+        elif marker == 0xE1 and data.startswith(b"http://ns.adobe.com/xap/1.0/\0"):
+            found.xmp = data
+        elif marker == 0xE2 and data.startswith(b"ICC_PROFILE\0") and len(data) > 14:
+            profile_parts.append(data[12:])
+    else:
+        parts = [(0, size)]  # no scan: whoever decodes it will say so
+    found.exif = exif
+    if (profile := _joined(profile_parts)) is not None:
+        found.profiles.append(profile)
+    return splice(file, parts), found
+
+
+def complete(file: BinaryIO, decode: Callable[[BinaryIO], Image.Image]) -> Image.Image | None:
+    """The picture of a file that lacks its end marker; None where pixels are missing, too.
+
+    Args:
+        file: as `read` gives it.
+        decode: opens and decodes a whole JPEG file.
+    """
+    file.seek(0)
+    data = file.read()
+    if not _all_scans(data):
+        return None
+    pictures = [decode(io.BytesIO(data + ending)) for ending in _ENDINGS]
+    first = pictures[0].tobytes()
+    return pictures[0] if all(other.tobytes() == first for other in pictures[1:]) else None
+
+
+def _next_segment(file: BinaryIO, place: int, size: int) -> tuple[int, int, int, int] | None:
+    """(marker, where it starts, where its data start and end) of the next segment.
+
+    Bytes before a marker are passed over, as decoders do. None where there is none.
+    """
+    file.seek(place)
+    while True:
+        byte = file.read(1)
+        if not byte:
+            return None
+        if byte != b"\xff":
+            continue
+        while byte == b"\xff":
+            byte = file.read(1)
+        if not byte:
+            return None
+        if byte == b"\0":
+            continue
+        start = file.tell() - 2
+        if byte[0] in _ALONE:
+            return byte[0], start, start + 2, start + 2
+        length = int.from_bytes(file.read(2), "big")
+        if length < 2:
+            return None
+        return byte[0], start, start + 4, min(start + 2 + length, size)
+
+
+def _joined(parts: list[bytes]) -> bytes | None:
+    """The profile whose numbered parts (number, of how many, data) are given; None if incomplete."""
+    by_number = {part[0]: part[2:] for part in parts}
+    count = parts[0][1] if parts else 0
+    if not count or sorted(by_number) != list(range(1, count + 1)):
+        return None
+    return b"".join(by_number[number] for number in range(1, count + 1))
+
+
+def _all_scans(data: bytes) -> bool:
+    """Whether every coefficient of every component is sent to its last bit in some scan."""
+    components = b""
+    file = io.BytesIO(data)
+    place = 2
+    while (segment := _next_segment(file, place, len(data))) is not None:
+        marker, _, data_start, place = segment
+        if marker in _FRAMES:
+            frame = data[data_start:place]
+            components = frame[6::3][: frame[5]] if len(frame) > 5 else b""
+        if marker == _START_OF_SCAN:
+            break
+    low_bits = {component: [99] * 64 for component in components}
+    # Within coded data 0xff is always followed by 0: these are markers.
+    for match in re.finditer(rb"\xff\xda", data):
+        header = data[match.end() + 2 : match.end() + 2 + 12]
+        count = header[0] if header else 0
+        end = 1 + 2 * count
+        if len(header) < end + 3:
+            return False
+        first, last, shift = header[end], header[end + 1], header[end + 2] & 15
+        for component in header[1:end:2]:
+            for index in range(first, min(last, 63) + 1):
+                if component in low_bits:
+                    low_bits[component][index] = shift
+    return bool(low_bits) and all(bits == [0] * 64 for bits in low_bits.values())

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a picture file says about its pixels beside them."""
+
+from dataclasses import dataclass, field
+
+from percast.engines.pictures.orientation import from_exif, from_xmp
+
+
+@dataclass
+class Metadata:
+    """What was found; whatever is damaged is left out, or says nothing.
+
+    Attributes:
+        exif: an EXIF block, or empty.
+        xmp: an XMP packet, or empty.
+        profiles: ICC profiles, the one that counts first; the others stand in if it is broken.
+        transparent: the colour that is transparent in a grey or RGB PNG, as samples of the file.
+        depth: bits of such a sample.
+        grey: whether the pixels are grey, whatever mode Pillow takes for them.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    profiles: list[bytes] = field(default_factory=list)
+    transparent: tuple[int, ...] | None = None
+    depth: int = 8
+    grey: bool = False
+
+    @property
+    def orientation(self) -> int:
+        """EXIF's number, 1..8."""
+        return from_exif(self.exif) or from_xmp(self.xmp) or 1

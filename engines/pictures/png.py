@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PNG files: only what pixels are made of is handed on; ancillary chunks are read here, or dropped.
+
+As libpng does, an ancillary chunk with a wrong checksum is as good as absent. Of an animation the
+still picture remains, which is its first frame or stands for it.
+
+Source: PNG third edition (W3C, 2025), sections 5 and 11.
+"""
+
+import binascii
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from percast.engines.pictures.metadata import Metadata
+from percast.engines.pictures.profiles import from_cicp, from_gamma
+from percast.engines.pictures.spliced import Part, splice
+
+MAGIC = b"\x89PNG\r\n\x1a\n"
+
+_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+_COLOUR = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
+_TEXT = {b"tEXt", b"zTXt", b"iTXt"}
+_KNOWN = re.compile(b"|".join(sorted(_KEPT | _COLOUR | _TEXT | {b"tRNS", b"eXIf"})))
+_MOST_BYTES = 16_000_000  # of a chunk that is read, packed or not; of a file that is searched
+_GREY, _RGB, _PALETTE, _GREY_ALPHA = 0, 2, 3, 4  # colour types
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    kind: bytes
+    start: int  # of its length field
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.start + 12 + self.length
+
+
+def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
+    """The file without its ancillary chunks, and what they say."""
+    size = file.seek(0, io.SEEK_END)
+    parts: list[Part] = [(0, len(MAGIC))]
+    said: dict[bytes, bytes] = {}
+    header = bytes(13)
+    pixels = False
+    for chunk in _chunks(file, size):
+        if chunk.kind in _KEPT:
+            parts.append((chunk.start, min(chunk.end, size)))
+            pixels = pixels or chunk.kind == b"IDAT"
+            if chunk.kind == b"IHDR":
+                header = _data(file, chunk, 13).ljust(13, b"\0")
+        elif chunk.kind in _COLOUR | {b"tRNS"} and pixels:
+            continue  # too late to count
+        elif chunk.kind in _COLOUR | {b"tRNS", b"eXIf"}:
+            if (data := _checked(file, chunk)) is not None:
+                said.setdefault(chunk.kind, data)
+                if chunk.kind == b"tRNS" and header[9] == _PALETTE:
+                    parts.append((chunk.start, chunk.end))
+        elif chunk.kind in _TEXT and (data := _checked(file, chunk)) is not None:
+            _read_text(chunk.kind, data, said)
+    return splice(file, parts), _metadata(said, depth=header[8], colour_type=header[9])
+
+
+def _chunks(file: BinaryIO, size: int) -> Iterator[_Chunk]:
+    """Every chunk up to IEND; after a damaged length, from the next whole one on."""
+    place = len(MAGIC)
+    while (chunk := _chunk_at(file, place, size)) is not None:
+        yield chunk
+        if chunk.kind == b"IEND":
+            return
+        place = chunk.end
+
+
+def _chunk_at(file: BinaryIO, place: int, size: int) -> _Chunk | None:
+    """The chunk at `place`, or the first one after it that is whole; None at the end."""
+    if place + 8 > size:
+        return None
+    chunk = _header(file, place)
+    if chunk is not None and (chunk.kind in _KEPT or _is_followed(file, chunk, size)):
+        return chunk
+    file.seek(place)
+    rest = file.read(_MOST_BYTES)
+    for match in _KNOWN.finditer(rest, 5):
+        candidate = _header(file, place + match.start() - 4)
+        if (
+            candidate is not None
+            and candidate.end <= size
+            and _checked(file, candidate) is not None
+        ):
+            return candidate
+    return None
+
+
+def _header(file: BinaryIO, place: int) -> _Chunk | None:
+    file.seek(place)
+    data = file.read(8)
+    kind = data[4:]
+    if len(data) < 8 or not (kind.isalpha() and kind.isascii()):
+        return None
+    length = int.from_bytes(data[:4], "big")
+    return _Chunk(kind, place, length) if length < 1 << 31 else None
+
+
+def _is_followed(file: BinaryIO, chunk: _Chunk, size: int) -> bool:
+    """Whether another chunk follows where this one should end, or nothing."""
+    return chunk.end == size or (chunk.end < size and _header(file, chunk.end) is not None)
+
+
+def _data(file: BinaryIO, chunk: _Chunk, most: int) -> bytes:
+    file.seek(chunk.start + 8)
+    return file.read(min(chunk.length, most))
+
+
+def _checked(file: BinaryIO, chunk: _Chunk) -> bytes | None:
+    """The chunk's data; None if too long or of a wrong checksum."""
+    if chunk.length > _MOST_BYTES:
+        return None
+    data = _data(file, chunk, chunk.length)
+    checksum = file.read(4)
+    if checksum != struct.pack(">I", zlib.crc32(data, zlib.crc32(chunk.kind))):
+        return None
+    return data
+
+
+def _read_text(kind: bytes, data: bytes, said: dict[bytes, bytes]) -> None:
+    """Of texts only XMP counts, and EXIF as ImageMagick writes it."""
+    keyword, _, rest = data.partition(b"\0")
+    if kind == b"iTXt" and keyword == b"XML:com.adobe.xmp":
+        packed = rest[:1] == b"\1"
+        text = rest[2:].split(b"\0", 2)[-1]
+        said.setdefault(b"xmp", _unpacked(text) if packed else text)
+    elif kind != b"iTXt" and keyword in (b"Raw profile type exif", b"Raw profile type APP1"):
+        text = _unpacked(rest[1:]) if kind == b"zTXt" else rest
+        try:
+            said.setdefault(b"raw", binascii.unhexlify(b"".join(text.split(b"\n")[3:])))
+        except ValueError:
+            pass
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Deflated data; what there is of it if damaged, and no more than is worth its memory."""
+    try:
+        return zlib.decompressobj().decompress(data, _MOST_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _metadata(said: dict[bytes, bytes], depth: int, colour_type: int) -> Metadata:
+    grey = colour_type in (_GREY, _GREY_ALPHA)
+    found = Metadata(
+        exif=said.get(b"eXIf") or said.get(b"raw", b""),
+        xmp=said.get(b"xmp", b""),
+        depth=depth,
+        grey=grey,
+    )
+    transparent = said.get(b"tRNS", b"")
+    if colour_type == _GREY and len(transparent) == 2:
+        found.transparent = struct.unpack(">H", transparent)
+    elif colour_type == _RGB and len(transparent) == 6:
+        found.transparent = struct.unpack(">3H", transparent)
+    found.profiles = [profile for profile in _profiles(said, grey) if profile]
+    return found
+
+
+def _profiles(said: dict[bytes, bytes], grey: bool) -> Iterator[bytes | None]:
+    """In the order in which the specification lets them count."""
+    if b"cICP" in said and not grey:
+        yield from_cicp(said[b"cICP"])
+    if b"iCCP" in said:
+        _, _, rest = said[b"iCCP"].partition(b"\0")
+        if rest[:1] == b"\0":
+            yield _unpacked(rest[1:])
+    if b"sRGB" not in said:
+        yield from_gamma(said.get(b"gAMA"), said.get(b"cHRM"), grey)
