@@ -20,13 +20,9 @@ _START_OF_SCAN, _COMMENT = 0xDA, 0xFE
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
 _APPLICATION = range(0xE0, 0xF0)
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# What a decoder may find after the last scan. Where every ending gives the same picture, no
-# pixel hangs on what is missing; the first is the one that should be there.
-_ENDINGS = (
-    b"\xff\xd9",
-    bytes(4096) + b"\xff\xd9",
-    bytes([0x5A, 0xA5, 0xFE, 0x91]) * 1024 + b"\xff\xd9",
-)
+# What may follow a cut instead of the rest: every continuation of three bits.
+_GUESSES = tuple(bytes([first, 0x5A, 0xA5, 0x91]) * 128 for first in range(0x0D, 0x100, 0x20))
+_END = b"\xff\xd9"
 
 
 def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
@@ -70,17 +66,30 @@ def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
 def complete(file: BinaryIO, decode: Callable[[BinaryIO], Image.Image]) -> Image.Image | None:
     """The picture of a file that lacks its end marker; None where pixels are missing, too.
 
+    Where the picture stays the same whatever is put after the cut, no pixel hangs on it.
+
     Args:
         file: as `read` gives it.
         decode: opens and decodes a whole JPEG file.
     """
     file.seek(0)
-    data = file.read()
+    data = file.read().rstrip(b"\xff")
     if not _all_scans(data):
         return None
-    pictures = [decode(io.BytesIO(data + ending)) for ending in _ENDINGS]
-    first = pictures[0].tobytes()
-    return pictures[0] if all(other.tobytes() == first for other in pictures[1:]) else None
+    picture = decode(io.BytesIO(data + _END))
+    pixels = picture.tobytes()
+    for guess in _GUESSES:
+        if decode(io.BytesIO(data + _going_on(data, guess))).tobytes() != pixels:
+            return None
+    return picture
+
+
+def _going_on(data: bytes, guess: bytes) -> bytes:
+    """`guess` as the rest of a cut scan, again and again behind each restart marker due next."""
+    restarts = re.findall(rb"\xff([\xd0-\xd7])", data)
+    last = restarts[-1][0] if restarts else 0xD7
+    due = (bytes([0xFF, 0xD0 + (last + 1 + index) % 8]) for index in range(8))
+    return guess + b"".join(marker + guess for marker in due) + _END
 
 
 def _next_segment(file: BinaryIO, place: int, size: int) -> tuple[int, int, int, int] | None:

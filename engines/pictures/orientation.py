@@ -52,9 +52,9 @@ def from_exif(block: bytes) -> int | None:
         (entries,) = struct.unpack_from(f"{order}H", block, start)
         for index in range(entries):
             place = start + 2 + 12 * index
-            tag, kind, count = struct.unpack_from(f"{order}HHI", block, place)
+            tag, kind, count, value = struct.unpack_from(f"{order}HHI4s", block, place)
             if tag == _TAG and kind in _WHOLE_NUMBERS and count == 1:
-                (found,) = struct.unpack_from(f"{order}{_WHOLE_NUMBERS[kind]}", block, place + 8)
+                (found,) = struct.unpack_from(f"{order}{_WHOLE_NUMBERS[kind]}", value)
     except struct.error:  # it ends early: what came before counts
         pass
     return found if found in range(1, 9) else None
