@@ -32,8 +32,8 @@ _Stamp = tuple[int, int]  # modification time in ns, bytes: a file that keeps bo
 class FileSource(ImageSource):
     """The pictures of a folder (its own files, in natural order of names), or one picture file.
 
-    The folder is listed once; its pictures and films of kinds that are not read are named in one
-    line, and count as skipped. A picture that cannot be used, or can no longer be, is skipped and
+    The folder is listed once; files of kinds that are not read, such as HEIC, are named in one
+    line and count as skipped, but for notes. A picture that cannot be used, or can no longer be, is skipped and
     logged once; a file that has changed is read again.
     """
 

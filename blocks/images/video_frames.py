@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What video files and cameras share: PyAV, and its frames as RGB that is shown as a player would."""
+"""What video files and cameras share: PyAV, and its frames as RGB, as a player shows them."""
 
 import struct
 from fractions import Fraction

@@ -130,7 +130,9 @@ def _damage_is_a_bad_picture() -> Iterator[None]:
         raise BadPicture(str(problem)) from problem
     except UnidentifiedImageError as error:
         known = ", ".join(FORMATS)
-        raise BadPicture(f"not a picture ({known}; a video is named video:PATH)") from error
+        raise BadPicture(
+            f"not a picture of a kind that is read ({known}; a video is named video:PATH)"
+        ) from error
     except OSError as error:
         raise BadPicture(f"cannot be read ({error.strerror or error})") from error
     except Exception as error:

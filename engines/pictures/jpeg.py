@@ -120,7 +120,7 @@ def _next_segment(file: BinaryIO, place: int, size: int) -> tuple[int, int, int,
 
 
 def _joined(parts: list[bytes]) -> bytes | None:
-    """The profile whose numbered parts (number, of how many, data) are given; None if incomplete."""
+    """The profile of numbered parts (number, of how many, data); None if one is missing."""
     by_number = {part[0]: part[2:] for part in parts}
     count = parts[0][1] if parts else 0
     if not count or sorted(by_number) != list(range(1, count + 1)):

@@ -50,7 +50,7 @@ _CICP_TRANSFERS = {1: None, 4: 2.2, 5: 2.8, 6: None, 8: 1.0, 13: None, 14: None,
 
 
 def from_cicp(chunk: bytes) -> bytes | None:
-    """The profile that a cICP chunk names; None for HDR curves, and for what is not full-range RGB."""
+    """The profile that a cICP chunk names; None for HDR curves and all but full-range RGB."""
     if len(chunk) != 4:
         return None
     primaries, transfer, matrix, full_range = chunk

@@ -9,7 +9,8 @@ FORMATS = {
     "PNG": (".png", ".apng"),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib"),
+    "BMP": (".bmp",),
+    "DIB": (".dib",),
     "TIFF": (".tif", ".tiff"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "GIF": (".gif",),
@@ -27,18 +28,10 @@ knows, what is drawn by another program (EPS, WMF) or is a measurement (FITS, HD
 
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
-# What people keep among their pictures, and would miss: named, not passed over in silence.
-_UNREAD = frozenset(
-    ".heic .heif .heics .heifs .hif .avifs .avci .jxl .jxr .wdp .hdp .jls .jng .mng .svg .svgz .eps .ai"
-    " .psb .xcf .kra .ora .pdf .wmf .emf .exr .hdr .pfm .pam .dds .fits .fit .fts .dcm .dicom .djvu"
-    " .icns .cur .xbm .xpm .pict .pct .pic .ras .iff .lbm .flif .bpg .pcd .jbig .jbig2 .jb2 .jpm .jph"
-    " .jhc .tpic .rle .sun .im .msp .fli .flc .blp .xwd .cin .dpx .insp .lepton .heix"
-    # raw files of cameras
-    " .dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .srf .srw .orf .rw2 .raf .raw .rwl .pef .ptx .x3f .3fr"
-    " .fff .iiq .erf .mef .mos .mrw .dcr .k25 .kdc .gpr .cap .eip .bay .mdc .rwz .cs1 .braw"
-    # films
-    " .mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .m2v .mts .m2ts .ts .3gp .3g2 .wmv .asf .flv .ogv"
-    " .vob .y4m .mxf .qt .f4v .divx .dv .insv .lrv".split()
+# What tells of pictures and is none: passed over in silence. All else might be missed.
+_NOTES = frozenset(
+    ".txt .md .rst .nfo .log .json .jsonl .csv .tsv .xml .xmp .aae .html .htm .yaml .yml .toml"
+    " .ini .cfg .db .lst .py .sh .md5 .sha1 .sha256 .bib .tex .lock .tmp .bak .part".split()
 )
 
 
@@ -48,15 +41,17 @@ def has_picture_suffix(path: Path) -> bool:
 
 
 def count_unread(files: Iterable[Path]) -> tuple[int, str]:
-    """Those among `files` that are pictures or films of kinds that are not read.
+    """Those among `files` that are of kinds that are not read: other pictures, films, archives.
 
     Returns:
-        (how many, such as "3 .heic, 1 .svg"); notes, tables and hidden files do not count.
+        (how many, such as "3 .heic, 1 .mov"); notes, hidden files and names without a suffix do
+        not count.
     """
     counts = Counter(
         suffix
         for file in files
-        if (suffix := file.suffix.lower()) in _UNREAD and not file.name.startswith(".")
+        if (suffix := file.suffix.lower()) not in SUFFIXES | _NOTES | {""}
+        and not file.name.startswith(".")
     )
     listed = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
     return counts.total(), listed

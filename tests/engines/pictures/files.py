@@ -91,7 +91,9 @@ def _directory(entries: list[tuple[int, int, int]], order: str) -> bytes:
     out = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(entries))
     for tag, kind, value in sorted(entries):
         value = end if tag == 273 else value  # the strip follows at once
-        field = struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value)
+        field = (
+            struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value)
+        )
         out += struct.pack(f"{order}HHI", tag, kind, 1) + field
     return out + bytes(4)
 

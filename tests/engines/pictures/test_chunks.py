@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lies beside the pixels of a PNG or JPEG cannot refuse them; what belongs to them is checked."""
+"""What lies beside the pixels of a PNG or JPEG cannot refuse them; they themselves are checked."""
 
 import io
 import struct
@@ -63,13 +63,29 @@ def test_the_first_frame_of_an_animation_is_read(make_rgb):
     black = Image.new("RGB", (96, 64))
     for kind, options in (("PNG", {}), ("WEBP", {"lossless": True}), ("GIF", {})):
         data = encoded(
-            Image.fromarray(rgb), kind, save_all=True, append_images=[black], duration=100, **options
+            Image.fromarray(rgb),
+            kind,
+            save_all=True,
+            append_images=[black],
+            duration=100,
+            **options,
         )
         limit = 8 if kind == "GIF" else 0
         assert np.abs(decode(data).astype(int) - rgb).mean() <= limit, kind
 
 
-ANCILLARY = [b"tEXt", b"zTXt", b"iTXt", b"pHYs", b"tIME", b"bKGD", b"sBIT", b"hIST", b"acTL", b"xyZq"]
+ANCILLARY = [
+    b"tEXt",
+    b"zTXt",
+    b"iTXt",
+    b"pHYs",
+    b"tIME",
+    b"bKGD",
+    b"sBIT",
+    b"hIST",
+    b"acTL",
+    b"xyZq",
+]
 
 
 def odd_chunk(random: np.random.Generator) -> bytes:

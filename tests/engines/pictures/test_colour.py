@@ -80,7 +80,11 @@ def profile(kind: bytes, space: bytes, connection: bytes, tags: list[tuple[bytes
         body += data
     head = struct.pack(">I4sI", 128 + len(table) + len(body), b"test", 0x02400000)
     head += kind + space + connection + struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp"
-    return (head + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\0") + table + body
+    return (
+        (head + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\0")
+        + table
+        + body
+    )
 
 
 def grey_icc(exponent: float) -> bytes:
@@ -221,7 +225,9 @@ def test_a_profile_of_rgb_is_ignored_for_grey():
 def test_srgbs_own_profile_changes_no_pixel(make_rgb):
     rgb = make_rgb(96, 64)
     own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    np.testing.assert_array_equal(decode(encoded(Image.fromarray(rgb), "PNG", icc_profile=own)), rgb)
+    np.testing.assert_array_equal(
+        decode(encoded(Image.fromarray(rgb), "PNG", icc_profile=own)), rgb
+    )
 
 
 def gamma(value: float) -> bytes:
@@ -229,7 +235,9 @@ def gamma(value: float) -> bytes:
 
 
 def primaries(xy, white=D65) -> bytes:
-    return chunk(b"cHRM", struct.pack(">8I", *(round(v * 1e5) for pair in (white, *xy) for v in pair)))
+    return chunk(
+        b"cHRM", struct.pack(">8I", *(round(v * 1e5) for pair in (white, *xy) for v in pair))
+    )
 
 
 def profile_chunk(data: bytes) -> bytes:

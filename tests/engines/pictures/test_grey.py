@@ -94,19 +94,25 @@ def test_half_transparent_pixels_are_halfway_to_white(depth, colour_type):
     samples = np.tile(np.array([*colour, 128]) * scale, (64, 64, 1))
     shown = decode(png(samples, depth, colour_type))
     expected = (np.array(colour) * 128 + 255 * 127) / 255
-    np.testing.assert_allclose(shown.reshape(-1, 3), np.broadcast_to(expected, (64 * 64, 3)), atol=1)
+    np.testing.assert_allclose(
+        shown.reshape(-1, 3), np.broadcast_to(expected, (64 * 64, 3)), atol=1
+    )
 
 
 @pytest.mark.parametrize("extra", [1, 2])
 def test_a_grey_tiff_with_alpha_shows_white_where_it_is_transparent(extra):
-    data = encoded(Image.merge("LA", (Image.new("L", (96, 64), 60), Image.new("L", (96, 64), 0))), "TIFF")
+    data = encoded(
+        Image.merge("LA", (Image.new("L", (96, 64), 60), Image.new("L", (96, 64), 0))), "TIFF"
+    )
     # 1 says that the samples are already multiplied by their alpha.
     entry = data.index(struct.pack("<HHI", 338, 3, 1))
     data = data[: entry + 8] + struct.pack("<H", extra) + data[entry + 10 :]
     assert (decode(data) == 255).all()
 
 
-@pytest.mark.parametrize(("maximum", "kind"), [(1, b"P1"), (15, b"P2"), (255, b"P5"), (4095, b"P5")])
+@pytest.mark.parametrize(
+    ("maximum", "kind"), [(1, b"P1"), (15, b"P2"), (255, b"P5"), (4095, b"P5")]
+)
 def test_portable_maps_of_every_depth(maximum, kind):
     levels = np.rint(np.linspace(0, maximum, 64 * 64)).astype(int).reshape(64, 64)
     if kind == b"P5":

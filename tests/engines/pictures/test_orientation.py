@@ -67,7 +67,9 @@ def test_a_damaged_exif_block_neither_refuses_a_picture_nor_turns_it(
 def test_a_tiff_whose_exif_lies_nowhere_is_read(make_rgb, compression, pointer, where, orientation):
     upright = make_rgb(96, 64)
     image = Image.fromarray(np.ascontiguousarray(stored(upright, orientation)))
-    data = encoded(image, "TIFF", compression=compression, tiffinfo={274: orientation, 315: "x" * 9})
+    data = encoded(
+        image, "TIFF", compression=compression, tiffinfo={274: orientation, 315: "x" * 9}
+    )
     # An entry of another tag becomes the pointer.
     entry = data.index(struct.pack("<HH", 315, 2))
     data = data[:entry] + struct.pack("<HHII", pointer, LONG, 1, where) + data[entry + 12 :]
@@ -223,7 +225,9 @@ def test_of_1000_display_matrices_each_is_shown_at_the_nearest_right_angle():
     random = np.random.default_rng(8)
     for case in range(1000):
         base = np.array(RIGHT_ANGLES[case % 8]).reshape(2, 2) - 1
-        expected = from_display_matrix([*(base * 65536)[0], 0, *(base * 65536)[1], 0, 0, 0, 1 << 30])
+        expected = from_display_matrix(
+            [*(base * 65536)[0], 0, *(base * 65536)[1], 0, 0, 0, 1 << 30]
+        )
         angle = math.radians(random.uniform(-40, 40))
         slant = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
         scaled = np.rint(base @ slant * random.uniform(0.01, 200) * 65536).astype(int)
