@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from percast.engines.pictures import avif, jpeg, png
+from percast.engines.pictures import avif, jpeg, png, tiff
 from percast.engines.pictures.colour import to_srgb
 from percast.engines.pictures.fitting import REDUCING_GAP, Size, fit_image, reduce
 from percast.engines.pictures.grey import UnknownSamples, to_8_bit
@@ -26,8 +26,6 @@ _CONVERTIBLE = {
     "1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB",
 }  # fmt: skip
 _AVERAGEABLE = ("L", "RGB", "CMYK", "LAB")
-# Pointers of a TIFF's directory to EXIF's own, which Pillow would follow into any damage.
-_EXIF_POINTERS = (34665, 34853, 40965)
 
 _warning_filters = threading.Lock()
 
@@ -90,6 +88,8 @@ def _decode(
         pixels, found = png.read(file)
     elif head.startswith(jpeg.MAGIC):
         pixels, found = jpeg.read(file)
+    elif head.startswith(tiff.MAGICS):
+        pixels, found = tiff.read(file)
     elif avif.is_avif(head):
         pixels = avif.read(file)
     if not isinstance(pixels, Path):
@@ -97,7 +97,7 @@ def _decode(
     with _open(pixels, formats) as image:
         check(*image.size)
         _check_webp(image)
-        if not head.startswith((png.MAGIC, jpeg.MAGIC)):
+        if not head.startswith((png.MAGIC, jpeg.MAGIC, *tiff.MAGICS)):
             found = _metadata(image)
         orientation = found.orientation
         if size is not None:
@@ -146,14 +146,7 @@ def _open(file: Path | BinaryIO, formats: Sequence[str]) -> Image.Image:
     # The warning filters are the process's, hence one thread at a time.
     with _warning_filters, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image = Image.open(file, formats=formats)
-        if image.format == "TIFF":
-            # Loading turns a TIFF upright, and reads these on the way.
-            exif = image.getexif()
-            for pointer in _EXIF_POINTERS:
-                if pointer in exif:
-                    del exif[pointer]
-        return image
+        return Image.open(file, formats=formats)
 
 
 def _loaded(file: BinaryIO, formats: Sequence[str]) -> Image.Image:
@@ -172,10 +165,7 @@ def _check_webp(image: Image.Image) -> None:
 
 def _metadata(image: Image.Image) -> Metadata:
     """What Pillow found of a format that is not read here before it."""
-    found = Metadata()
-    if image.format != "TIFF":  # stands upright once loaded
-        found.exif = image.info.get("exif") or b""
-        found.xmp = image.info.get("xmp") or b""
+    found = Metadata(exif=image.info.get("exif") or b"", xmp=image.info.get("xmp") or b"")
     profile = image.info.get("icc_profile")
     if isinstance(profile, bytes):
         found.profiles.append(profile)

@@ -12,6 +12,7 @@ class Metadata:
 
     Attributes:
         exif: an EXIF block, or empty.
+        stated_orientation: what a file says outside EXIF, 1..8 if it means anything.
         xmp: an XMP packet, or empty.
         profiles: ICC profiles, the one that counts first; the others stand in if it is broken.
         transparent: the colour that is transparent in a grey or RGB PNG, as samples of the file.
@@ -20,6 +21,7 @@ class Metadata:
     """
 
     exif: bytes = b""
+    stated_orientation: int | None = None
     xmp: bytes = b""
     profiles: list[bytes] = field(default_factory=list)
     transparent: tuple[int, ...] | None = None
@@ -29,4 +31,6 @@ class Metadata:
     @property
     def orientation(self) -> int:
         """EXIF's number, 1..8."""
+        if self.stated_orientation in range(1, 9):
+            return self.stated_orientation
         return from_exif(self.exif) or from_xmp(self.xmp) or 1

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from percast.engines.pictures import BadPicture, decode_picture
 from tests.engines.pictures.files import PNG_MAGIC, chunk, encoded, png, segment, with_segments
@@ -213,3 +213,43 @@ def test_a_png_without_its_end_is_whole(make_rgb):
     assert whole.startswith(PNG_MAGIC)
     for left in (whole[:-12], whole[:-5], whole + b"more"):
         np.testing.assert_array_equal(decode(left), rgb)
+
+
+@pytest.mark.parametrize(
+    ("compression", "big"), [(None, False), (None, True), ("tiff_lzw", False), ("jpeg", False)]
+)
+def test_of_1000_tiffs_with_damaged_tags_beside_the_pixels_all_keep_them(
+    make_rgb, compression, big, capfd
+):
+    random = np.random.default_rng(9)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[270], tags[305], tags[306], tags[315] = "what", "program", "2026:01:01 00:00:00", "who"
+    tags[282], tags[283], tags[296] = 72.0, 72.0, 2
+    for tag in (700, 33723, 34377, 34675, 34665, 34853, 330):
+        tags.tagtype[tag] = 4 if tag in (34665, 34853, 330) else 7
+        tags[tag] = 8 if tags.tagtype[tag] == 4 else b"8BIM" * 9
+    image = Image.fromarray(make_rgb(72, 64))
+    whole = encoded(image, "TIFF", tiffinfo=tags, compression=compression, big_tiff=big)
+    expected = decode(whole)
+    assert np.abs(expected.astype(int) - np.asarray(image)).mean() < 3
+    places = {tag: place for tag, place in entries_of(whole, big) if tag in tags}
+    assert len(places) >= 13
+    for case in range(250):
+        damaged = bytearray(whole)
+        for _ in range(random.integers(1, 5)):
+            place = places[list(places)[random.integers(len(places))]]
+            # Type, number of values, the value or where it lies; the tag itself stays.
+            damaged[place + random.integers(2, 20 if big else 12)] = random.integers(0, 256)
+        assert np.array_equal(decode(bytes(damaged)), expected), f"case {case}"
+    assert capfd.readouterr().err == ""
+
+
+def entries_of(data: bytes, big: bool) -> list[tuple[int, int]]:
+    """(tag, where its entry lies) of a little-endian TIFF's first directory."""
+    start = struct.unpack_from("<Q" if big else "<I", data, 8 if big else 4)[0]
+    first, step = (start + 8, 20) if big else (start + 2, 12)
+    count = struct.unpack_from("<Q" if big else "<H", data, start)[0]
+    return [
+        (struct.unpack_from("<H", data, first + step * index)[0], first + step * index)
+        for index in range(count)
+    ]
