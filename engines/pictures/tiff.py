@@ -66,7 +66,7 @@ def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
     end = start + layout.count.size + layout.entry.size * len(entries) + layout.offset.size
     directory = directory.ljust(end - start, b"\0")  # and no directory after it
     spliced = splice(file, [(0, start), directory, (min(end, size), size)])
-    return spliced, _metadata(file, layout, entries)
+    return spliced, _metadata(file, size, layout, entries)
 
 
 def _entries(file: BinaryIO, layout: _Layout, start: int, size: int) -> Iterator[bytes]:
@@ -83,7 +83,7 @@ def _tag(layout: _Layout, entry: bytes) -> int:
     return layout.entry.unpack(entry)[0]
 
 
-def _metadata(file: BinaryIO, layout: _Layout, entries: list[bytes]) -> Metadata:
+def _metadata(file: BinaryIO, size: int, layout: _Layout, entries: list[bytes]) -> Metadata:
     found = Metadata()
     for entry in entries:
         tag, kind, count, field = layout.entry.unpack(entry)
@@ -91,7 +91,10 @@ def _metadata(file: BinaryIO, layout: _Layout, entries: list[bytes]) -> Metadata
             (value,) = struct.unpack_from(layout.order + _WHOLE_NUMBERS[kind], field)
             found.stated_orientation = value
         elif tag in (_XMP, _PROFILE) and kind in _BYTES and count <= _MOST_BYTES:
-            file.seek(layout.offset.unpack(field)[0])
+            (place,) = layout.offset.unpack(field)
+            if place > size:
+                continue
+            file.seek(place)
             data = file.read(count)
             if tag == _XMP:
                 found.xmp = data
