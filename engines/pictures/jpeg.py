@@ -23,15 +23,17 @@ _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # What may follow a cut instead of the rest: every continuation of three bits.
 _GUESSES = tuple(bytes([first, 0x5A, 0xA5, 0x91]) * 128 for first in range(0x0D, 0x100, 0x20))
 _END = b"\xff\xd9"
+_FEWEST_ZEROS = 8  # in a row: no scan ends in as many
 
 
 def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
     """The file without its application segments and comments, and what they say.
 
     Of JFIF's and Adobe's segments, which tell the colour space, those are kept that a decoder
-    understands. From the first scan on, all is kept.
+    understands. From the first scan on, all is kept but for zeros or 0xff that fill up the end,
+    which a decoder would take for pixels where the file was never written.
     """
-    size = file.seek(0, io.SEEK_END)
+    size = _written(file)
     parts: list[Part] = [(0, 2)]
     found, exif, profile_parts = Metadata(), b"", []
     place = 2
@@ -73,7 +75,7 @@ def complete(file: BinaryIO, decode: Callable[[BinaryIO], Image.Image]) -> Image
         decode: opens and decodes a whole JPEG file.
     """
     file.seek(0)
-    data = file.read().rstrip(b"\xff")
+    data = file.read()
     if not _all_scans(data):
         return None
     picture = decode(io.BytesIO(data + _END))
@@ -90,6 +92,20 @@ def _going_on(data: bytes, guess: bytes) -> bytes:
     last = restarts[-1][0] if restarts else 0xD7
     due = (bytes([0xFF, 0xD0 + (last + 1 + index) % 8]) for index in range(8))
     return guess + b"".join(marker + guess for marker in due) + _END
+
+
+def _written(file: BinaryIO) -> int:
+    """Where the file ends, without filling."""
+    size = end = file.seek(0, io.SEEK_END)
+    left = filling = b""
+    while end and not left:
+        start = max(0, end - (1 << 16))
+        file.seek(start)
+        block = file.read(end - start)
+        filling = filling or block[-1:]
+        left = block.rstrip(filling) if filling in (b"\0", b"\xff") else block
+        end = start + len(left)
+    return size if filling == b"\0" and size - end < _FEWEST_ZEROS else end
 
 
 def _next_segment(file: BinaryIO, place: int, size: int) -> tuple[int, int, int, int] | None:

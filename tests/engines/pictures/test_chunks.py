@@ -192,6 +192,16 @@ def test_a_jpeg_without_its_end_marker_is_whole(make_rgb, mode, kind, size):
         assert np.abs(shown.astype(int) - expected).max() <= (0 if size is None else 12)
 
 
+@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize("filling", [bytes(3000), b"\xff" * 3000])
+def test_a_file_that_was_never_written_to_its_end_is_refused_unless_whole(make_rgb, kind, filling):
+    whole = encoded(Image.fromarray(make_rgb(300, 200)), "JPEG", quality=90, **JPEGS[kind])
+    np.testing.assert_array_equal(decode(whole[:-2] + filling), decode(whole))
+    for cut in (20, 200, 1000):
+        with pytest.raises(BadPicture):
+            decode(whole[:-cut] + filling)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("kind", JPEGS)
 def test_a_cut_jpeg_is_refused_wherever_a_pixel_is_missing(mode, kind):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from percast.engines.pictures import decode_picture
-from tests.engines.pictures.files import chunk, encoded, png
+from tests.engines.pictures.files import chunk, encoded, png, segment, with_segments
 
 # Primaries as CIE xy of red, green, blue, and the exponent to linear light.
 SPACES = {
@@ -133,6 +133,19 @@ def test_colours_of_a_profile_arrive_as_srgb(make_rgb, space, kind, size):
     off = np.abs(shown.astype(int) - expected)
     assert off.mean() < (1 if kind in LOSSLESS else 3)
     assert np.abs(np.asarray(stored).astype(int) - rgb).mean() > 3  # it was another picture
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (1, 3)])
+def test_a_profile_in_several_segments_is_put_together_by_number(make_rgb, order):
+    rgb, whole = photo(make_rgb), icc(*SPACES["Adobe RGB"])
+    parts = {1: whole[:100], 2: whole[100:111], 3: whole[111:]}
+    segments = b"".join(
+        segment(0xE2, b"ICC_PROFILE\0" + bytes([number, 3]) + parts[number]) for number in order
+    )
+    stored = as_stored(rgb, *SPACES["Adobe RGB"])
+    data = encoded(Image.fromarray(stored), "JPEG", quality=98, subsampling=0)
+    expected = rgb if 2 in order else stored  # with a part missing there is no profile
+    assert np.abs(decode(with_segments(data, segments)).astype(int) - expected).mean() < 3
 
 
 def test_transparency_is_kept_and_the_colours_beside_it_converted(make_rgb):
