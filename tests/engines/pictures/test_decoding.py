@@ -138,7 +138,7 @@ def test_a_truncated_file_is_a_bad_picture(tmp_path, suffix):
 def test_whatever_bytes_are_damaged_nothing_but_a_bad_picture_is_raised(tmp_path, make_rgb):
     random = np.random.default_rng(1)
     bad = 0
-    for suffix in ("png", "jpg", "webp", "bmp", "tif", "ppm"):
+    for suffix in "png jpg webp bmp tif ppm gif avif jp2 qoi ico sgi pcx tga".split():
         path = tmp_path / f"a.{suffix}"
         Image.fromarray(make_rgb(64, 64)).save(path)
         whole = np.frombuffer(path.read_bytes(), np.uint8)
