@@ -99,6 +99,7 @@ def _decode(
         _check_webp(image)
         if not head.startswith((png.MAGIC, jpeg.MAGIC, *tiff.MAGICS)):
             found = _metadata(image)
+        found.check_pixels()
         orientation = found.orientation
         if size is not None:
             # JPEG can be decoded at 1/2, 1/4 or 1/8 at a fraction of the time and memory.

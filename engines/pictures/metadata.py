@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a picture file says about its pixels beside them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from percast.engines.pictures.orientation import from_exif, from_xmp
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass
@@ -18,6 +23,8 @@ class Metadata:
         transparent: the colour that is transparent in a grey or RGB PNG, as samples of the file.
         depth: bits of such a sample.
         grey: whether the pixels are grey, whatever mode Pillow takes for them.
+        check_pixels: raises `ValueError` where the file itself says that its pixels are damaged;
+            takes time, to be called once the size is known to be wanted.
     """
 
     exif: bytes = b""
@@ -27,6 +34,7 @@ class Metadata:
     transparent: tuple[int, ...] | None = None
     depth: int = 8
     grey: bool = False
+    check_pixels: Callable[[], None] = _nothing
 
     @property
     def orientation(self) -> int:

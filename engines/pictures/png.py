@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 from percast.engines.pictures.metadata import Metadata
@@ -25,8 +26,11 @@ MAGIC = b"\x89PNG\r\n\x1a\n"
 _KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _COLOUR = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
 _TEXT = {b"tEXt", b"zTXt", b"iTXt"}
+_RAW_EXIF = (b"Raw profile type exif", b"Raw profile type APP1")
 _KNOWN = re.compile(b"|".join(sorted(_KEPT | _COLOUR | _TEXT | {b"tRNS", b"eXIf"})))
-_MOST_BYTES = 16_000_000  # of a chunk that is read, packed or not; of a file that is searched
+_MOST_BYTES = 16_000_000  # of a chunk that is read, packed or not
+_MOST_SEARCHED = 64_000_000  # bytes of a file that are looked through for where it goes on
+_WINDOW = 1 << 12  # bytes that are looked through first
 _GREY, _RGB, _PALETTE, _GREY_ALPHA = 0, 2, 3, 4  # colour types
 
 
@@ -64,14 +68,21 @@ def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
                     parts.append((chunk.start, chunk.end))
         elif chunk.kind in _TEXT and (data := _checked(file, chunk)) is not None:
             _read_text(chunk.kind, data, said)
-    _check_pixels(file, pixels, size)
-    return splice(file, parts), _metadata(said, depth=header[8], colour_type=header[9])
+    found = _metadata(said, depth=header[8], colour_type=header[9])
+    width, height = struct.unpack(">II", header[:8])
+    # Eight bytes make the largest pixel; rows begin with one more, also those of seven passes.
+    found.check_pixels = partial(_check_pixels, file, pixels, size, 8 * width * height + 8 * height)
+    return splice(file, parts), found
 
 
-def _check_pixels(file: BinaryIO, chunks: list[_Chunk], size: int) -> None:
+def _check_pixels(file: BinaryIO, chunks: list[_Chunk], size: int, most: int) -> None:
     """Raises `ValueError` where both a chunk's checksum and the pixels' own are wrong.
 
     Pillow looks at neither. A wrong checksum over the right pixels is no harm.
+
+    Args:
+        size: of the file.
+        most: bytes of pixels, beyond which nobody unpacks.
     """
     if all(chunk.end > size or _is_whole(file, chunk) for chunk in chunks):
         return
@@ -79,8 +90,8 @@ def _check_pixels(file: BinaryIO, chunks: list[_Chunk], size: int) -> None:
     try:
         for chunk in chunks:
             left = _data(file, chunk, chunk.length)
-            while left and not inflated.eof:
-                inflated.decompress(left, _MOST_BYTES)
+            while left and not inflated.eof and most > 0:
+                most -= len(inflated.decompress(left, _MOST_BYTES))
                 left = inflated.unconsumed_tail
     except zlib.error as error:
         raise ValueError("checksums of its pixels are wrong") from error
@@ -97,32 +108,41 @@ def _is_whole(file: BinaryIO, chunk: _Chunk) -> bool:
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[_Chunk]:
     """Every chunk up to IEND; after a damaged length, from the next whole one on."""
-    place = len(MAGIC)
-    while (chunk := _chunk_at(file, place, size)) is not None:
+    place, searched = len(MAGIC), 0
+    while place + 8 <= size:
+        chunk = _header(file, place)
+        if chunk is None or not (chunk.kind in _KEPT or _is_trusted(file, chunk, size)):
+            chunk, bytes_read = _next_whole(file, place, size, _MOST_SEARCHED - searched)
+            searched += bytes_read
+        if chunk is None:
+            return
         yield chunk
         if chunk.kind == b"IEND":
             return
         place = chunk.end
 
 
-def _chunk_at(file: BinaryIO, place: int, size: int) -> _Chunk | None:
-    """The chunk at `place`, or the first one after it that is whole; None at the end."""
-    if place + 8 > size:
-        return None
-    chunk = _header(file, place)
-    if chunk is not None and (chunk.kind in _KEPT or _is_trusted(file, chunk, size)):
-        return chunk
-    file.seek(place)
-    rest = file.read(_MOST_BYTES)
-    for match in _KNOWN.finditer(rest, 5):
-        candidate = _header(file, place + match.start() - 4)
-        if (
-            candidate is not None
-            and candidate.end <= size
-            and _checked(file, candidate) is not None
-        ):
-            return candidate
-    return None
+def _next_whole(file: BinaryIO, place: int, size: int, most: int) -> tuple[_Chunk | None, int]:
+    """The first chunk after `place` that is of a known kind and whole, and the bytes read for it.
+
+    None after reading `most` bytes: many damaged places must not take hours.
+    """
+    window, bytes_read, seen = _WINDOW, 0, 5
+    while bytes_read < most:
+        file.seek(place)
+        rest = file.read(window)
+        bytes_read += len(rest)
+        for match in _KNOWN.finditer(rest, seen):
+            candidate = _header(file, place + match.start() - 4)
+            if candidate is None or candidate.end > size or bytes_read > most:
+                continue
+            bytes_read += candidate.length
+            if candidate.length <= _MOST_BYTES and _is_whole(file, candidate):
+                return candidate, bytes_read
+        if len(rest) < window:
+            break
+        window, seen = 16 * window, len(rest) - 3
+    return None, bytes_read
 
 
 def _header(file: BinaryIO, place: int) -> _Chunk | None:
@@ -160,16 +180,16 @@ def _checked(file: BinaryIO, chunk: _Chunk) -> bytes | None:
 def _read_text(kind: bytes, data: bytes, said: dict[bytes, bytes]) -> None:
     """Of texts only XMP counts, and EXIF as ImageMagick writes it."""
     keyword, _, rest = data.partition(b"\0")
-    if kind == b"iTXt" and keyword == b"XML:com.adobe.xmp":
+    if kind == b"iTXt" and keyword == b"XML:com.adobe.xmp" and b"xmp" not in said:
         packed = rest[:1] == b"\1"
         text = rest[2:].split(b"\0", 2)[-1]
-        said.setdefault(b"xmp", _unpacked(text) if packed else text)
-    elif kind != b"iTXt" and keyword in (b"Raw profile type exif", b"Raw profile type APP1"):
+        said[b"xmp"] = _unpacked(text) if packed else text
+    elif kind != b"iTXt" and keyword in _RAW_EXIF and b"raw" not in said:
         text = _unpacked(rest[1:]) if kind == b"zTXt" else rest
         try:
-            said.setdefault(b"raw", binascii.unhexlify(b"".join(text.split(b"\n")[3:])))
+            said[b"raw"] = binascii.unhexlify(b"".join(text.split(b"\n")[3:]))
         except ValueError:
-            pass
+            said[b"raw"] = b""
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 Part = tuple[int, int] | bytes
@@ -20,7 +20,7 @@ class SplicedFile(io.RawIOBase):
 
     def __init__(self, file: BinaryIO, parts: Iterable[Part]):
         self._file = file
-        self._parts = [part for part in parts if _length(part)]
+        self._parts = list(_joined(parts))
         self._starts = [0]
         for part in self._parts:
             self._starts.append(self._starts[-1] + _length(part))
@@ -61,6 +61,20 @@ class SplicedFile(io.RawIOBase):
 def splice(file: BinaryIO, parts: Iterable[Part]) -> io.BufferedReader:
     """`parts` of `file` as a file, buffered."""
     return io.BufferedReader(SplicedFile(file, parts), 1 << 16)
+
+
+def _joined(parts: Iterable[Part]) -> Iterator[Part]:
+    """The same without empty parts, and with those as one that follow each other in the file."""
+    last: Part = b""
+    for part in parts:
+        if isinstance(last, tuple) and isinstance(part, tuple) and last[1] == part[0]:
+            last = last[0], part[1]
+            continue
+        if _length(last):
+            yield last
+        last = part
+    if _length(last):
+        yield last
 
 
 def _length(part: Part) -> int:
