@@ -173,3 +173,23 @@ def test_the_largest_track_is_the_film(tmp_path, suffix, sizes, main):
     rgb = first(path)
     assert rgb.shape[:2] == sizes[main][::-1]
     assert abs(rgb.mean() - (40 + 80 * main)) < 4
+
+
+def test_a_cover_picture_is_not_the_film_however_large(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 320, 320, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        film = container.add_stream("mpeg4", rate=10)
+        film.width, film.height, film.pix_fmt = 128, 96, "yuv420p"
+        for stream, count in ((cover, 1), (film, 3)):
+            level = np.full((stream.height, stream.width, 3), 90, np.uint8)
+            for index in range(count):
+                frame = av.VideoFrame.from_ndarray(level, format="rgb24")
+                frame = frame.reformat(format=stream.pix_fmt)
+                frame.pts = index
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    with open_source(f"video:{path}") as source:
+        assert [picture.rgb.shape for picture in source] == [(96, 128, 3)] * 3
