@@ -20,7 +20,8 @@ class PictureSource(ABC):
     Attributes:
         live: True where pictures come when they come (camera, zmq), so that the source may wait;
             False where the next one is there whenever asked for.
-        skipped: Pictures that could not be used, each counted once.
+        skipped: Pictures that could not be used, and files of a folder that are of kinds that are
+            not read, each counted once.
         dropped: Pictures of a live source that were replaced by a newer one before they were
             asked for.
     """

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from percast import __version__
-from percast.blocks.recordings.reader import ARCHIVE, META, RAW, data_name, known_suffix
+from percast.blocks.recordings.reader import ARCHIVE, META, RAW, known_suffix
 from percast.blocks.recordings.sample_types import sample_type
 from percast.errors import FileError, UsageError
 from percast.file_lock import lock_for_writing

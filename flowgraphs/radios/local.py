@@ -16,7 +16,6 @@ from percast.blocks.recording_source import RecordingSource
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.zmq_sample_source import ZmqSampleSource
-from percast.errors import UsageError
 from percast.file_lock import lock_for_reading
 from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.settings import SettingError

@@ -17,6 +17,7 @@ from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.hevc import encode_within
+from percast.engines.pictures import decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools import report
 from percast.tools.contact_sheet import Cell, draw
@@ -122,8 +123,8 @@ def make_sheet(sent: Path, received: Path) -> Image.Image:
     per_symbol = outage_capacity(CHANNEL, open_profile(), OUTAGE)
     rows = []
     for record in read_frames(received)[:SHOWN]:
-        original = _load(sent / f"{Path(record['name']).stem}.png")
-        arrived = _load(received / record["file"])
+        original = decode_picture(sent / f"{Path(record['name']).stem}.png")
+        arrived = decode_picture(received / record["file"])
         symbols = round(record["cbr"] * original.size)
         budget = int(symbols * per_symbol)
         rows.append(
@@ -165,8 +166,3 @@ def _quality(figures: dict) -> str:
     lpips = figures.get("lpips")
     distance = "" if lpips is None else f"LPIPS {lpips:.3f}  "
     return f" {distance}PSNR {figures['psnr_db']:.1f} dB"
-
-
-def _load(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
