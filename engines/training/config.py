@@ -40,7 +40,8 @@ class Config:
         batch: crops in each step, of each process.
         crops: where crops are drawn: host, device, or auto = on the GPU if the set fits.
         steps, minutes: length of the run, one of them; the other is 0.
-        adversary_from: share of the run after which the adversary joins, its second stage; 1 = never.
+        adversary_from: share of the run after which its second stage begins, with the adversary;
+            1 = never.
         second_lr: share of the peak learning rates to which the networks' rise once more at the
             second stage, each stage with a cosine of its own; 0 = one cosine over the whole run.
         encoder_channels .. discriminator_channels: shapes of the networks.
@@ -48,7 +49,8 @@ class Config:
         lifelike_mse: share of the squared error that realism 1 still feels.
         perceptual_floor: part of the LPIPS and texture terms that even realism 0 feels.
         perceptual_shift: LPIPS and texture are computed from another pixel in each step, 0 to one
-            less than this to the right and down, as far as `MIN_CROP` stays; see `losses.perceptual`.
+            less than this to the right and down, as far as `MIN_CROP` is left; see
+            `losses.perceptual`.
         faithful_share, lifelike_share: shares of the crops at realism 0 and 1; the rest between.
         lr, muon_lr, discriminator_lr: peak learning rates of AdamW, Muon, the adversary's AdamW.
         weight_decay: of AdamW.
@@ -277,7 +279,8 @@ def _check(c: Config) -> None:
         f"steps = {c.steps} and minutes = {c.minutes:g}: one must be positive, the other 0",
     )
     shares = ("adversary_from", "perceptual_floor", "faithful_share", "lifelike_share", "final_lr")
-    for name in (*shares, "second_lr", "lifelike_mse", "fading_share", "erasure_share", "most_erased", "ema"):
+    others = ("second_lr", "lifelike_mse", "fading_share", "erasure_share", "most_erased", "ema")
+    for name in (*shares, *others):
         need(0 <= getattr(c, name) <= 1, f"{name} = {getattr(c, name):g} must lie in 0..1")
     need(
         c.faithful_share + c.lifelike_share <= 1,

@@ -38,15 +38,15 @@ class Trainer:
     """One run in one folder, made by one or several processes.
 
     The folder gets the last two checkpoints, `weights.pt` (the averaged weights, for
-    `percast.engines.export` and `--init`), `weights-stage1.pt` where a second stage began, `train.csv`, `validation.csv`, `samples/` and
-    TensorBoard's `events/`.
+    `percast.engines.export` and `--init`), `weights-stage1.pt` where a second stage began,
+    `train.csv`, `validation.csv`, `samples/` and TensorBoard's `events/`.
 
     Args:
         config: the run.
         out: its folder; made if it is not there.
         group: the processes.
-        init: what to start from, see `percast.engines.training.records.weights`; else the data's KLT.
-        resume: a checkpoint to go on from, as `percast.engines.training.records.checkpoint` loads it.
+        init: what to start from, see `records.weights`; else the data's KLT.
+        resume: a checkpoint to go on from, as `records.checkpoint` loads it.
 
     Raises:
         UsageError: no data, or settings that do not fit it.
