@@ -53,7 +53,7 @@ def shapes(network: Network, names: tuple[str, ...]) -> dict[str, list[int | str
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
-    """The encoder and generator of a `weights.pt`, which has the prototype's form.
+    """The encoder and generator of a run's `weights.pt`.
 
     Returns:
         Networks in fp32 by role, with weights that fp16 holds exactly; and the manifest's
@@ -72,11 +72,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
         raise ModelError(f"{path} is no run's weights.pt: it lacks ema, args or step")
     arguments = checkpoint["args"]
     prototype.check_arguments(arguments)
-    if not prototype.is_levelled(checkpoint):
-        raise ModelError(
-            f"{path} is the prototype's own, made for latents of unit power: "
-            "train on from it (`percast train --init`) and export the result"
-        )
+    prototype.check_levelled(checkpoint)
     encoder, generator = prototype.from_prototype(checkpoint["ema"])
     trained = {name: checkpoint.get(name, usual) for name, usual in _TRAINED.items()}
     # Two channels are a complex symbol, for each position's block of 3 * STRIDE^2 samples.
