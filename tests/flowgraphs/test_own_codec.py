@@ -61,7 +61,8 @@ def test_the_documented_autoencoder_goes_over_the_air(percast, documented, photo
 def test_it_is_scored_as_the_learned_code_is(percast, documented, photos, monkeypatch):
     monkeypatch.chdir(documented)
     run = percast("eval", "--source", photos, "--codec", "example:Thumbnail", "--snr", "0,10",
-                  "--cbr", "1/96,1/48", "--metrics", "psnr", "--json", PYTHONPATH=str(ROOT))  # fmt: skip
+                  "--cbr", "1/96,1/48", "--metrics", "psnr", "--json",
+                  PYTHONPATH=str(ROOT))  # fmt: skip
     assert run.code == 0, run.err
     assert run.json["codec"] == "example:Thumbnail"
     quality = [point["psnr_db"] for point in run.json["points"]]

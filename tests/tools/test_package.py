@@ -68,7 +68,8 @@ def test_the_shipped_model_is_in_the_wheel(wheel):
 
 
 def test_every_folder_with_modules_is_a_listed_package():
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = set(project["tool"]["setuptools"]["packages"])
     found = set()
     for room in ROOMS:
         for path in source_files(room):
@@ -161,7 +162,8 @@ def test_the_command_line_loads_neither_torch_nor_engines_at_once():
         "import sys, percast.tools.cli as c; c.build_parser(['loopback']);"
         "print([m for m in ('torch','openvino','onnxruntime','gnuradio') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
