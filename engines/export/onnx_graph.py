@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.training.records import prototype
+from percast.engines.training.records import prototype, weights
 from percast.errors import ModelError
 
 try:
@@ -62,13 +62,8 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
     Raises:
         ModelError: no checkpoint, or one of other networks.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    except Exception as error:  # whatever unpickling of a foreign file may raise
-        raise ModelError(f"{path} is no file of torch, or is damaged") from error
-    if not isinstance(checkpoint, dict) or not {"ema", "args", "step"} <= set(checkpoint):
+    checkpoint = weights.read(path)
+    if not {"ema", "args", "step"} <= set(checkpoint):
         raise ModelError(f"{path} is no run's weights.pt: it lacks ema, args or step")
     arguments = checkpoint["args"]
     prototype.check_arguments(arguments)
