@@ -40,8 +40,8 @@ def impulse_response(profile: Profile, channel: np.ndarray) -> np.ndarray:
 def short_channel_projection(profile: Profile) -> np.ndarray:
     """Projects a frequency response onto impulse responses that fit into the prefix.
 
-    Keeps about (cp_len + 2 WINDOW_ADVANCE) * 200 / 256 dimensions of n_occupied, and the noise falls in
-    that ratio.
+    Keeps about (cp_len + 2 WINDOW_ADVANCE) * 200 / 256 dimensions of n_occupied, and the noise
+    falls in that ratio.
 
     Returns:
         complex64 [n_occupied, n_occupied].

@@ -39,7 +39,8 @@ def clip_and_filter(
         envelope = np.abs(time)
         peaks = envelope > limit
         clipped = peaks.any(1)
-        rows, time, envelope, peaks = rows[clipped], time[clipped], envelope[clipped], peaks[clipped]
+        rows, time = rows[clipped], time[clipped]
+        envelope, peaks = envelope[clipped], peaks[clipped]
         time[peaks] *= limit / envelope[peaks]
         out[rows] = fft.fft(time, axis=1, overwrite_x=True)[:, place]
     power = np.vdot(out, out).real / np.vdot(carriers, carriers).real
