@@ -64,7 +64,6 @@ class _Pending:
 
     sync: Sync
     header: Header
-    training: np.ndarray
     head: np.ndarray
     payload_rows: int
     end: int
@@ -113,10 +112,11 @@ class Receiver:
     def _append(self, samples: np.ndarray) -> None:
         samples = np.ascontiguousarray(samples, np.complex64)
         self.stats.samples += len(samples)
-        # NaN fails the comparison too.
-        parts = np.abs(samples.view(np.float32)) < _WILD
-        good = parts[::2] & parts[1::2]
-        if not good.all():
+        parts = samples.view(np.float32)
+        # NaN fails every comparison. The extremes say whether there is anything to look for.
+        if len(parts) and not (parts.max() < _WILD and parts.min() > -_WILD):
+            parts = np.abs(parts) < _WILD
+            good = parts[::2] & parts[1::2]
             self.stats.bad_samples += len(samples) - int(good.sum())
             samples = np.where(good, samples, 0)
         samples = self._notch.process(self._without_dc(samples))
@@ -127,7 +127,7 @@ class Receiver:
         done = 0
         while done < len(samples):
             part = samples[done : done + _DC_BLOCK - self._dc_filled]
-            out[done : done + len(part)] = part - np.complex64(self._dc)
+            np.subtract(part, np.complex64(self._dc), out=out[done : done + len(part)])
             self._dc_block[self._dc_filled : self._dc_filled + len(part)] = part
             self._dc_filled += len(part)
             done += len(part)
@@ -163,7 +163,8 @@ class Receiver:
         if blocks < window:
             return None
         self._sum_up_to(blocks)
-        strength = np.abs(sliding_sum(self._corr, window)) ** 2
+        corr = sliding_sum(self._corr, window)
+        strength = corr.real**2 + corr.imag**2
         over = np.flatnonzero(strength > THRESHOLD * sliding_sum(self._energy, window) ** 2)
         first = first_broad(p, self._buffer, strength, over)
         if first is None:
@@ -186,8 +187,8 @@ class Receiver:
             self._drop(start + p.short_len // 2)
             return True
         training = self._carriers(sync, 0, 2, p.fft_size)
-        head = self._rows(sync, 0, p.header_symbols)
-        header = read_header(p, training, head)
+        head = np.concatenate([training, self._rows(sync, 0, p.header_symbols)])
+        header = read_header(p, head)
         if header is None:
             self.stats.headers_lost += 1
             offset = sync.freq_offset * p.samp_rate
@@ -197,7 +198,7 @@ class Receiver:
         lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
         rows = payload_symbols(p, hi - lo)
         end = sync.start + 2 * p.fft_size + (p.header_symbols + rows) * p.symbol_len
-        self._pending = _Pending(sync, header, training, head, rows, end)
+        self._pending = _Pending(sync, header, head, rows, end)
         return True
 
     def _start(self, sync: Sync) -> int:
@@ -216,14 +217,12 @@ class Receiver:
         """FFT windows that start `first`, `first + step`, ... after the sync point, carrier
         offset removed, complex64 [count, n_occupied]."""
         n = self.profile.fft_size
-        start = sync.start + first
-        windows = np.lib.stride_tricks.sliding_window_view(
-            self._buffer[start : start + (count - 1) * step + n], n
-        )[::step]
+        gap = step - n  # before each window
+        start = sync.start + first - gap
+        windows = self._buffer[start : start + count * step].reshape(count, step)[:, gap:]
         turn = -2 * np.pi * sync.freq_offset
-        rows = phasors(turn * (first + step * np.arange(count)))
-        turned = windows * phasors(turn * np.arange(n)) * rows[:, None]
-        return to_carriers(self.profile, turned)
+        turned = windows * phasors(turn * np.arange(n))
+        return to_carriers(self.profile, turned, phasors(turn * (first + step * np.arange(count))))
 
     def _rows(self, sync: Sync, first: int, count: int) -> np.ndarray:
         """Header and payload symbols from number `first` on."""
@@ -238,7 +237,6 @@ class Receiver:
         packet = demodulate(
             p,
             pending.header,
-            pending.training,
             np.concatenate([pending.head, payload]),
             pending.sync.freq_offset,
             self._start(pending.sync),
@@ -252,8 +250,11 @@ class Receiver:
 def _block_dc(block: np.ndarray) -> complex:
     """Mean of complex64 [n] without outliers: one wild value would bury all others."""
     power = block.real**2 + block.imag**2
-    sane = power <= _DC_OUTLIER * np.median(power[::8])
-    return complex(block[sane].mean(dtype=np.complex128)) if sane.any() else 0j
+    some = power[::8]
+    usual = np.partition(some, len(some) // 2)[len(some) // 2]
+    if not power.max() <= _DC_OUTLIER * usual:
+        block = block[power <= _DC_OUTLIER * usual]
+    return complex(block.mean(dtype=np.complex128)) if len(block) else 0j
 
 
 def _summit(strength: np.ndarray, start: int, reach: int) -> int:

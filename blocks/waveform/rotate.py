@@ -3,6 +3,8 @@
 
 import numpy as np
 
+_FINE = 8  # rows of the finer table of `ramps`
+
 
 def phasors(phase: np.ndarray) -> np.ndarray:
     """exp(1j * phase) for phases in rad of any size, complex64 of the same shape."""
@@ -12,6 +14,16 @@ def phasors(phase: np.ndarray) -> np.ndarray:
     np.cos(part, out=out.real)
     np.sin(part, out=out.imag)
     return out
+
+
+def ramps(steps: np.ndarray, start: int, count: int) -> np.ndarray:
+    """exp(1j * s * step) for s = start, start + 1, ..., complex64 [count, n], for steps [n] in rad.
+
+    From two short tables: a product costs a fraction of a sine and a cosine.
+    """
+    fine = phasors(np.outer(np.arange(_FINE), steps))
+    coarse = phasors(np.outer(np.arange(start, start + count, _FINE), steps))
+    return (coarse[:, None] * fine).reshape(-1, len(steps))[:count]
 
 
 def shift(samples: np.ndarray, freq: float) -> np.ndarray:
