@@ -2,6 +2,7 @@
 """One packet's carriers to its header, and then to equalised symbols with their noise."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from percast.blocks.waveform.estimate import energy, estimate_channel, residual_
 from percast.blocks.waveform.header import HEADER_BYTES, Header
 from percast.blocks.waveform.preamble import pilot_values, training_carriers
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.rotate import phasors, ramps
+from percast.blocks.waveform.rotate import phasors
 from percast.blocks.waveform.track import clock_drift, rotation_rate, smooth_gains
 from percast.blocks.waveform.transmit import header_carriers, packet_span, packets_needed
 
@@ -101,9 +102,6 @@ def demodulate(
     The re-encoded header makes twelve more training symbols, so the channel estimate costs
     0.05 dB in place of the 0.35 dB of the two alone.
 
-    What the synchronisation left over is found at the known carriers and taken off them; the
-    payload itself is touched once, when it is equalised.
-
     Args:
         rows: complex64 [2 + header_symbols + payload_symbols, n_occupied], the training symbols,
             header and payload.
@@ -114,26 +112,24 @@ def demodulate(
     rows = bursts.blank(rows)
     rough = estimate_channel(p, _training_response(p, rows[:2]))
     heads = 2 + p.header_symbols
-    response = rows[:heads] * _known_head(p, header).conj()
-    pilots = rows[2:].take(p.pilot_index, axis=1) * pilot_values(p)[: len(rows) - 2]
+    response = rows[:heads] * _known_head(p, header)
+    known = pilot_values(p)[: len(rows) - 2]
+    pilots = rows[2:].take(p.pilot_index, axis=1) * known
 
-    time = _symbol_times(p, len(rows) - 2)
+    time = _symbol_times(p)[: len(rows)]
     gains = _common_gains(p, response[2:], pilots, rough)
     rate = rotation_rate(gains)
-    turn = phasors(-rate * time)
-    pilots *= turn[2:, None]
-    drift, carrier = _drift(p, pilots, rough, gains * turn[2:], time[2:] - time[:2].mean())
-    pilots *= phasors(np.outer(time[2:], -drift * carrier[p.pilot_index]))
-    response *= turn[:heads, None] * phasors(np.outer(time[:heads], -drift * carrier))
+    turn = phasors(-rate * time[2:])
+    since_training = time[2:] - (time[0] + time[1]) / 2
+    drift, carrier = _drift(p, pilots * turn[:, None], rough, gains * turn, since_training)
+    right = phasors(np.outer(time, -(rate + drift * carrier).astype(np.float32)))
 
-    head = _head_estimate(p, response, rough)
-    channel, pilot_error = _payload_response(p, head, pilots[p.header_symbols :])
+    head = _head_estimate(p, response * right[:heads], rough)
+    payload = rows[heads:] * right[heads:]
+    pilots = payload.take(p.pilot_index, axis=1) * known[p.header_symbols :]
+    channel, pilot_error = _payload_response(p, head, pilots)
     noise = bursts.payload_noise(pilot_error, head.noise)
-    # As it was received: with the rotation and the drift.
-    channel *= turn[heads:, None].conj()
-    channel *= ramps(drift * carrier[p.data_index], p.header_symbols, len(channel))
-    payload = rows[heads:].take(p.data_index, axis=1)
-    symbols, noise_var = _equalised(payload, channel, noise)
+    symbols, noise_var = _equalised(payload.take(p.data_index, axis=1), channel, noise)
 
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
     return Packet(
@@ -169,18 +165,21 @@ def _header_llr(p: Profile, rows: np.ndarray, channel: np.ndarray, noise: float)
 
 
 def _known_head(p: Profile, header: Header) -> np.ndarray:
-    """Training symbols and re-encoded header, complex64 [2 + header_symbols, n_occupied]."""
+    """Training symbols and re-encoded header, conjugated, complex64 [2 + header_symbols,
+    n_occupied]."""
     known = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
-    known[:2] = training_carriers(p)
+    known[:2] = training_carriers(p).conj()
     pilots = pilot_values(p)[: p.header_symbols]
     known[2:] = np.hstack([header_carriers(p, header), pilots]).take(p.carrier_order, axis=1)
     return known
 
 
-def _symbol_times(p: Profile, rows: int) -> np.ndarray:
+@lru_cache(maxsize=8)
+def _symbol_times(p: Profile) -> np.ndarray:
     """When training, header and payload symbols come, in OFDM symbols since the first of the
-    header, float [2 + rows]. The training symbols have no prefix between them."""
-    return np.concatenate([[-1 - p.fft_size / p.symbol_len, -1.0], np.arange(rows)])
+    header, float32 [2 + header and payload]. The training symbols have no prefix between them."""
+    rows = np.arange(p.header_symbols + p.max_payload_symbols)
+    return np.concatenate([[-1 - p.fft_size / p.symbol_len, -1.0], rows]).astype(np.float32)
 
 
 def _common_gains(

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -186,8 +187,7 @@ class Receiver:
         if sync is None:
             self._drop(start + p.short_len // 2)
             return True
-        training = self._carriers(sync, 0, 2, p.fft_size)
-        head = np.concatenate([training, self._rows(sync, 0, p.header_symbols)])
+        head = self._carriers(sync, 0, 2 + p.header_symbols)
         header = read_header(p, head)
         if header is None:
             self.stats.headers_lost += 1
@@ -213,27 +213,30 @@ class Receiver:
             self._corr = np.concatenate([self._corr, corr])
             self._energy = np.concatenate([self._energy, energy])
 
-    def _carriers(self, sync: Sync, first: int, count: int, step: int) -> np.ndarray:
-        """FFT windows that start `first`, `first + step`, ... after the sync point, carrier
-        offset removed, complex64 [count, n_occupied]."""
-        n = self.profile.fft_size
-        gap = step - n  # before each window
-        start = sync.start + first - gap
-        windows = self._buffer[start : start + count * step].reshape(count, step)[:, gap:]
+    def _carriers(self, sync: Sync, first: int, last: int) -> np.ndarray:
+        """OFDM symbols `first` up to `last` of a packet, carrier offset removed; 0 and 1 are the
+        training symbols. Complex64 [last - first, n_occupied]."""
+        p, n = self.profile, self.profile.fft_size
+        starts = _window_starts(p)[first:last]
         turn = -2 * np.pi * sync.freq_offset
-        turned = windows * phasors(turn * np.arange(n))
-        return to_carriers(self.profile, turned, phasors(turn * (first + step * np.arange(count))))
-
-    def _rows(self, sync: Sync, first: int, count: int) -> np.ndarray:
-        """Header and payload symbols from number `first` on."""
-        p = self.profile
-        start = 2 * p.fft_size + p.cp_len + first * p.symbol_len
-        return self._carriers(sync, start, count, p.symbol_len)
+        wave = phasors(turn * np.arange(n))
+        windows = np.empty((len(starts), n), np.complex64)
+        training = max(0, 2 - first)
+        if training:
+            lo = sync.start + starts[0]
+            both = self._buffer[lo : lo + training * n].reshape(training, n)
+            np.multiply(both, wave, out=windows[:training])
+        lo = sync.start + starts[training] - p.cp_len
+        rest = self._buffer[lo : lo + (len(starts) - training) * p.symbol_len]
+        rest = rest.reshape(-1, p.symbol_len)[:, p.cp_len :]
+        np.multiply(rest, wave, out=windows[training:])
+        return to_carriers(p, windows, phasors(turn * starts))
 
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
         p = self.profile
-        payload = self._rows(pending.sync, p.header_symbols, pending.payload_rows)
+        first = 2 + p.header_symbols
+        payload = self._carriers(pending.sync, first, first + pending.payload_rows)
         packet = demodulate(
             p,
             pending.header,
@@ -247,14 +250,24 @@ class Receiver:
         return packet
 
 
+@lru_cache(maxsize=8)
+def _window_starts(profile: Profile) -> np.ndarray:
+    """Where the FFT windows of a packet's symbols start, the two training symbols first, samples,
+    int [2 + header and payload]."""
+    rows = np.arange(profile.header_symbols + profile.max_payload_symbols)
+    after_training = 2 * profile.fft_size + profile.cp_len + rows * profile.symbol_len
+    return np.concatenate([[0, profile.fft_size], after_training])
+
+
 def _block_dc(block: np.ndarray) -> complex:
     """Mean of complex64 [n] without outliers: one wild value would bury all others."""
-    power = block.real**2 + block.imag**2
-    some = power[::8]
-    usual = np.partition(some, len(some) // 2)[len(some) // 2]
-    if not power.max() <= _DC_OUTLIER * usual:
-        block = block[power <= _DC_OUTLIER * usual]
-    return complex(block.mean(dtype=np.complex128)) if len(block) else 0j
+    some = block[::64]
+    some = some.real**2 + some.imag**2
+    limit = _DC_OUTLIER * np.partition(some, len(some) // 2)[len(some) // 2]
+    parts = block.view(np.float32)
+    if 2 * max(parts.max(), -parts.min()) ** 2 > limit:  # else there cannot be any
+        block = block[block.real**2 + block.imag**2 <= limit]
+    return complex(block.sum()) / len(block)
 
 
 def _summit(strength: np.ndarray, start: int, reach: int) -> int:

@@ -3,27 +3,24 @@
 
 import numpy as np
 
-_FINE = 8  # rows of the finer table of `ramps`
+_TURN = 2 * np.pi
 
 
 def phasors(phase: np.ndarray) -> np.ndarray:
-    """exp(1j * phase) for phases in rad of any size, complex64 of the same shape."""
-    turns = phase / (2 * np.pi)
-    part = ((turns - np.rint(turns)) * (2 * np.pi)).astype(np.float32)
-    out = np.empty(part.shape, np.complex64)
-    np.cos(part, out=out.real)
-    np.sin(part, out=out.imag)
-    return out
+    """exp(1j * phase), complex64 of the same shape.
 
-
-def ramps(steps: np.ndarray, start: int, count: int) -> np.ndarray:
-    """exp(1j * s * step) for s = start, start + 1, ..., complex64 [count, n], for steps [n] in rad.
-
-    From two short tables: a product costs a fraction of a sine and a cosine.
+    Args:
+        phase: rad; of any size in double precision. In single precision it is taken as it is, which
+            is twice as fast and right to 1e-5 rad for phases below 100.
     """
-    fine = phasors(np.outer(np.arange(_FINE), steps))
-    coarse = phasors(np.outer(np.arange(start, start + count, _FINE), steps))
-    return (coarse[:, None] * fine).reshape(-1, len(steps))[:count]
+    if phase.dtype != np.float32:
+        turns = phase * (1 / _TURN)
+        turns -= np.rint(turns)
+        phase = turns.astype(np.float32) * np.float32(_TURN)
+    out = np.empty(phase.shape, np.complex64)
+    np.cos(phase, out=out.real)
+    np.sin(phase, out=out.imag)
+    return out
 
 
 def shift(samples: np.ndarray, freq: float) -> np.ndarray:

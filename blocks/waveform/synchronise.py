@@ -160,7 +160,7 @@ def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float)
     lo = short_start + profile.short_len + profile.long_guard - TIMING_SLACK
     span = 2 * TIMING_SLACK
     window = shift(samples[lo : lo + span + 2 * n], freq)
-    size = fft.next_fast_len(len(window) + n)
+    size = fft.next_fast_len(len(window))  # what wraps around is not looked at
     spectrum = fft.fft(window, size) * _matched_filter(profile, size)
     corr = fft.ifft(spectrum, overwrite_x=True)[: span + n]
     power = corr.real**2 + corr.imag**2

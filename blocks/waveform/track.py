@@ -8,6 +8,7 @@ from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
 _DRIFT_SPANS = (12, 28)
+_FINE_ENOUGH = 1e-3  # rad, at the outermost pilots of the last symbol
 MAX_CLOCK_PPM = 150.0  # that `clock_drift` follows over the longest packets
 
 
@@ -42,7 +43,8 @@ def clock_drift(
             (about which the common phase turns).
         time: float [symbols], since the channel was estimated, in symbols.
     """
-    lever = np.outer(time, carrier).astype(np.float32)
+    lever = np.outer(time.astype(np.float32), carrier.astype(np.float32))
+    reach = float(np.abs(carrier).max() * time[-1])
     weight = float(power @ carrier**2) * np.cumsum(time**2)
     drift, left = 0.0, products.imag
     for count in (*(n for n in _DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
@@ -50,7 +52,10 @@ def clock_drift(
         if drift:
             angle = np.float32(drift) * part
             left = products.imag[:count] * np.cos(angle) - products.real[:count] * np.sin(angle)
-        drift += float(np.vdot(left[:count], part)) / weight[count - 1]
+        step = float(np.vdot(left[:count], part)) / weight[count - 1]
+        drift += step
+        if count == len(time) and abs(step) * reach < _FINE_ENOUGH:
+            break
     return drift
 
 
