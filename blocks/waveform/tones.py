@@ -55,6 +55,8 @@ class ToneNotch:
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """complex64 [n] without the tones, of the same length."""
+        if not len(samples):
+            return samples
         out = []
         while len(samples):
             to_look = _BLOCK - self._position

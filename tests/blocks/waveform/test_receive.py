@@ -244,3 +244,9 @@ def test_a_header_that_does_not_fit_the_profile_is_not_believed(link):
 
 def other(packet, **fields):
     return replace(packet, header=replace(packet.header, **fields))
+
+
+def test_a_stream_may_come_in_nothing_at_all():
+    receiver = Receiver(open_profile())
+    assert receiver.push(np.zeros(0, np.complex64)) == []
+    assert receiver.stats.samples == 0
