@@ -34,12 +34,12 @@ def clip_and_filter(
     out, rows = carriers.copy(), np.arange(len(carriers))
     for _ in range(rounds):
         time = fft.ifft(spread(out[rows], n), axis=1, overwrite_x=True)
-        power = time.real**2 + time.imag**2
-        peaks = np.flatnonzero(power > limit**2)
-        time.ravel()[peaks] *= limit / np.sqrt(power.ravel()[peaks])
-        # Peaks are rare: most symbols have none, and stay as they are.
-        clipped = np.unique(peaks // n)
+        over = time.real**2 + time.imag**2 > limit**2
+        clipped = np.flatnonzero(over.any(1))  # most symbols have no peak, and stay as they are
         rows, time = rows[clipped], time[clipped]
+        place = np.flatnonzero(over[clipped])
+        peaks = time.ravel()[place]
+        time.ravel()[place] = peaks * (limit / np.abs(peaks))
         out[rows] = gathered(fft.fft(time, axis=1, overwrite_x=True), count, np.float32(1))
     power = np.vdot(out, out).real / np.vdot(carriers, carriers).real
     out *= np.float32(1 / np.sqrt(power))
