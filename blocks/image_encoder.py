@@ -8,9 +8,10 @@ import numpy as np
 
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.queues.worker import leading
+from percast.blocks.stats.tally import Tally
 from percast.blocks.waveform.coded import to_header
 from percast.blocks.worker_block import WorkerBlock
-from percast.engines.codecs.contract import Codec
+from percast.engines.codecs.contract import Codec, CodecFault
 
 
 class ImageEncoder(WorkerBlock):
@@ -18,13 +19,19 @@ class ImageEncoder(WorkerBlock):
     where the codec says that this pays.
 
     Message input `images`, as `ImageSource` sends them. Message output `symbols`, as
-    `OfdmModulator` takes them; then the end message.
+    `OfdmModulator` takes them; then the end message. A picture that the codec makes a mistake at is
+    left out.
 
     Args:
         codec: what encodes; closed by whoever opened it.
         session: number of the sender's run, None for a random one.
         callsign: sent in every header, at most 10 ASCII characters.
         depth: pictures that may wait.
+
+    Attributes:
+        codec: may be changed while it runs, to one that makes what receivers know; see `aim`.
+        faults: pictures left out, by the codec's mistake.
+        latent_symbols, source_samples: sent so far, and of how many samples of pictures.
     """
 
     def __init__(
@@ -35,6 +42,11 @@ class ImageEncoder(WorkerBlock):
         self.session = secrets.randbits(32) if session is None else session
         self.latent_symbols = 0
         self.source_samples = 0
+        self.faults = Tally("picture not sent")
+
+    def aim(self, **changes) -> None:
+        """Encode from now on at another rate, design SNR or realism; see `Codec.at`."""
+        self.codec = self.codec.at(**changes)
 
     def unpack(self, message) -> tuple[dict, np.ndarray] | None:
         if is_end(message):
@@ -53,7 +65,14 @@ class ImageEncoder(WorkerBlock):
         if items == (None,):
             self.publish(END)
             return
-        encoded = self.codec.encode_batch([rgb for _, rgb in items])
+        try:
+            encoded = self.codec.encode_batch([rgb for _, rgb in items])
+        except CodecFault as error:
+            if len(items) > 1:
+                raise  # comes again one by one
+            self.faults.add(str(error))
+            self.publish(to_pdu({"left_out": items[0][0]["image"]}, b""))
+            return
         for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
             read_at = int(meta["read_at"] * 1e6)
             header = to_header(

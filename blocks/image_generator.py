@@ -4,33 +4,39 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
 from percast.blocks.queues.worker import leading
+from percast.blocks.stats.tally import Tally
 from percast.blocks.waveform.coded import from_header
 from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
-from percast.engines.codecs.contract import Codec, CodedImage
-from percast.errors import ModelError
-
-log = logging.getLogger(__name__)
-
-MAX_REASONS = 20
-"""Reasons told apart: whoever fills headers with numbers must not fill our memory and log."""
-OTHER_REASONS = "further reasons"
+from percast.engines.codecs.contract import (
+    Codec,
+    CodecFault,
+    CodedImage,
+    Decodes,
+    Figures,
+    Received,
+    Undecodable,
+)
+from percast.errors import PercastError
 
 
 @dataclass(frozen=True)
 class _Arrived:
-    """A received picture: how it came, what its header says, and its symbols."""
+    """A received picture: how it came, what its header says, its symbols, and what decodes it, or
+    why nothing here does."""
 
     meta: dict
     header: Header
     symbols: np.ndarray
     noise_var: np.ndarray
+    codec: Codec | None = None
+    foreign: str = ""
 
     @classmethod
     def from_pdu(cls, message) -> "_Arrived":
@@ -43,7 +49,11 @@ class _Arrived:
     def coded(self) -> CodedImage:
         return from_header(self.header)
 
-    def record(self) -> dict:
+    @property
+    def received(self) -> Received:
+        return self.coded, self.symbols, self.noise_var
+
+    def record(self, figures: Figures) -> dict:
         """What the sink writes down."""
         header = self.header
         return self.meta | {
@@ -51,82 +61,91 @@ class _Arrived:
             "session": header.session,
             "width": header.width,
             "height": header.height,
+            "codec": self.codec.name,
             "cbr": len(self.symbols) / (3 * header.width * header.height),
             "callsign": header.callsign,
             "read_at": header.timestamp_us / 1e6,
+            "decoded_at": time.time(),
+            **({"codec_figures": dict(figures)} if figures else {}),
         }
 
 
 class ImageGenerator(WorkerBlock):
     """Runs a codec's decoder in a worker thread, on several waiting pictures of one size at once
-    where the codec says that this pays.
+    where the codec says that this pays. The header says which codec.
 
     Message input `symbols`, as `OfdmDemodulator` sends them. Message output `images`: PDU of
-    what the sink writes down and rgb bytes; then the end message. Pictures that the codec cannot
-    decode (another model, another codec) are left out and counted in `foreign`, by reason as long
-    as these are not too many.
+    what the sink writes down and rgb bytes; then the end message. A picture that arrived too
+    damaged for its codec goes out without bytes, with the reason as `undecodable`. Pictures that
+    no codec here decodes (another model, another codec) are left out.
 
     Args:
         codec: what decodes; closed by whoever opened it.
         realism: 0..1 in place of what the sender wished, None to follow the sender.
         depth: pictures that may wait.
         live: see `WorkerBlock`.
+
+    Attributes:
+        foreign, undecodable: pictures counted by reason, as long as these are not too many.
+        faults: those of the undecodable ones that are the codec's own fault.
     """
 
     def __init__(
-        self, codec: Codec, realism: float | None = None, depth: int = 4, live: bool = False
+        self, codec: Decodes, realism: float | None = None, depth: int = 4, live: bool = False
     ):
         super().__init__("percast image generator", "symbols", "images", depth, live)
         self.codec, self.realism = codec, realism
-        self.foreign: dict[str, int] = {}
+        self.foreign = Tally("picture of another kind, left out")
+        self.undecodable = Tally("picture that cannot be decoded", logging.INFO)
+        self.faults = Tally("picture that could not be decoded")
 
     def unpack(self, message) -> _Arrived | None:
-        return None if is_end(message) else _Arrived.from_pdu(message)
+        if is_end(message):
+            return None
+        item = _Arrived.from_pdu(message)
+        coded, symbols = item.coded, len(item.symbols)
+        try:
+            codec = self.codec.decoder_for(coded)
+            expected = codec.symbols_expected(coded)
+        except PercastError as error:
+            return replace(item, foreign=str(error))
+        if expected != symbols:
+            size = f"{coded.width}x{coded.height}"
+            told = f"{size} needs {expected} symbols, its header says {symbols}"
+            return replace(item, foreign=told)
+        return replace(item, codec=codec)
 
     def batch(self, waiting: Sequence) -> int:
+        def kind(item: _Arrived | None) -> tuple | None:
+            """Codec and size of a picture that may share a batch; foreign ones stay alone."""
+            if item is None or item.foreign:
+                return None
+            return item.codec, item.header.height, item.header.width
+
         return leading(
             waiting,
-            kind=self._kind,
-            most=lambda item: self.codec.batch_to_decode(item.coded.height, item.coded.width),
+            kind=kind,
+            most=lambda item: item.codec.batch_to_decode(item.header.height, item.header.width),
         )
 
     def process(self, *items) -> None:
         if items == (None,):
             self.publish(END)
             return
-        if len(items) == 1 and (reason := self._not_ours(items[0])):
-            self._count(reason)
+        first = items[0]
+        if first.foreign:
+            self.foreign.add(first.foreign)
             return
-        pictures = self.codec.decode_batch(
-            [(item.coded, item.symbols, item.noise_var) for item in items], self.realism
-        )
-        decoded_at = time.time()
-        for item, rgb in zip(items, pictures, strict=True):
-            self.publish(to_pdu(item.record() | {"decoded_at": decoded_at}, rgb.tobytes()))
-
-    def _count(self, reason: str) -> None:
-        if reason not in self.foreign:
-            if len(self.foreign) >= MAX_REASONS:
-                reason = OTHER_REASONS
-            if reason not in self.foreign:
-                log.warning("picture of another kind, left out: %s", reason)
-        self.foreign[reason] = self.foreign.get(reason, 0) + 1
-
-    def _kind(self, item: _Arrived | None) -> tuple[int, int] | None:
-        """The size of a picture that may share a batch; foreign ones stay alone."""
-        if item is None or self._not_ours(item):
-            return None
-        return item.coded.height, item.coded.width
-
-    def _not_ours(self, item: _Arrived) -> str | None:
-        """Why this codec cannot decode a picture, None when it can."""
-        coded, symbols = item.coded, len(item.symbols)
         try:
-            expected = self.codec.symbol_count(coded)
-        except ModelError as error:
-            return str(error)
-        if expected != symbols:
-            return (
-                f"{coded.width}x{coded.height} needs {expected} symbols, its header says {symbols}"
-            )
-        return None
+            pictures = first.codec.decode_batch([item.received for item in items], self.realism)
+        except (Undecodable, CodecFault) as error:
+            if len(items) > 1:
+                raise  # comes again one by one
+            if isinstance(error, CodecFault):
+                self.faults.add(str(error))
+            self.undecodable.add(str(error))
+            record = first.record(getattr(error, "figures", {}))
+            self.publish(to_pdu(record | {"undecodable": str(error)}, b""))
+            return
+        for item, (rgb, figures) in zip(items, pictures, strict=True):
+            self.publish(to_pdu(item.record(figures), rgb.tobytes()))

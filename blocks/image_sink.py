@@ -14,12 +14,13 @@ from percast.blocks.worker_block import WorkerBlock
 class ImageSink(WorkerBlock):
     """Scores and writes pictures in a worker thread.
 
-    Message input `images`, as `ImageGenerator` sends them. `done` is set after the end message.
+    Message input `images`, as `ImageGenerator` sends them, those without a picture among them.
+    `done` is set after the end message.
 
     Args:
         pictures: an open sink of `percast.blocks.images`; closed by whoever opened it.
-        score: gives the figures of a picture (rgb uint8 [H, W, 3], record) -> dict, to be
-            joined to its record.
+        score: gives the figures of a picture (rgb uint8 [H, W, 3] or None where there is none,
+            record) -> dict, to be joined to its record.
         on_image: called with each finished record.
         depth: pictures that may wait.
         live: see `WorkerBlock`.
@@ -28,7 +29,7 @@ class ImageSink(WorkerBlock):
     def __init__(
         self,
         pictures: Pictures,
-        score: Callable[[np.ndarray, dict], dict] = lambda rgb, record: {},
+        score: Callable[[np.ndarray | None, dict], dict] = lambda rgb, record: {},
         on_image: Callable[[dict], None] = lambda record: None,
         depth: int = 4,
         live: bool = False,
@@ -42,7 +43,12 @@ class ImageSink(WorkerBlock):
             self.done.set()
             return
         record, data = from_pdu(message)
-        rgb = data.reshape(record["height"], record["width"], 3)
+        rgb = None
+        if "undecodable" not in record:
+            rgb = data.reshape(record["height"], record["width"], 3)
         record |= self.score(rgb, record)
-        self.pictures.write(rgb, record)
+        if rgb is None:
+            self.pictures.note(record)
+        else:
+            self.pictures.write(rgb, record)
         self.on_image(record)

@@ -34,8 +34,9 @@ class _Piece:
 class OfdmModulator(Guarded, gr.sync_block):
     """Modulates each picture into packets and plays them out; silent in between.
 
-    Message input `symbols`: PDU of {"header": packed `Header` in hex} and complex64 latent symbols.
-    Message output `sent`: the image counter, once the last sample of the picture is out.
+    Message input `symbols`: PDU of {"header": packed `Header` in hex} and complex64 latent symbols,
+    or of {"left_out": image counter} of a picture that is not to be sent. Message output `sent`:
+    the image counter, once the last sample of the picture is out, or where it was left out.
 
     Args:
         profile: the waveform.
@@ -73,6 +74,10 @@ class OfdmModulator(Guarded, gr.sync_block):
             self._queue.append(_Piece(self._tail, after=END))
             return
         meta, data = from_pdu(message)
+        if "left_out" in meta:
+            nothing = np.empty(0, np.complex64)
+            self._queue.append(_Piece(nothing, after=pmt.from_long(meta["left_out"])))
+            return
         header = Header.unpack(bytes.fromhex(meta["header"]))
         if header is None:
             raise ValueError("PDU without a valid packed header")

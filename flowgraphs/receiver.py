@@ -13,7 +13,7 @@ from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import Profile
-from percast.engines.codecs.contract import Codec
+from percast.engines.codecs.contract import Decodes
 
 
 class Receiver(gr.hier_block2):
@@ -33,7 +33,7 @@ class Receiver(gr.hier_block2):
 
     def __init__(
         self,
-        codec: Codec,
+        codec: Decodes,
         profile: Profile,
         out: Out,
         scorer: Scorer,

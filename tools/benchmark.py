@@ -14,17 +14,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from percast.blocks.images import parse_size
-from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.codecs.config import DEFAULT_THREADS
+from percast.engines.codecs.contract import Codec
+from percast.engines.codecs.registry import open_codec
 from percast.errors import PercastError
 from percast.tools import terminal
-from percast.tools.options import DEFAULT_THREADS
 from percast.tools.verbs import loopback
 
 
@@ -62,7 +62,7 @@ def median_ms(call: Callable[[], object], runs: int) -> float:
     return 1e3 * float(np.median(times[2:]))
 
 
-def calls(codec: LearnedCodec, height: int, width: int):
+def calls(codec: Codec, height: int, width: int):
     """Two functions that encode and decode one picture of noise-free detail."""
     y, x = np.mgrid[:height, :width]
     rgb = np.stack([x * y % 251, x % 256, y % 256], axis=2).astype(np.uint8)
@@ -71,7 +71,7 @@ def calls(codec: LearnedCodec, height: int, width: int):
     return lambda: codec.encode(rgb), lambda: codec.decode(coded, symbols, variance)
 
 
-def engines_alone(codec: LearnedCodec, height: int, width: int, seconds: float = 3.0) -> float:
+def engines_alone(codec: Codec, height: int, width: int, seconds: float = 3.0) -> float:
     """Pictures per second with encoder and generator each in a thread, and nothing else."""
     counts = [0, 0]
     deadline = time.perf_counter() + seconds
@@ -112,7 +112,7 @@ def options(source: Path, size: str, frames: int, *more: str) -> argparse.Namesp
 def link(args: argparse.Namespace) -> None:
     """The whole loopback at several sizes, against its engines alone."""
     rows = []
-    codec = LearnedCodec("base", Fraction(1, 48), threads=DEFAULT_THREADS)
+    codec = open_codec("learned")
     with tempfile.TemporaryDirectory() as folder:
         source = photographs(Path(folder))
         for text in args.sizes:

@@ -2,17 +2,12 @@
 """Options that several verbs share."""
 
 import argparse
-import os
 
 from percast.blocks.recordings.writer import DATATYPES
 from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
 from percast.flowgraphs.radios.config import DEVICES, parse_gain
 from percast.quantity import quantity
-
-# Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
-# picture is through sooner than with half the cores each.
-DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)))
 
 
 def add_image_options(parser: argparse.ArgumentParser, out: bool = True) -> None:
@@ -53,52 +48,13 @@ def _add_insecure(group) -> None:
     )
 
 
-def add_code_options(
-    parser: argparse.ArgumentParser, encoder: bool = True, decoder: bool = True
-) -> None:
-    group = parser.add_argument_group("code")
-    group.add_argument("--model", default="base", metavar="NAME", help="shipped model or a folder")
-    group.add_argument("--codec", default="learned", choices=["learned"])
-    if encoder:
-        group.add_argument(
-            "--cbr", default="1/48", metavar="R", help="channel bandwidth ratio (default 1/48)"
-        )
-        group.add_argument(
-            "--design-snr",
-            type=quantity,
-            default=10.0,
-            metavar="DB",
-            help="SNR to encode for (default 10)",
-        )
-    group.add_argument(
-        "--realism", type=quantity, metavar="0..1", help="0: faithful, 1: lifelike (default 1)"
+def add_metrics_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument_group("figures").add_argument(
+        "--metrics",
+        default="psnr,ms-ssim,lpips",
+        metavar="LIST",
+        help="figures to compute, or none (default psnr,ms-ssim,lpips)",
     )
-    group.add_argument(
-        "--engine",
-        default="auto",
-        metavar="NAME",
-        help="tensorrt, openvino, onnxruntime or torch (default auto)",
-    )
-    group.add_argument(
-        "--precision",
-        default="auto",
-        metavar="NAME",
-        help="fp32, bf16, fp16 or int8 (default auto)",
-    )
-    group.add_argument(
-        "--threads",
-        type=int,
-        default=DEFAULT_THREADS,
-        metavar="N",
-        help=f"threads per engine (default here {DEFAULT_THREADS})",
-    )
-    if decoder:
-        group.add_argument(
-            "--metrics",
-            default="psnr,ms-ssim,lpips",
-            metavar="LIST",
-            help="figures to compute, or none (default psnr,ms-ssim,lpips)",
-        )
 
 
 def add_waveform_options(parser: argparse.ArgumentParser, sender: bool = True) -> None:

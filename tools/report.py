@@ -50,6 +50,9 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         yield "pictures", f"{s['received']} of {s['sent']} received, {s['lost']} lost"
         if s["skipped"] or s["dropped"]:
             yield "", f"{s['skipped']} unusable in the source, {s['dropped']} dropped as too late"
+    left_out = (("unencodable", "not sent"), ("undecodable", "not decodable"))
+    if told := [f"{s[key]} {words}" for key, words in left_out if s.get(key)]:
+        yield "", f"{', '.join(told)} by codec {s['codec']}"
     rate, delay = s["frames_per_second"], s["latency_ms"]
     yield "speed", (
         f"{number(rate, '.1f')} pictures/s, latency {number(delay['p50'], '.0f')} ms median, "
@@ -84,6 +87,8 @@ def link_line(s: dict) -> str:
         f"{s['received']} pictures of {s['packets']} packets received, "
         f"{s['headers_lost']} headers lost, {s['dropped']} dropped"
     )
+    if s["undecodable"]:
+        line += f", {s['undecodable']} not decodable"
     if s["snr_db_measured"] is not None:
         line += f", SNR {s['snr_db_measured']:.1f} dB, offset {s['freq_offset_hz_measured']:.0f} Hz"
     return line

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from percast.blocks.images import parse_size
 from percast.blocks.stats.scoring import METRICS
-from percast.engines.codecs.contract import parse_cbr
-from percast.engines.codecs.learned import LearnedCodec
-from percast.engines.manifest import load_model
+from percast.engines.codecs import registry
+from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.contract import ROLES, Codec
 from percast.errors import DeviceError, UsageError
 
 T = TypeVar("T")
@@ -46,31 +46,25 @@ def transmitter_config(args: argparse.Namespace, session: int | None = None):
     )
 
 
-def open_codec(args: argparse.Namespace, roles: Collection[str]) -> LearnedCodec:
+def open_codec(config: CodecConfig, size: str | None, roles: Collection[str] = ROLES) -> Codec:
     """The codec that the options describe, warmed up for `--size`.
 
     Args:
-        args: of `add_code_options`, and `size`.
+        config: of the options.
+        size: of the pictures, as typed; None where it is not known.
         roles: "encode", "decode" or both.
 
     Raises:
-        UsageError, ModelError: see `LearnedCodec`.
+        UsageError, ModelError: see `percast.engines.codecs.registry.open_codec`.
     """
-    sending = {}
-    if "encode" in roles:
-        sending = {"cbr": parse_cbr(args.cbr), "design_snr_db": args.design_snr}
-    codec = LearnedCodec(
-        load_model(args.model),
-        realism=1.0 if args.realism is None else args.realism,
-        engine=args.engine,
-        precision=args.precision,
-        threads=args.threads,
-        roles=roles,
-        **sending,
-    )
-    if args.size:
-        width, height = parse_size(args.size)
-        codec.warm_up(height, width)
+    codec = registry.open_codec(config.codec, config, roles)
+    if size:
+        width, height = parse_size(size)
+        try:
+            codec.warm_up(height, width)
+        except BaseException:
+            codec.close()
+            raise
     return codec
 
 
@@ -104,10 +98,7 @@ def parse_metrics(text: str) -> tuple[str, ...]:
 _RANGES = (
     ("frames", 0, None, "0 = for ever"),
     ("fps", 1e-3, 1000, "pictures per second"),
-    ("realism", 0, 1, "0 = faithful, 1 = lifelike"),
-    ("design_snr", -30, 30, "dB"),
     ("tx_level", -60, 0, "dBFS"),
-    ("threads", 1, 256, "per engine"),
 )
 
 

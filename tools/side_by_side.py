@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from percast.blocks.images import open_source
-from percast.engines.codecs.contract import Picture, parse_cbr
-from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.codecs.config import CodecConfig, parse_cbr
+from percast.engines.codecs.contract import Picture
+from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation.hevc import encode_within
 from percast.engines.evaluation.symbol_channel import SymbolChannel
-from percast.engines.manifest import load_model
 from percast.engines.metrics import Lpips, psnr
 from percast.errors import FileError, ModelError, PercastError, UsageError
 from percast.tools import report
@@ -129,10 +129,11 @@ def _hevc(rgb: Picture, rate: str) -> Picture | None:
 
 
 def _learned(name: str, realism: float) -> Callable[[Picture, str], Picture]:
-    model, channel = load_model(name), SymbolChannel()
+    channel = SymbolChannel()
 
     def receive(rgb: Picture, rate: str) -> Picture:
-        with LearnedCodec(model, parse_cbr(rate), SNR_DB, threads=2) as codec:
+        config = CodecConfig(model=name, cbr=parse_cbr(rate), design_snr_db=SNR_DB, threads=2)
+        with open_codec("learned", config) as codec:
             coded, symbols = codec.encode(rgb)
             arrived = channel.propagate(symbols, SNR_DB, channel.air(len(symbols), 0))
             return codec.decode(coded, *arrived, realism)

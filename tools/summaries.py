@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The JSON objects that links print at their end: one part from each end."""
 
+from collections import Counter
+
 from percast.blocks.stats.link_stats import LinkStats
 from percast.blocks.waveform.profile import Profile
-from percast.engines.runtimes.engine import Engine
+from percast.engines.codecs.contract import Codec
+from percast.errors import LinkError, ModelError
 
 
 def sender_part(transmitter, profile: Profile) -> dict:
@@ -12,7 +15,9 @@ def sender_part(transmitter, profile: Profile) -> dict:
     channel_uses = transmitter.modulator.burst_samples * profile.occupied_fraction
     latents = encoder.latent_symbols
     return {
-        "sent": source.sent,
+        "sent": source.sent - encoder.faults.total,
+        "unencodable": encoder.faults.total,
+        "codec_faults": dict(encoder.faults),
         "skipped": source.pictures.skipped,
         "dropped": source.dropped,
         "cbr": _ratio(latents, encoder.source_samples),
@@ -22,12 +27,15 @@ def sender_part(transmitter, profile: Profile) -> dict:
 
 def receiver_part(receiver, stats: LinkStats) -> dict:
     """What a `Receiver` knows; `stats` has seen its records."""
-    demodulator = receiver.demodulator
+    demodulator, generator = receiver.demodulator, receiver.generator
     return {
         "received": demodulator.images,
         "decoded": stats.received,
         "dropped": receiver.dropped,
-        "foreign": dict(receiver.generator.foreign),
+        "undecodable": stats.undecodable,
+        "foreign": dict(generator.foreign),
+        "codec_faults": dict(generator.faults),
+        "codec_figures": stats.own_figures(),
         "packets": demodulator.receiver.stats.packets,
         "headers_lost": demodulator.receiver.stats.headers_lost,
         "bad_samples": demodulator.receiver.stats.bad_samples,
@@ -52,13 +60,38 @@ def waveform_part(profile: Profile) -> dict:
     }
 
 
-def engine_part(model: str, engine: Engine) -> dict:
+def codec_part(codec: Codec) -> dict:
+    about = codec.about()
     return {
-        "model": model,
-        "engine": engine.name,
-        "precision": engine.precision,
-        "engine_reason": engine.reason,
+        "codec": codec.name,
+        "model": about.model,
+        "engine": about.engine,
+        "precision": about.precision,
+        "engine_reason": about.reason,
     }
+
+
+def add_counts(*counts: dict[str, int]) -> dict[str, int]:
+    """Counts by reason from both ends."""
+    return dict(sum(map(Counter, counts), Counter()))
+
+
+def check_codec(summary: dict) -> None:
+    """Raise the codec's error, once results have been told, if no picture got through it.
+
+    Raises:
+        ModelError: it made mistakes, or all pictures were another's.
+        LinkError: nothing that arrived could be decoded.
+    """
+    faults = summary["codec_faults"]
+    if faults and summary["sent"] == 0:
+        raise ModelError(f"no picture could be sent: {next(iter(faults))}")
+    if summary.get("decoded") != 0:  # a sender does not know
+        return
+    if reasons := faults or summary["foreign"]:
+        raise ModelError(f"no picture could be decoded: {next(iter(reasons))}")
+    if summary["undecodable"]:
+        raise LinkError("no picture could be decoded: what arrived is too little for the codec")
 
 
 def _ratio(part: float, whole: float) -> float | None:

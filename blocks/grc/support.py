@@ -8,7 +8,6 @@ nothing.
 
 import atexit
 import functools
-import os
 import sys
 import threading
 import traceback
@@ -23,8 +22,10 @@ from percast.blocks.images import ImageSink, ImageSource, open_sink, open_source
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
-from percast.engines.codecs.contract import parse_cbr
-from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.codecs.config import DEFAULT_THREADS, CodecConfig, parse_cbr
+from percast.engines.codecs.contract import Codec
+from percast.engines.codecs.decoders import Decoders
+from percast.engines.codecs.registry import open_codec
 from percast.errors import PercastError
 
 __all__ = [
@@ -40,9 +41,9 @@ __all__ = [
     "open_pictures",
     "open_profile",
     "open_recording",
+    "parse_cbr",
 ]
 
-DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)))
 _POLL = 0.1  # seconds
 
 
@@ -72,6 +73,7 @@ def open_out(out: str, insecure: bool, zmq_keys: str) -> ImageSink:
 
 
 def open_encoder(
+    codec: str,
     model: str,
     cbr: str,
     design_snr: float,
@@ -79,31 +81,31 @@ def open_encoder(
     engine: str,
     precision: str,
     threads: int,
-) -> LearnedCodec:
+) -> Codec:
     """A codec that encodes; 0 threads are as many as `percast loopback` takes."""
-    codec = LearnedCodec(
-        model,
-        parse_cbr(cbr),
-        design_snr,
-        realism,
-        engine,
-        precision,
-        threads or DEFAULT_THREADS,
-        roles=("encode",),
-    )
-    return _closed_at_exit(codec)
-
-
-def open_generator(model: str, engine: str, precision: str, threads: int) -> LearnedCodec:
-    """A codec that decodes; 0 threads are as many as `percast loopback` takes."""
-    codec = LearnedCodec(
-        model,
+    config = CodecConfig(
+        codec=codec,
+        model=model,
+        cbr=parse_cbr(cbr),
+        design_snr_db=design_snr,
+        realism=realism,
         engine=engine,
         precision=precision,
         threads=threads or DEFAULT_THREADS,
-        roles=("decode",),
     )
-    return _closed_at_exit(codec)
+    return _closed_at_exit(open_codec(config.codec, config, ("encode",)))
+
+
+def open_generator(codec: str, model: str, engine: str, precision: str, threads: int) -> Decoders:
+    """Codecs that decode; 0 threads are as many as `percast loopback` takes."""
+    config = CodecConfig(
+        codec=codec,
+        model=model,
+        engine=engine,
+        precision=precision,
+        threads=threads or DEFAULT_THREADS,
+    )
+    return _closed_at_exit(Decoders(open_codec(config.codec, config, ("decode",)), config))
 
 
 def amplitude(level: float) -> np.float32:

@@ -96,6 +96,9 @@ class ImageSink(ABC):
             FileError: it cannot be written.
         """
 
+    def note(self, record: dict) -> None:  # noqa: B027 - most have no place for it
+        """Takes the record of a picture that arrived and could not be decoded; see `write`."""
+
     def close(self) -> None:
         """Lets go of files and sockets; may be called again."""
 

@@ -14,7 +14,8 @@ from percast.errors import FileError
 
 
 class FolderSink(ImageSink):
-    """`NNNNNN.png` for each picture, and its record with "file" in `frames.jsonl`.
+    """`NNNNNN.png` for each picture, and its record with "file" in `frames.jsonl`; null for one
+    that could not be decoded.
 
     The number is this sink's own and goes on after the highest that the folder holds, so that no
     earlier result is overwritten. A picture is there whole, with its line, or not at all.
@@ -50,6 +51,9 @@ class FolderSink(ImageSink):
             picture.unlink()
             raise
         self._number += 1
+
+    def note(self, record: dict) -> None:
+        self._log.append({**record, "file": None})
 
     def close(self) -> None:
         if self._log is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from percast.engines.codecs.learned import MAX_SIDE, MIN_SIDE
+from percast.engines.codecs.contract import MAX_SIDE, MIN_SIDE
 from percast.errors import UsageError
 
 MIN_USABLE_SIDE = 16  # pixels: a picture with a shorter side is not worth enlarging

@@ -8,31 +8,46 @@ from collections import deque
 import numpy as np
 
 _LATENCIES_KEPT = 1 << 16
+_OWN = "codec figure "  # before the names of a codec's own figures
+_MOST_OWN = 32  # of these; a codec that invents names must not fill our memory
 
 
 class LinkStats:
     """Means over the received pictures; constant memory however long the link runs."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._latencies: deque[float] = deque(maxlen=_LATENCIES_KEPT)
         self.received = 0
+        self.undecodable = 0
         self.first_read_at = math.inf
         self.last_decoded_at = -math.inf
 
     def add(self, record: dict) -> None:
-        """Count one received picture's record. SNR and EVM are averaged as powers."""
+        """Count one received picture's record. SNR and EVM are averaged as powers.
+
+        One that could not be decoded tells of the channel and of its codec only.
+        """
         with self._lock:
-            self.received += 1
-            self.first_read_at = min(self.first_read_at, record["read_at"])
-            self.last_decoded_at = max(self.last_decoded_at, record["decoded_at"])
-            self._latencies.append(1e3 * (record["decoded_at"] - record["read_at"]))
+            if "undecodable" in record:
+                self.undecodable += 1
+            else:
+                self._add_decoded(record["read_at"], record["decoded_at"])
+            for name, value in record.get("codec_figures", {}).items():
+                if _OWN + name in self._sums or len(self.own_figures()) < _MOST_OWN:
+                    self._add(_OWN + name, value)
             for key in ("snr_db", "evm_db"):
                 self._add(key, 10 ** (record[key] / 10))
             for key in ("psnr_db", "ms_ssim", "lpips", "cbr", "freq_offset_hz", "clock_ppm"):
                 self._add(key, record.get(key))
+
+    def _add_decoded(self, read_at: float, decoded_at: float) -> None:
+        self.received += 1
+        self.first_read_at = min(self.first_read_at, read_at)
+        self.last_decoded_at = max(self.last_decoded_at, decoded_at)
+        self._latencies.append(1e3 * (decoded_at - read_at))
 
     def _add(self, key: str, value: float | None) -> None:
         if value is not None and math.isfinite(value):
@@ -47,6 +62,15 @@ class LinkStats:
     def mean_db(self, key: str) -> float | None:
         mean = self.mean(key)
         return None if mean is None else 10 * math.log10(mean)
+
+    def own_figures(self) -> dict[str, float]:
+        """Means of the figures that the codec itself gives, by their names."""
+        with self._lock:
+            return {
+                key.removeprefix(_OWN): value / self._counts[key]
+                for key, value in self._sums.items()
+                if key.startswith(_OWN)
+            }
 
     def latency_ms(self) -> dict[str, float | None]:
         with self._lock:

@@ -40,12 +40,13 @@ class Scorer:
         """Names and originals (uint8 [H, W, 3]) that a sender goes round in this order."""
         self._circle = originals
 
-    def __call__(self, rgb: np.ndarray, record: dict) -> dict:
-        """The name and figures of the received picture (uint8 [H, W, 3]) `record["id"]`."""
+    def __call__(self, rgb: np.ndarray | None, record: dict) -> dict:
+        """The name and figures of the received picture (uint8 [H, W, 3]) `record["id"]`; of one
+        that could not be decoded (None) the name."""
         figures = dict.fromkeys(("psnr_db", "ms_ssim", "lpips"))
         name, original = self._originals.pop(record["id"], (None, None))
         if original is None and self._circle:
             name, original = self._circle[record["id"] % len(self._circle)]
-        if original is not None and original.shape == rgb.shape:
+        if rgb is not None and original is not None and original.shape == rgb.shape:
             figures |= {key: metric(original, rgb) for key, metric in self._metrics.items()}
         return {"name": name, **figures}

@@ -2,5 +2,8 @@
 """Codecs: a picture becomes unit-power complex symbols and comes back.
 
 - `contract`: what every codec promises; the waveform and the tools know nothing else
-- `learned`: the learned joint source-channel code, with its `latent`
+- `config`: which codec, and what is asked of it
+- `registry`: `open_codec`, the way to one, by name; `decoders`: by the header's id
+- `checked`: holds codecs that are not ours to the contract
+- `learned`: the learned joint source-channel code, with its `latent` and `planes`
 """

@@ -13,29 +13,43 @@ Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each ro
 
 from collections.abc import Collection, Sequence
 from fractions import Fraction
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.codecs.contract import CodedImage, NoiseVariance, Picture, Received, Symbols
+from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.contract import (
+    MAX_SIDE,
+    MIN_SIDE,
+    ROLES,
+    About,
+    Codec,
+    CodedImage,
+    Decoded,
+    NoiseVariance,
+    Picture,
+    Received,
+    Symbols,
+    check_realism,
+)
 from percast.engines.codecs.latent import from_word, to_symbols, to_word, weigh, wiener_gain
+from percast.engines.codecs.planes import to_picture, to_planes
 from percast.engines.manifest import Model, load_model
 from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.engine import Engine
 from percast.errors import ModelError, UsageError
 
 CODEC_ID = 1
-MIN_SIDE, MAX_SIDE = 64, 2160
-"""Pixels; smaller pictures leave the networks no context, larger ones no memory."""
-
 MAX_BATCH = 4
 """Pictures of one run: with more, the first of them would wait too long for the last."""
 
-DEFAULT_DESIGN_SNR_DB = 10.0
 _MIN_CHANNELS = 8  # the lowest rate in training
 _CONDITION_SNR_DB = 20.0  # the networks see SNR / 20
 _MOST = 1e3  # of a latent: far above what any encoder sends, whatever a damaged header says
+
+
+Engines = tuple[Engine | None, Engine | None]
+"""Encoder and generator."""
 
 
 def channels_for_cbr(cbr: Fraction, model: Model) -> int:
@@ -51,12 +65,7 @@ def channels_for_cbr(cbr: Fraction, model: Model) -> int:
     raise UsageError(f"model '{model.name}' has no rate {cbr}: use one of {usual}")
 
 
-def symbol_count(height: int, width: int, channels: int, stride: int = 16) -> int:
-    """Complex symbols that a picture takes: c/2 for each position of the latent."""
-    return channels // 2 * -(-height // stride) * -(-width // stride)
-
-
-class LearnedCodec:
+class LearnedCodec(Codec):
     """Encoder and generator of one model, at one rate. See `percast.engines.codecs.contract.Codec`.
 
     One thread may encode while another decodes.
@@ -68,6 +77,8 @@ class LearnedCodec:
         realism: 0 (faithful) to 1 (realistic), sent to the receiver.
         engine, precision, threads: see `open_engine`.
         roles: "encode", "decode" or both; only the networks of these are loaded.
+        engines: encoder and generator to use in place of opening any; either may be None. Closed
+            by whoever opened them.
 
     Raises:
         UsageError: a rate, SNR or realism that the model does not have.
@@ -80,37 +91,74 @@ class LearnedCodec:
     def __init__(
         self,
         model: Model | str,
-        cbr: Fraction = Fraction(1, 48),
-        design_snr_db: float = DEFAULT_DESIGN_SNR_DB,
+        cbr: Fraction = CodecConfig.cbr,
+        design_snr_db: float = CodecConfig.design_snr_db,
         realism: float = 1.0,
         engine: str = "auto",
         precision: str = "auto",
         threads: int = 1,
-        roles: Collection[str] = ("encode", "decode"),
+        roles: Collection[str] = ROLES,
+        engines: Engines | None = None,
     ):
         self.model = model if isinstance(model, Model) else load_model(model)
-        self.cbr = cbr
-        self.channels = channels_for_cbr(cbr, self.model)
-        low, high = self.model.snr_db
-        if not low <= design_snr_db <= high:
-            raise UsageError(
-                f"model '{self.model.name}' was trained for {low:g} to {high:g} dB: "
-                f"a design SNR of {design_snr_db:g} dB is outside"
-            )
-        self.design_snr_db = design_snr_db
-        self.realism = _checked_realism(realism)
-        if unknown := set(roles) - {"encode", "decode"}:
-            raise ValueError(f"no such roles: {sorted(unknown)}")
-        self.encoder: Engine | None = None
-        self.generator: Engine | None = None
-        if "encode" in roles:
-            self.encoder = open_engine(self.model.encoder.path, engine, precision, threads)
-        if "decode" in roles:
-            try:
-                self.generator = open_engine(self.model.generator.path, engine, precision, threads)
-            except BaseException:
-                self.close()
-                raise
+        self.model_id, self.rates = self.model.id, self.model.rates
+        self.snr_db = self.model.snr_db
+        check_realism(realism)
+        config = CodecConfig(cbr=cbr, design_snr_db=design_snr_db, realism=realism)
+        super().__init__(config, roles)
+        self._opened: list[Engine] = []
+        if engines is None:
+            engines = self._open_engines(engine, precision, threads)
+        self.encoder, self.generator = engines
+
+    @classmethod
+    def open(cls, config: CodecConfig, roles: Collection[str]) -> "LearnedCodec":
+        realism = 1.0 if config.realism is None else config.realism
+        if config.options:
+            raise UsageError(f"codec '{cls.name}' has no option '{config.options[0][0]}'")
+        return cls(
+            config.model,
+            config.cbr,
+            config.design_snr_db,
+            realism,
+            config.engine,
+            config.precision,
+            config.threads,
+            roles,
+        )
+
+    def _open_engines(self, engine: str, precision: str, threads: int) -> Engines:
+        """Encoder and generator, those that the roles need."""
+        networks = {"encode": self.model.encoder.path, "decode": self.model.generator.path}
+        opened: dict[str, Engine] = {}
+        try:
+            for role in ROLES:
+                if role in self.roles:
+                    opened[role] = open_engine(networks[role], engine, precision, threads)
+                    self._opened.append(opened[role])
+        except BaseException:
+            self.close()
+            raise
+        return opened.get("encode"), opened.get("decode")
+
+    @property
+    def channels(self) -> int:
+        """Latent channels that it sends."""
+        return channels_for_cbr(self.cbr, self.model)
+
+    @property
+    def kind(self) -> str:
+        return f"model '{self.model.name}'"
+
+    def check_rate(self, cbr: Fraction) -> None:
+        channels_for_cbr(cbr, self.model)
+
+    def about(self) -> About:
+        """The generator's engine, where it is open."""
+        engine = self.generator or self.encoder
+        if engine is None:
+            return About(self.model.name, None, None, "no engine is open")
+        return About(self.model.name, engine.name, engine.precision, engine.reason)
 
     def encode(self, rgb: Picture) -> tuple[CodedImage, Symbols]:
         """A picture as symbols of unit mean power, and what the header must say.
@@ -146,7 +194,7 @@ class LearnedCodec:
             )
         condition = [self.design_snr_db / _CONDITION_SNR_DB, self._share(self.channels)]
         conditions = np.array([condition] * len(pictures), np.float32)
-        inputs = {"image": self._to_input(pictures), "condition": conditions}
+        inputs = {"image": to_planes(pictures, self.model.stride), "condition": conditions}
         latents = self.encoder.run(inputs)["latent"]
         return [self._coded(latent[: self.channels], height, width) for latent in latents]
 
@@ -177,11 +225,11 @@ class LearnedCodec:
             UsageError: realism outside 0 to 1.
             ValueError: not as many symbols as the coded picture has.
         """
-        return self.decode_batch([(coded, symbols, noise_var)], realism)[0]
+        return self.decode_batch([(coded, symbols, noise_var)], realism)[0].picture
 
     def decode_batch(
         self, received: Sequence[Received], realism: float | None = None
-    ) -> list[Picture]:
+    ) -> list[Decoded]:
         """Several pictures of the same size, of any rates, in one run; see `decode`.
 
         Raises:
@@ -194,7 +242,7 @@ class LearnedCodec:
         images = self.generator.run(
             {name: np.stack([one[name] for one in inputs]) for name in self.generator.inputs}
         )["image"]
-        return [_to_picture(image[:, :height, :width]) for image in images]
+        return [Decoded(to_picture(image[:, :height, :width])) for image in images]
 
     def batch_to_encode(self, height: int, width: int) -> int:
         """Most pictures of this size that are worth encoding at once; 1 where no more pays."""
@@ -204,13 +252,21 @@ class LearnedCodec:
         """Most pictures of this size that are worth decoding at once; 1 where no more pays."""
         return self._batch(self.generator, height, width)
 
-    def symbol_count(self, coded: CodedImage) -> int:
-        """Complex symbols of a coded picture, as a receiver needs it before it can decode.
+    def symbol_count(self, height: int, width: int, cbr: Fraction) -> int:
+        """Complex symbols of a picture of this size at a rate: c/2 for each position of the latent.
+
+        Raises:
+            UsageError: the model does not have the rate.
+        """
+        return self._symbols(height, width, channels_for_cbr(cbr, self.model))
+
+    def symbols_expected(self, coded: CodedImage) -> int:
+        """Complex symbols of a coded picture; the codec word tells its channels.
 
         Raises:
             ModelError: coded by another model, or in a way that this model cannot.
         """
-        return symbol_count(coded.height, coded.width, self._check(coded)[0], self.model.stride)
+        return self._symbols(coded.height, coded.width, self._check(coded)[0])
 
     def warm_up(self, height: int, width: int) -> None:
         """Compiles for pictures of this size now, so that the first one is not late.
@@ -234,45 +290,23 @@ class LearnedCodec:
                 count *= 2
 
     def close(self) -> None:
-        """Closes the engines."""
-        for engine in (self.encoder, self.generator):
-            if engine is not None:
-                engine.close()
+        """Closes the engines that this codec, or the one that it comes from by `at`, has opened."""
+        for engine in self._opened:
+            engine.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _symbols(self, height: int, width: int, channels: int) -> int:
+        rows, columns = self._grid(height, width)
+        return channels // 2 * rows * columns
 
     def _coded(
         self, latent: npt.NDArray[np.float32], height: int, width: int
     ) -> tuple[CodedImage, Symbols]:
         symbols, level = to_symbols(latent)
-        coded = CodedImage(
-            width=width,
-            height=height,
-            cbr=self.cbr,
-            codec_id=self.codec_id,
-            codec_word=to_word(self.channels, level),
-            model_id=self.model.id,
-            design_snr_db=self.design_snr_db,
-            realism=self.realism,
-        )
-        return coded, symbols
+        return self.coded(height, width, to_word(self.channels, level)), symbols
 
     def _check(self, coded: CodedImage) -> tuple[int, float]:
         """Latent channels and level of a coded picture, if it is one for this model."""
-        if coded.codec_id != self.codec_id:
-            raise ModelError(
-                f"the picture was sent with codec {coded.codec_id}, "
-                f"the learned one is {self.codec_id}: give both ends the same --codec"
-            )
-        if coded.model_id != self.model.id:
-            raise ModelError(
-                f"the picture was sent with model id {coded.model_id.hex()}, here is "
-                f"'{self.model.name}' with {self.model.id.hex()}: give both ends the same --model"
-            )
+        self.check_made_by_this(coded)
         channels, level = from_word(coded.codec_word)
         if channels % 2 or not 2 <= channels <= self.model.latent_channels:
             raise ModelError(
@@ -300,21 +334,6 @@ class LearnedCodec:
         pixels = rows * columns * self.model.stride**2
         return max(1, min(MAX_BATCH, engine.batch_pixels // pixels))
 
-    def _to_input(self, pictures: Sequence[Picture]) -> npt.NDArray[np.float32]:
-        """N x uint8 [H, W, 3] -> float32 [N, 3, H', W'] in 0..1, padded to whole blocks."""
-        height, width = pictures[0].shape[:2]
-        below, right = -height % self.model.stride, -width % self.model.stride
-        image = np.empty((len(pictures), 3, height + below, width + right), np.float32)
-        for rgb, out in zip(pictures, image, strict=True):
-            planes = rgb.transpose(2, 0, 1)
-            if below or right:
-                # Repeating the edge beats mirroring: on 12 Kodak pictures of odd sizes at 1/48
-                # the blocks at the border gain 0.5 dB, because a plain continuation costs no
-                # power.
-                planes = np.pad(planes, ((0, 0), (0, below), (0, right)), mode="edge")
-            np.multiply(planes, 1 / 255, dtype=np.float32, out=out)
-        return image
-
     def _generator_inputs(
         self,
         coded: CodedImage,
@@ -327,13 +346,13 @@ class LearnedCodec:
         Beyond the channels sent, latent and reliability are 0.
         """
         channels, level = self._check(coded)
-        expected = symbol_count(coded.height, coded.width, channels, self.model.stride)
+        expected = self._symbols(coded.height, coded.width, channels)
         if symbols.shape != (expected,) or noise_var.shape != (expected,):
             raise ValueError(
                 f"{symbols.shape} symbols with {noise_var.shape} noise variances, "
                 f"{expected} expected for this picture"
             )
-        wish = coded.realism if realism is None else _checked_realism(realism)
+        wish = coded.realism if realism is None else check_realism(realism)
         low, high = self.model.realism
         symbols, reliability, snr_db = weigh(symbols, noise_var, self.model.snr_db)
         told = low + wish * (high - low)
@@ -360,23 +379,8 @@ def _common_size(sizes: set[tuple[int, int]]) -> tuple[int, int]:
     return sizes.pop()
 
 
-def _to_picture(image: npt.NDArray[np.float32]) -> Picture:
-    """float32 [3, H, W] in about 0..1 -> uint8 [H, W, 3]."""
-    picture = np.empty((*image.shape[1:], 3), np.uint8)
-    for colour, plane in enumerate(image):  # plane by plane is twice as fast as all at once
-        scaled = plane * np.float32(255) + np.float32(0.5)  # the cast rounds down
-        picture[:, :, colour] = np.clip(scaled, 0, 255, out=scaled)
-    return picture
-
-
 def _size_fits(height: int, width: int) -> bool:
     return MIN_SIDE <= min(height, width) and max(height, width) <= MAX_SIDE
-
-
-def _checked_realism(realism: float) -> float:
-    if not 0 <= realism <= 1:
-        raise UsageError(f"a realism of {realism:g} makes no sense: give 0 (faithful) to 1")
-    return realism
 
 
 def _channels_per_cbr(model: Model) -> int:

@@ -8,14 +8,21 @@ that arrived are decoded at every realism.
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from statistics import fmean
 from typing import NamedTuple, Self
 
-from percast.engines.codecs.contract import CodedImage, NoiseVariance, Picture, Symbols
-from percast.engines.codecs.learned import LearnedCodec
-from percast.engines.manifest import Model
+from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.contract import (
+    Codec,
+    CodedImage,
+    NoiseVariance,
+    Picture,
+    Symbols,
+    Undecodable,
+)
+from percast.engines.codecs.registry import open_codec
 from percast.engines.metrics import Dists, Lpips, LpipsVgg, ms_ssim, psnr
 from percast.engines.metrics.fid import FeatureStatistics, InceptionFeatures, frechet_distance
 
@@ -73,6 +80,7 @@ class Row:
         cbr: complex symbols really sent per source sample.
         design_snr_db: SNR that it was encoded for.
         received: False where nothing arrived.
+        undecodable: True where too little arrived for the codec.
         figures: by the names of `METRICS`' values, without FID.
         encode_ms, decode_ms: wall time of each; decoding is None where nothing arrived.
         link: see `Arrival`.
@@ -85,6 +93,7 @@ class Row:
     cbr: float
     design_snr_db: float
     received: bool
+    undecodable: bool
     figures: Mapping[str, float | None]
     encode_ms: float
     decode_ms: float | None
@@ -102,6 +111,7 @@ class Row:
             "realism": self.point.realism,
             "design_snr_db": self.design_snr_db,
             "received": int(self.received),
+            "undecodable": int(self.undecodable),
             **self.figures,
             "encode_ms": self.encode_ms,
             "decode_ms": self.decode_ms,
@@ -115,52 +125,53 @@ class Evaluation:
     Close it, or use it in a `with` block.
 
     Args:
-        model: to evaluate.
+        config: of the codec to evaluate; rate, design SNR and realism of it are not used. The
+            metrics get as many threads.
         cbrs, snrs_db, realisms: every combination of these is a point.
         channel: between encoder and generator.
         metrics: names of `METRICS`.
-        design_snr_db: to encode for; None encodes for the channel's own SNR, as far as the model
-            was trained for it.
-        engine, precision, threads: see `open_engine`; the metrics get as many threads.
+        design_snr_db: to encode for; None encodes for the channel's own SNR, as far as the codec
+            can.
+
+    Attributes:
+        codec: that is evaluated.
+        points: that are scored.
 
     Raises:
-        UsageError: a rate, SNR or realism that the model does not have.
-        ModelError: the model, the engine, or a metric's weights cannot be opened.
+        UsageError: a rate, SNR or realism that the codec does not have.
+        ModelError: the codec, or a metric's weights cannot be opened.
     """
 
     def __init__(
         self,
-        model: Model,
+        config: CodecConfig,
         cbrs: Sequence[Fraction],
         snrs_db: Sequence[float],
         realisms: Sequence[float],
         channel: Channel,
         metrics: Sequence[str] = tuple(METRICS),
         design_snr_db: float | None = None,
-        engine: str = "auto",
-        precision: str = "auto",
-        threads: int = 1,
     ):
         self.points = [Point(c, s, r) for c in cbrs for s in snrs_db for r in realisms]
         self._channel, self._realisms = channel, realisms
-        low, high = model.snr_db
-        self._design = {
-            snr: min(max(snr, low), high) if design_snr_db is None else design_snr_db
-            for snr in snrs_db
-        }
-        # Without networks these cost nothing, and refuse what the model cannot do.
-        wanted = [(cbr, design) for cbr in cbrs for design in dict.fromkeys(self._design.values())]
-        self._codecs = {key: LearnedCodec(model, *key, roles=()) for key in wanted}
-        for realism in realisms:
-            LearnedCodec(model, realism=realism, roles=())
-        self._metrics = _open_metrics(metrics, threads)
-        self._inception = InceptionFeatures.open(threads) if "fid" in metrics else None
-        self._networks = LearnedCodec(  # last of what can fail: it is to be closed
-            model, *wanted[0], engine=engine, precision=precision, threads=threads
-        )
-        for codec in self._codecs.values():  # one pair of networks serves every rate
-            codec.encoder, codec.generator = self._networks.encoder, self._networks.generator
-        self.engine = self._networks.generator
+        # Without networks this costs nothing, and refuses what the codec cannot do.
+        first = replace(config, cbr=cbrs[0])
+        with open_codec(config.codec, first, roles=()) as idle:
+            low, high = idle.snr_db
+            self._design = {
+                snr: min(max(snr, low), high) if design_snr_db is None else design_snr_db
+                for snr in snrs_db
+            }
+            designs = dict.fromkeys(self._design.values())
+            wanted = [(cbr, design) for cbr in cbrs for design in designs]
+            for aim in wanted:
+                idle.at(*aim)
+            for realism in realisms:
+                idle.at(realism=realism)
+        self._metrics = _open_metrics(metrics, config.threads)
+        self._inception = InceptionFeatures.open(config.threads) if "fid" in metrics else None
+        self.codec = open_codec(config.codec, first)  # last of what can fail: it is to be closed
+        self._codecs = {aim: self.codec.at(*aim) for aim in wanted}  # they share its networks
         self._cbrs = cbrs
         self._asked = metrics
         self._originals = {point: FeatureStatistics() for point in self.points}
@@ -186,7 +197,7 @@ class Evaluation:
         for number, (name, original) in enumerate(pictures):
             if (size := original.shape[:2]) not in sizes:  # compiling for it shall not count
                 sizes.add(size)
-                self._networks.warm_up(*size)
+                self.codec.warm_up(*size)
             features = None if self._inception is None else self._inception(original)
             for cbr in self._cbrs:
                 sent: dict[float, tuple[CodedImage, Symbols, float]] = {}
@@ -203,14 +214,14 @@ class Evaluation:
                         row = self._decode(
                             codec, point, name, original, arrival, encode_ms, symbols
                         )
-                        if row.received and features is not None:
+                        if row.received and not row.undecodable and features is not None:
                             self._originals[point].add(features)
                         self._rows[point].append(row)
                         yield row
 
     def _decode(
         self,
-        codec: LearnedCodec,
+        codec: Codec,
         point: Point,
         name: str,
         original: Picture,
@@ -220,10 +231,17 @@ class Evaluation:
     ) -> Row:
         figures = {METRICS[name]: None for name in self._asked if name != "fid"}
         decode_ms = None
+        undecodable = False
         if arrival is not None:
             start = time.perf_counter()
-            picture = codec.decode(arrival.coded, arrival.symbols, arrival.noise_var, point.realism)
+            try:
+                picture = codec.decode(
+                    arrival.coded, arrival.symbols, arrival.noise_var, point.realism
+                )
+            except Undecodable:
+                undecodable = True
             decode_ms = _milliseconds(start)
+        if arrival is not None and not undecodable:
             figures |= {key: metric(original, picture) for key, metric in self._metrics.items()}
             if self._inception is not None:
                 self._received[point].add(self._inception(picture))
@@ -235,6 +253,7 @@ class Evaluation:
             cbr=len(symbols) / original.size,
             design_snr_db=codec.design_snr_db,
             received=arrival is not None,
+            undecodable=undecodable,
             figures=figures,
             encode_ms=encode_ms,
             decode_ms=decode_ms,
@@ -265,6 +284,7 @@ class Evaluation:
             "design_snr_db": rows[0].design_snr_db,
             "pictures": len(rows),
             "received": sum(row.received for row in rows),
+            "undecodable": sum(row.undecodable for row in rows),
             **figures,
             "encode_ms": mean(row.encode_ms for row in rows),
             "decode_ms": mean(row.decode_ms for row in rows),
@@ -272,8 +292,8 @@ class Evaluation:
         }
 
     def close(self) -> None:
-        """Closes the engines."""
-        self._networks.close()
+        """Closes the codec."""
+        self.codec.close()
 
     def __enter__(self) -> Self:
         return self

@@ -238,9 +238,7 @@ class _Pair:
 
     def codec(self, model: Model, cbr: Fraction, snr_db: float) -> LearnedCodec:
         """A codec that uses these engines."""
-        codec = LearnedCodec(model, cbr, snr_db, roles=())
-        codec.encoder, codec.generator = self.encoder, self.generator
-        return codec
+        return LearnedCodec(model, cbr, snr_db, engines=(self.encoder, self.generator))
 
     def mark_verified(self, reference: Candidate, rows: list[Row]) -> None:
         changes = [abs(row.lpips_change) for row in rows if row.lpips_change is not None]
@@ -299,7 +297,7 @@ def _row(
         copies = 1 if number else 2  # the first picture as a batch, of which the last one counts
         coded, symbols = codec.encode_batch([truth.picture] * copies)[-1]
         latents.append(_distance(pair.encoder.last, truth.latent))
-        decoded = codec.decode_batch([(truth.coded, *truth.received)] * copies)[-1]
+        decoded = codec.decode_batch([(truth.coded, *truth.received)] * copies)[-1].picture
         images.append(_distance(pair.generator.last, truth.image))
         alike.append(psnr(decoded, truth.decoded))
         whole = codec.decode(coded, *_CHANNEL.propagate(symbols, snr_db, truth.air))

@@ -79,15 +79,15 @@ def calibration_inputs(
     encoder = _Recorder(model.encoder.path, threads)
     generator = _Recorder(model.generator.path, threads)
     rates = list(model.rates)
+    codec = LearnedCodec(model, rates[0], model.snr_db[0], engines=(encoder, generator))
     try:
         for number in range(crops):
             snr_db = rng.uniform(*model.snr_db)
             realism = float(rng.choice([0, 1, rng.random()]))
             cbr: Fraction = rates[number % len(rates)]
-            codec = LearnedCodec(model, cbr, snr_db, realism, roles=())
-            codec.encoder, codec.generator = encoder, generator
-            coded, symbols = codec.encode(_crop(pictures[number % len(pictures)], rng))
-            codec.decode(coded, *_transmit(symbols, snr_db, rng, number))
+            here = codec.at(cbr, snr_db, realism)
+            coded, symbols = here.encode(_crop(pictures[number % len(pictures)], rng))
+            here.decode(coded, *_transmit(symbols, snr_db, rng, number))
     finally:
         encoder.engine.close()
         generator.engine.close()

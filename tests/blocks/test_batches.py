@@ -12,8 +12,8 @@ import pytest
 from gnuradio import gr
 
 from percast import blocks as percast_blocks
-from percast.blocks import image_generator
 from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.stats.tally import MAX_REASONS
 from percast.blocks.waveform.header import Header
 from percast.engines.codecs.learned import LearnedCodec
 
@@ -159,11 +159,11 @@ def test_hostile_headers_fill_neither_memory_nor_log(codec, caplog):
     header = header_of(from_pdu(message))
     symbols = from_pdu(message)[1][: 8 * header.symbols].view(np.complex64)
     block = percast_blocks.ImageGenerator(codec)
-    count = image_generator.MAX_REASONS + 30
+    count = MAX_REASONS + 30
     for number in range(count):
         foreign = replace(header, model=bytes([number, 1, 2, 3]))
         block.process(block.unpack(as_received(foreign, symbols)))
-    assert len(block.foreign) == len(caplog.records) == image_generator.MAX_REASONS + 1
+    assert len(block.foreign) == len(caplog.records) == MAX_REASONS + 1
     assert sum(block.foreign.values()) == count
 
 

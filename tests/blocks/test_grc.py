@@ -156,7 +156,7 @@ def test_defaults_are_those_of_the_command_line(platform):
     args = vars(build_parser(argv).parse_args(argv))
     iq_gain_db, iq_phase_deg = args["iq_imbalance"]
     own = {"iq_gain_db": iq_gain_db, "iq_phase_deg": iq_phase_deg}
-    own |= dict.fromkeys(("size", "out", "zmq_keys"), "")
+    own |= dict.fromkeys(("size", "out", "zmq_keys"), "") | {"cbr": str(args["cbr"])}
     others = {"source", "file", "threads", "realism", "live", "stop_at_end", "hold_for"}
     seen = set()
     for key in KEYS:
@@ -389,6 +389,7 @@ def test_gnu_radios_own_blocks_stay_reachable():
 def test_descriptions_and_examples_are_in_the_wheel():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     data = project["tool"]["setuptools"]["package-data"]
-    for package, folder in (("blocks", DESCRIPTIONS), ("flowgraphs", EXAMPLES)):
-        packed = {p for glob in data[f"percast.{package}"] for p in (ROOT / package).glob(glob)}
-        assert set(folder.iterdir()) <= packed
+    for package, folder in (("blocks.grc", DESCRIPTIONS), ("flowgraphs", EXAMPLES)):
+        inside = ROOT / package.replace(".", "/")
+        packed = {p for glob in data[f"percast.{package}"] for p in inside.glob(glob)}
+        assert {p for p in folder.iterdir() if p.suffix in {".yml", ".grc"}} <= packed

@@ -14,11 +14,12 @@ from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.coding.hashing import splitmix64
 from percast.blocks.waveform.profile import Profile, open_profile
 from percast.blocks.waveform.track import MAX_CLOCK_PPM
+from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED, LinkError
 from percast.tools import process, report
 from percast.tools.options import (
-    add_code_options,
     add_image_options,
+    add_metrics_option,
     add_output_options,
     add_waveform_options,
 )
@@ -29,14 +30,22 @@ from percast.tools.settings import (
     parse_metrics,
     transmitter_config,
 )
-from percast.tools.summaries import engine_part, receiver_part, sender_part, waveform_part
+from percast.tools.summaries import (
+    add_counts,
+    check_codec,
+    codec_part,
+    receiver_part,
+    sender_part,
+    waveform_part,
+)
 
 log = logging.getLogger(__name__)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_image_options(parser)
-    add_code_options(parser)
+    CodecConfig.add_options(parser)
+    add_metrics_option(parser)
     add_waveform_options(parser)
     ChannelConfig.add_options(parser)
     add_output_options(parser)
@@ -62,6 +71,7 @@ def main(args: argparse.Namespace) -> int:
     outcome.ending.check()
     if outcome.ending.interrupted:
         return INTERRUPTED
+    check_codec(summary)
     if summary["sent"] and not summary["received"]:
         raise LinkError(
             "nothing was received: raise --snr, or lower --doppler, --freq-offset and --clock-ppm"
@@ -81,6 +91,7 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
     """
     profile = open_profile(args.profile, args.samp_rate)
     channel = ChannelConfig.from_args(args)
+    code = CodecConfig.from_args(args)
     check_ranges(args)
     scorer = Scorer(parse_metrics(args.metrics))
     size = parse_size(args.size) if args.size else None
@@ -100,10 +111,10 @@ def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
         )
         out = open_sink(args.out, args.insecure, args.zmq_keys)
         stack.callback(out.close)
-        codec = open_codec(args, ("encode", "decode"))
+        codec = open_codec(code, args.size)
         stack.callback(codec.close)
         graph = Loopback(
-            pictures, codec, profile, channel, out, scorer, count, args.realism, config
+            pictures, codec, profile, channel, out, scorer, count, code.realism, config
         )
         _warn_of_limits(graph.channel.channel.max_delay, channel, profile)
         ending = run_graph(graph)
@@ -119,12 +130,13 @@ def summarise(graph, stats, codec, profile: Profile, channel: ChannelConfig) -> 
         **sent,
         "lost": sent["sent"] - received["received"],
         "dropped": sent["dropped"] + received["dropped"],
+        "codec_faults": add_counts(sent["codec_faults"], received["codec_faults"]),
         "overruns": 0,
         "underruns": 0,
         "channel": channel.model,
         "snr_db_set": channel.snr_db,
         **waveform_part(profile),
-        **engine_part(codec.model.name, codec.generator),
+        **codec_part(codec),
     }
 
 

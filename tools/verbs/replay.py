@@ -3,8 +3,9 @@
 
 import argparse
 
+from percast.engines.codecs.config import CodecConfig
 from percast.tools.options import (
-    add_code_options,
+    add_metrics_option,
     add_output_options,
     add_receiver_options,
     add_waveform_options,
@@ -17,7 +18,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8"
     )
     add_receiver_options(parser)
-    add_code_options(parser, encoder=False)
+    CodecConfig.add_options(parser, without=rx.SENDERS_ONLY)
+    add_metrics_option(parser)
     add_waveform_options(parser, sender=False)
     add_output_options(parser)
     parser.set_defaults(main=rx.main, device="file", freq=None)

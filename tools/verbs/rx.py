@@ -14,11 +14,13 @@ from percast.blocks.recordings.writer import DATATYPES, RecordingWriter
 from percast.blocks.stats.link_stats import LinkStats
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import Profile, open_profile
-from percast.errors import INTERRUPTED, LinkError, ModelError, UsageError
+from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.decoders import Decoders
+from percast.errors import INTERRUPTED, LinkError, UsageError
 from percast.tools import on_air as radios
 from percast.tools import process, report
 from percast.tools.options import (
-    add_code_options,
+    add_metrics_option,
     add_output_options,
     add_radio_options,
     add_receiver_options,
@@ -26,12 +28,16 @@ from percast.tools.options import (
     add_waveform_options,
 )
 from percast.tools.settings import check_ranges, gnu_radio, open_codec, parse_metrics
-from percast.tools.summaries import engine_part, receiver_part, waveform_part
+from percast.tools.summaries import check_codec, codec_part, receiver_part, waveform_part
+
+SENDERS_ONLY = ("cbr", "design_snr_db")
+"""Of the codec's settings, what headers tell a receiver."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_receiver_options(parser)
-    add_code_options(parser, encoder=False)
+    CodecConfig.add_options(parser, without=SENDERS_ONLY)
+    add_metrics_option(parser)
     add_waveform_options(parser, sender=False)
     add_radio_options(parser, transmit=False)
     add_record_options(parser)
@@ -42,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     if vars(args).get("dry_run"):
         profile = open_profile(args.profile, args.samp_rate)
+        CodecConfig.from_args(args)
         check_ranges(args)
         asked = radios.radio_config(args, profile, transmit=False)
         radios.tell_plan(args, asked, profile, transmit=False)
@@ -54,8 +61,7 @@ def main(args: argparse.Namespace) -> int:
     ending.check()
     if ending.interrupted:
         return INTERRUPTED
-    if summary["foreign"] and not summary["decoded"]:
-        raise ModelError(f"no picture could be decoded: {next(iter(summary['foreign']))}")
+    check_codec(summary)
     if not summary["received"] and summary["bad_samples"] > 0.01 * summary["samples"]:
         raise LinkError("nothing was received: many samples are no numbers; has it another type?")
     if not summary["received"]:
@@ -80,6 +86,7 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
         PercastError: anything that the user can mend.
     """
     profile = open_profile(args.profile, args.samp_rate)
+    code = CodecConfig.from_args(args)
     check_ranges(args)
     _check_record(args)
     asked = radios.radio_config(args, profile, transmit=False)
@@ -103,8 +110,8 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
             elif args.samp_rate is None and args.args.endswith(META):
                 raise UsageError(f"{args.args}: does not say its sample rate; give --samp-rate")
         live = radio is None or radio.live
-        codec = open_codec(args, ("decode",))
-        stack.callback(codec.close)
+        codecs = Decoders(open_codec(code, args.size, ("decode",)), code)
+        stack.callback(codecs.close)
         out = open_sink(args.out, args.insecure, args.zmq_keys)
         stack.callback(out.close)
         scorer = Scorer(parse_metrics(args.metrics) if args.reference else ())
@@ -128,7 +135,7 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
             if station:
                 station.on_capture = recorder.writer.capture
         receiver = Receiver(
-            codec, profile, out, scorer, count, args.realism, live=live, recorder=recorder
+            codecs, profile, out, scorer, count, code.realism, live=live, recorder=recorder
         )
         graph = ReceiveOnAir(station, receiver) if station else Receive(radio, receiver)
         start = time.monotonic()
@@ -155,7 +162,7 @@ def receive(args: argparse.Namespace) -> tuple[dict, object]:
         "samples_per_second": samples / seconds,
         "real_time_ratio": samples / seconds / profile.samp_rate,
         **waveform_part(profile),
-        **engine_part(codec.model.name, codec.generator),
+        **codec_part(codecs.first),
         **about_radio,
     }
     if not live:

@@ -8,23 +8,23 @@ from dataclasses import replace
 
 from percast.blocks.images import open_source, parse_size
 from percast.blocks.waveform.profile import open_profile
+from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED
 from percast.tools import on_air as radios
 from percast.tools import process, report
 from percast.tools.options import (
-    add_code_options,
     add_image_options,
     add_output_options,
     add_radio_options,
     add_waveform_options,
 )
 from percast.tools.settings import check_ranges, gnu_radio, open_codec, transmitter_config
-from percast.tools.summaries import engine_part, sender_part, waveform_part
+from percast.tools.summaries import check_codec, codec_part, sender_part, waveform_part
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_image_options(parser, out=False)
-    add_code_options(parser, decoder=False)
+    CodecConfig.add_options(parser)
     add_waveform_options(parser)
     add_radio_options(parser, transmit=True)
     add_output_options(parser)
@@ -33,6 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     profile = open_profile(args.profile, args.samp_rate)
+    code = CodecConfig.from_args(args)
     check_ranges(args)
     asked = radios.radio_config(args, profile, transmit=True)
     size = parse_size(args.size) if args.size else None
@@ -57,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
         pictures = stack.enter_context(
             open_source(args.source, size, args.frames, args.insecure, args.zmq_keys)
         )
-        codec = open_codec(args, ("encode",))
+        codec = open_codec(code, args.size, ("encode",))
         stack.callback(codec.close)
         transmitter = Transmitter(pictures, codec, profile, config=config)
         if station is not None:
@@ -83,11 +84,14 @@ def main(args: argparse.Namespace) -> int:
             "underruns": 0,
             **(on_air.part() if station else {}),
             **waveform_part(profile),
-            **engine_part(codec.model.name, codec.encoder),
+            **codec_part(codec),
         }
     if args.json:
         report.print_json(summary)
     else:
         report.print_sent(summary)
     ending.check()
-    return INTERRUPTED if ending.interrupted else 0
+    if ending.interrupted:
+        return INTERRUPTED
+    check_codec(summary)
+    return 0

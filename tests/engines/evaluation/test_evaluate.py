@@ -4,6 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.baselines import hevc_ldpc
 from percast.engines.evaluation.evaluate import Arrival, Evaluation
 from percast.engines.evaluation.symbol_channel import SymbolChannel
@@ -29,7 +30,8 @@ class Counting:
 
 def evaluate(model, pictures, channel, snrs=(4.0, 10.0), realisms=(0.0, 1.0), **options):
     options = {"metrics": ("psnr", "ms-ssim"), **options}
-    with Evaluation(model, RATES, list(snrs), list(realisms), channel, **options) as evaluation:
+    config = CodecConfig(model=str(model.folder), threads=1)
+    with Evaluation(config, RATES, list(snrs), list(realisms), channel, **options) as evaluation:
         rows = list(evaluation.rows(pictures))
         return rows, evaluation.summary()
 
@@ -118,7 +120,19 @@ def test_what_the_model_cannot_do_is_refused_before_a_network_is_loaded(model, w
     monkeypatch.setattr("percast.engines.codecs.learned.open_engine", None)  # would be a TypeError
     options = {"cbrs": RATES, "snrs_db": [10.0], "realisms": [1.0], "channel": Counting()}
     with pytest.raises(UsageError):
-        Evaluation(model, **options | wrong)
+        Evaluation(CodecConfig(model=str(model.folder)), **options | wrong)
+
+
+def test_pictures_that_cannot_be_decoded_are_counted_and_have_no_figures(pictures):
+    config = CodecConfig(codec="tests.engines.codecs.own:Fragile")  # at the second one
+    options = {"cbrs": RATES[:1], "snrs_db": [10.0], "realisms": [1.0], "channel": Counting()}
+    with Evaluation(config, **options, metrics=("psnr",)) as evaluation:
+        rows = list(evaluation.rows([pictures[1]] * 2))
+        (point,) = evaluation.summary()
+    assert [row.undecodable for row in rows] == [False, True]
+    assert [row.figures["psnr_db"] is None for row in rows] == [False, True]
+    assert (point["pictures"], point["received"], point["undecodable"]) == (2, 2, 1)
+    assert point["psnr_db"] == pytest.approx(rows[0].figures["psnr_db"])
 
 
 def test_the_baseline_improves_with_rate_and_snr():

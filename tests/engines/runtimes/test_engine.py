@@ -53,8 +53,8 @@ def each(request, model):
 def hide(monkeypatch, package):
     """Makes a runtime's package impossible to import."""
     monkeypatch.setitem(sys.modules, package, None)
-    for module in (f"runtime_{package}", "openvino_core"):
-        monkeypatch.delitem(sys.modules, f"percast.engines.{module}", raising=False)
+    for module in (package, "openvino_core"):
+        monkeypatch.delitem(sys.modules, f"percast.engines.runtimes.{module}", raising=False)
 
 
 @pytest.mark.parametrize("size", [(4, 4), (5, 7)])

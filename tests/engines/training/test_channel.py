@@ -162,8 +162,7 @@ def test_the_generator_is_given_what_the_codec_will_give_it(
     symbols, noise_var = channel.propagate(sent, c.channels, c.snr_db, air, 36.0)
     received = channel.weigh(symbols, noise_var, level, TRAINED)
 
-    with LearnedCodec(model, roles=()) as codec:
-        codec.generator = Listener()
+    with LearnedCodec(model, engines=(None, Listener())) as codec:
         word = to_word(channels, float(level))
         coded = CodedImage(
             16 * w, 16 * h, Fraction(channels, 1536), CODEC_ID, word, model.id, snr_db, 1.0

@@ -4,7 +4,7 @@
 import argparse
 
 from percast.blocks.images import parse_size
-from percast.engines.codecs.contract import parse_cbr
+from percast.engines.codecs.config import parse_cbr
 from percast.engines.evaluation.bench import bench
 from percast.engines.evaluation.verify import SNRS_DB, Candidate, Report, all_candidates, verify
 from percast.engines.manifest import load_model

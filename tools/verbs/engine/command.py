@@ -5,6 +5,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from percast.engines.codecs.config import DEFAULT_THREADS
 from percast.engines.runtimes import int8_networks
 from percast.engines.runtimes.engine import ENGINES, PRECISIONS
 from percast.engines.runtimes.plan_cache import Entry, PlanCache
@@ -12,7 +13,7 @@ from percast.engines.runtimes.tensorrt import build as tensorrt_build
 from percast.engines.runtimes.tensorrt.package import RTX, TENSORRT, installed, load
 from percast.errors import ModelError
 from percast.tools import report, terminal
-from percast.tools.options import DEFAULT_THREADS, add_output_options
+from percast.tools.options import add_output_options
 from percast.tools.verbs.engine.build import build_engines
 from percast.tools.verbs.engine.check import bench_engines, verify_engines
 

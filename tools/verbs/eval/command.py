@@ -9,18 +9,20 @@ from pathlib import Path
 
 from percast.blocks.images import open_source, parse_size
 from percast.blocks.images.file_source import SUFFIXES
-from percast.engines.codecs.contract import parse_cbr
+from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.evaluation.evaluate import METRICS, Evaluation
-from percast.engines.manifest import load_model
 from percast.engines.metrics import NEEDED, missing_weights, perceptual_cache
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
 from percast.errors import INTERRUPTED, LinkError, UsageError
 from percast.quantity import quantity
 from percast.tools import report, terminal
-from percast.tools.options import DEFAULT_THREADS, add_output_options
+from percast.tools.options import add_output_options
 from percast.tools.settings import check_ranges, parse_list
 from percast.tools.verbs.eval import channel as eval_channel
 from percast.tools.verbs.eval import results as eval_results
+
+_LISTED = ("cbr", "design_snr_db", "realism")
+"""Settings of the codec that take lists here, or mean something else."""
 
 DEFAULT_METRICS = "psnr,ms-ssim,lpips"
 
@@ -45,16 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     images.add_argument("--out", type=Path, metavar="DIR", help="folder for tables and plots")
     _add_point_options(parser)
     eval_channel.add_options(parser)
-    engine = parser.add_argument_group("engine")
-    engine.add_argument("--engine", default="auto", metavar="NAME", help="(default auto)")
-    engine.add_argument("--precision", default="auto", metavar="NAME", help="(default auto)")
-    engine.add_argument(
-        "--threads",
-        type=int,
-        default=DEFAULT_THREADS,
-        metavar="N",
-        help=f"of codec and metrics (default here {DEFAULT_THREADS})",
-    )
+    CodecConfig.add_options(parser, without=_LISTED)
     add_output_options(parser)
     parser.set_defaults(main=evaluate)
     verbs = parser.add_subparsers(metavar="VERB")
@@ -78,8 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_point_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("code and conditions (every combination of the lists)")
-    group.add_argument("--model", default="base", metavar="NAME", help="shipped model or a folder")
+    group = parser.add_argument_group("conditions (every combination of the lists)")
     group.add_argument(
         "--cbr", default="1/48", metavar="LIST", help="channel bandwidth ratios (default 1/48)"
     )
@@ -125,7 +117,7 @@ def evaluate(args: argparse.Namespace) -> int:
     metrics = _names(args.metrics, tuple(METRICS))
     size = parse_size(args.size) if args.size else None
     channel = eval_channel.open_channel(args, snrs)
-    model = load_model(args.model)
+    config = CodecConfig.from_args(args, cbr=cbrs[0], design_snr_db=CodecConfig.design_snr_db)
 
     with contextlib.ExitStack() as stack:
         pictures = stack.enter_context(open_source(args.source, size=size))
@@ -133,8 +125,7 @@ def evaluate(args: argparse.Namespace) -> int:
             raise UsageError(f"--source {args.source} never ends: give --frames N")
         evaluation = stack.enter_context(
             Evaluation(
-                model, cbrs, snrs, realisms, channel.send, metrics, args.design_snr,
-                args.engine, args.precision, args.threads,
+                config, cbrs, snrs, realisms, channel.send, metrics, args.design_snr
             )
         )  # fmt: skip
         table = eval_results.PictureTable(args.out, metrics, channel.link_figures)
@@ -151,12 +142,13 @@ def evaluate(args: argparse.Namespace) -> int:
                 on_progress(done)
         except KeyboardInterrupt:
             interrupted = True
-    points = evaluation.summary()
+    points, about = evaluation.summary(), evaluation.codec.about()
     result = {
-        "model": model.name,
-        "model_id": model.id.hex(),
-        "engine": evaluation.engine.name,
-        "precision": evaluation.engine.precision,
+        "codec": evaluation.codec.name,
+        "model": about.model,
+        "model_id": evaluation.codec.model_id.hex(),
+        "engine": about.engine,
+        "precision": about.precision,
         "channel": args.channel,
         **channel.settings,
         "size": args.size,

@@ -36,7 +36,7 @@ class PictureTable:
         self._file = None
         columns = (
             "picture", "width", "height", "cbr_asked", "cbr", "snr_db", "realism",
-            "design_snr_db", "received",
+            "design_snr_db", "received", "undecodable",
             *(METRICS[name] for name in metrics if name != "fid"),
             "encode_ms", "decode_ms", *link_figures,
         )  # fmt: skip

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the pages say is true of this checkout: links lead somewhere, commands are understood and run."""
+
+import re
+import shlex
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from percast.blocks.waveform.header import HEADER_BYTES, TABLE
+from percast.tools.cli import build_parser
+
+ROOT = Path(__file__).parents[1]
+GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*GUIDES, *(p for room in ("engines", "tools") for p in (ROOT / room).rglob("*.md"))]
+
+# Not here: radios, trained models, endless runs, sockets that wait for the other end, and what
+# changes the machine or takes minutes.
+_NOT_HERE = re.compile(
+    r"--device (hackrf|uhd|soapy|osmosdr|zmq)|models/mine|--frames 0|zmq:|video:|camera:|--codec \w+:"
+)
+_RUNS = ("loopback", "tx", "replay", "doctor", "devices", "keys", "eval")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The `percast` commands of a page's sh blocks, split as a shell would."""
+    found = []
+    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.M | re.S):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.rstrip(" &"), comments=True)
+            if words[:1] == ["percast"]:
+                found.append(words[1:])
+    return found
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_somewhere(page):
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name)
+def test_every_command_is_understood(page):
+    for argv in commands(page):
+        try:
+            build_parser(argv).parse_args(argv)
+        except SystemExit:
+            pytest.fail(f"percast {shlex.join(argv)}")
+
+
+@pytest.mark.parametrize("page", [p for p in GUIDES if commands(p)], ids=name)
+def test_commands_that_need_no_hardware_run(page, small_photos, tmp_path):
+    for folder in ("PHOTOS", "KODAK"):
+        (tmp_path / folder).mkdir()
+        for path in sorted(small_photos.glob("*.png"))[:2]:
+            with Image.open(path) as image:  # MS-SSIM and the sizes in the commands need some pixels
+                image.resize((192, 192)).save(tmp_path / folder / path.name)
+    for argv in commands(page):
+        text = shlex.join(argv)
+        if argv[0] not in _RUNS or _NOT_HERE.search(text) or "fetch-weights" in argv:
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "percast.tools.cli", *argv],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110,
+        )  # fmt: skip
+        # The doctor of a machine without everything says so; nothing attached is no failure.
+        allowed = (0, 3) if argv[0] in ("doctor", "devices") else (0,)
+        assert done.returncode in allowed, f"percast {text}\n{done.stderr}"
+    shutil.rmtree(tmp_path)
+
+
+def test_the_waveforms_page_has_the_byte_table_of_the_header():
+    page = (ROOT / "docs" / "waveform.md").read_text("utf-8")
+    assert page.count(f"{HEADER_BYTES} bytes") == 1
+    start = 0
+    for field, code, _ in TABLE:
+        size = struct.calcsize(">" + code)
+        assert f"| {start} | {size} | `{field}` |" in page
+        start += size
+    assert f"| {start} | 4 | | CRC-32" in page
+
+
+def test_the_readme_can_be_read_in_one_sitting():
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
