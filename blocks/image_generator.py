@@ -76,7 +76,8 @@ class ImageGenerator(WorkerBlock):
 
     Message input `symbols`, as `OfdmDemodulator` sends them. Message output `images`: PDU of
     what the sink writes down and rgb bytes; then the end message. A picture that arrived too
-    damaged for its codec goes out without bytes, with the reason as `undecodable`. Pictures that
+    damaged for its codec goes out with the reason as `undecodable`, and without bytes but for those
+    of what the codec shows in its place. Pictures that
     no codec here decodes (another model, another codec) are left out.
 
     Args:
@@ -145,7 +146,9 @@ class ImageGenerator(WorkerBlock):
                 self.faults.add(str(error))
             self.undecodable.add(str(error))
             record = first.record(getattr(error, "figures", {}))
-            self.publish(to_pdu(record | {"undecodable": str(error)}, b""))
+            instead = getattr(error, "instead", None)
+            pixels = b"" if instead is None else instead.tobytes()
+            self.publish(to_pdu(record | {"undecodable": str(error)}, pixels))
             return
         for item, (rgb, figures) in zip(items, pictures, strict=True):
             self.publish(to_pdu(item.record(figures), rgb.tobytes()))

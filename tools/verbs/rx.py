@@ -30,7 +30,7 @@ from percast.tools.options import (
 from percast.tools.settings import check_ranges, gnu_radio, open_codec, parse_metrics
 from percast.tools.summaries import check_codec, codec_part, receiver_part, waveform_part
 
-SENDERS_ONLY = ("cbr", "design_snr_db")
+SENDERS_ONLY = ("cbr", "design_snr_db", "mcs")
 """Of the codec's settings, what headers tell a receiver."""
 
 
