@@ -63,7 +63,9 @@ def test_the_finest_that_fits_is_found_either_way():
         limit = int(rng.integers(1, 1_000))
         fitting = [size for size in sizes if size <= limit]
         for slope in (0.0, 0.115, 1.0):
-            best = finest_within(lambda step, sizes=sizes: bytes(sizes[step - 4]), 4, 51, limit, slope)
+            best = finest_within(
+                lambda step, sizes=sizes: bytes(sizes[step - 4]), 4, 51, limit, slope
+            )
             assert (best is None) == (not fitting)
             assert best is None or len(best) == max(fitting)
 
