@@ -13,7 +13,7 @@ block, and that the picture's bytes and then noise. The header's codec word says
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 from math import log10
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -100,6 +100,12 @@ class DigitalCodec(Codec):
     def scheme(self) -> Scheme:
         """That pictures are sent with."""
         return self._wanted or scheme_for(self.design_snr_db)
+
+    def with_scheme(self, index: int) -> Self:
+        """The same codec with another scheme."""
+        other = self.at()
+        other._wanted = SCHEMES[index]
+        return other
 
     def check_aim(self) -> None:
         super().check_aim()
