@@ -41,10 +41,10 @@ def main(argv: list[str] | None = None) -> int:
 def threshold(transport: Transport, blocks: int = _BLOCKS) -> float:
     """SNR in dB at which `LOST` of the transport blocks are lost.
 
-    From the Shannon limit upwards, first in long steps with few blocks, then in short ones; between
-    the last two the logarithm of the share is interpolated.
+    From a decibel above the Shannon limit upwards, first in long steps with few blocks, then in short
+    ones; between the last two the logarithm of the share is interpolated.
     """
-    snr_db = 10 * log10(2**transport.scheme.information - 1)
+    snr_db = 10 * log10(2**transport.scheme.information - 1) + 1
     while lost(transport, snr_db, _GLANCE, _GLANCE // 3) > 0.25:
         snr_db += _COARSE_DB
     snr_db -= _COARSE_DB
