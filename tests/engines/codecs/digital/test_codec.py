@@ -65,7 +65,7 @@ def test_it_takes_the_symbols_of_the_learned_code(model, cbr, size):
 
 def test_mean_power_is_one_to_the_last_digit(codec, photo):
     for mcs in (3, 8, 15, 27):
-        coded, symbols = opened(cbr=codec.cbr, mcs=str(mcs)).encode(photo)
+        _, symbols = opened(cbr=codec.cbr, mcs=str(mcs)).encode(photo)
         assert len(symbols) == codec.symbol_count(*photo.shape[:2], codec.cbr)
         assert np.mean(np.abs(symbols.astype(complex)) ** 2) == pytest.approx(1, abs=1e-5)
 
