@@ -1,8 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The blocks of the signal chain.
 
-`waveform`, `channel` and `images` are plain Python; the classes below are the GNU Radio blocks
-round them and round the codecs. They load GNU Radio, so they are looked up only when used.
+Files here are GNU Radio blocks: short shells that move samples and messages, and what the shells
+share (`guard`, `pdu`, `worker_block`, `ending_source`). Folders are plain Python without GNU Radio,
+where the work is done:
+
+- `images/`: pictures in and out: folders, videos, cameras, ZeroMQ
+- `waveform/`: a picture's symbols to samples and back
+- `channel/`: the air between two radios
+- `recordings/`: samples in files, SigMF and raw
+- `stats/`: figures of a running link
+- `queues/`: bounded queues between threads
+- `grc/`: the blocks in gnuradio-companion
+
+So `image_source` is the block round a `PictureSource` of `images/`, `ofdm_modulator` the one round
+`waveform/transmit`, `channel_model` the one round `channel/`. Blocks load GNU Radio, so they are
+looked up only when used.
 """
 
 import importlib

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, left_out
 from percast.blocks.queues.worker import leading
 from percast.blocks.stats.tally import Tally
-from percast.blocks.waveform.coded import to_header
+from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codecs.contract import Codec, CodecFault
 
@@ -71,13 +71,13 @@ class ImageEncoder(WorkerBlock):
             if len(items) > 1:
                 raise  # comes again one by one
             self.faults.add(str(error))
-            self.publish(to_pdu({"left_out": items[0][0]["image"]}, b""))
+            self.publish(left_out(items[0][0]["image"]))
             return
         for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
             read_at = int(meta["read_at"] * 1e6)
-            header = to_header(
+            header = Header.of(
                 coded, len(symbols), self.session, meta["image"], self.callsign, read_at
             )
             self.latent_symbols += len(symbols)
             self.source_samples += rgb.size
-            self.publish(to_pdu({"header": header.pack().hex()}, symbols.tobytes()))
+            self.publish(PictureSymbols(header, symbols).to_pdu())

@@ -6,18 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.pdu import END, PictureSymbols, is_end, to_pdu
 from percast.blocks.queues.worker import leading
 from percast.blocks.stats.tally import Tally
-from percast.blocks.waveform.coded import from_header
-from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codecs.contract import (
     Codec,
     CodecFault,
-    CodedImage,
     Decodes,
     Figures,
     Received,
@@ -27,36 +22,20 @@ from percast.errors import PercastError
 
 
 @dataclass(frozen=True)
-class _Arrived:
-    """A received picture: how it came, what its header says, its symbols, and what decodes it, or
-    why nothing here does."""
+class _Arrived(PictureSymbols):
+    """A received picture, and what decodes it, or why nothing here does."""
 
-    meta: dict
-    header: Header
-    symbols: np.ndarray
-    noise_var: np.ndarray
     codec: Codec | None = None
     foreign: str = ""
 
-    @classmethod
-    def from_pdu(cls, message) -> "_Arrived":
-        meta, data = from_pdu(message)
-        header = Header.unpack(bytes.fromhex(meta.pop("header")))
-        symbols = data[: 8 * header.symbols].view(np.complex64)
-        return cls(meta, header, symbols, data[8 * header.symbols :].view(np.float32))
-
-    @property
-    def coded(self) -> CodedImage:
-        return from_header(self.header)
-
     @property
     def received(self) -> Received:
-        return self.coded, self.symbols, self.noise_var
+        return self.header.coded, self.symbols, self.noise_var
 
     def record(self, figures: Figures) -> dict:
         """What the sink writes down."""
         header = self.header
-        return self.meta | {
+        return self.figures | {
             "id": header.image,
             "session": header.session,
             "width": header.width,
@@ -104,7 +83,7 @@ class ImageGenerator(WorkerBlock):
         if is_end(message):
             return None
         item = _Arrived.from_pdu(message)
-        coded, symbols = item.coded, len(item.symbols)
+        coded, symbols = item.header.coded, len(item.symbols)
         try:
             codec = self.codec.decoder_for(coded)
             expected = codec.symbols_expected(coded)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from percast.blocks.images import ImageSink as Pictures
+from percast.blocks.images import PictureSink
 from percast.blocks.pdu import from_pdu, is_end
 from percast.blocks.worker_block import WorkerBlock
 
@@ -28,7 +28,7 @@ class ImageSink(WorkerBlock):
 
     def __init__(
         self,
-        pictures: Pictures,
+        pictures: PictureSink,
         score: Callable[[np.ndarray | None, dict], dict] = lambda rgb, record: {},
         on_image: Callable[[dict], None] = lambda record: None,
         depth: int = 4,

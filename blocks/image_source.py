@@ -10,8 +10,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.images import ImageSource as Pictures
-from percast.blocks.images import Picture
+from percast.blocks.images import Picture, PictureSource
 from percast.blocks.pdu import END, to_pdu
 from percast.blocks.queues.worker import Worker
 
@@ -35,7 +34,7 @@ class ImageSource(Guarded, gr.basic_block):
 
     def __init__(
         self,
-        pictures: Pictures,
+        pictures: PictureSource,
         fps: float | None = None,
         in_flight: int = 3,
         on_send: Callable[[int, Picture], None] = lambda number, picture: None,

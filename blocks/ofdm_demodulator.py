@@ -9,7 +9,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.pdu import END, to_pdu
+from percast.blocks.pdu import END, PictureSymbols
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
@@ -21,9 +21,8 @@ HOLD_WAIT = 1e-3  # seconds
 class OfdmDemodulator(Guarded, gr.sync_block):
     """Finds packets, equalises them and puts pictures together.
 
-    Message output `symbols`: per picture a PDU of the packed header and link figures, with
-    complex64 symbols followed by their float32 noise variances; the end message after the
-    sample with the end tag.
+    Message output `symbols`: `PictureSymbols` with their noise variances and the link's figures;
+    the end message after the sample with the end tag.
 
     Args:
         profile: the waveform.
@@ -80,13 +79,12 @@ class OfdmDemodulator(Guarded, gr.sync_block):
     def _publish(self, images: list[ReceivedImage]) -> None:
         for image in images:
             self.images += 1
-            meta = {
-                "header": image.header.pack().hex(),
+            figures = {
                 "snr_db": image.snr_db,
                 "evm_db": image.evm_db,
                 "freq_offset_hz": image.freq_offset,
                 "clock_ppm": image.clock_ppm,
                 "lost_symbols": image.lost_symbols,
             }
-            data = image.symbols.tobytes() + image.noise_var.tobytes()
-            self.message_port_pub(pmt.intern("symbols"), to_pdu(meta, data))
+            picture = PictureSymbols(image.header, image.symbols, image.noise_var, figures)
+            self.message_port_pub(pmt.intern("symbols"), picture.to_pdu())

@@ -11,8 +11,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.pdu import END, from_pdu, is_end
-from percast.blocks.waveform.header import Header
+from percast.blocks.pdu import END, PictureSymbols, is_end, left_out_picture
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL, modulate
 
@@ -34,9 +33,9 @@ class _Piece:
 class OfdmModulator(Guarded, gr.sync_block):
     """Modulates each picture into packets and plays them out; silent in between.
 
-    Message input `symbols`: PDU of {"header": packed `Header` in hex} and complex64 latent symbols,
-    or of {"left_out": image counter} of a picture that is not to be sent. Message output `sent`:
-    the image counter, once the last sample of the picture is out, or where it was left out.
+    Message input `symbols`: `PictureSymbols`, or `left_out` of a picture that will not come; then the end
+    message. Message output `sent`: the image counter, once the last sample of the picture is out, or
+    where it was left out.
 
     Args:
         profile: the waveform.
@@ -73,18 +72,15 @@ class OfdmModulator(Guarded, gr.sync_block):
         if is_end(message):
             self._queue.append(_Piece(self._tail, after=END))
             return
-        meta, data = from_pdu(message)
-        if "left_out" in meta:
+        if (left_out := left_out_picture(message)) is not None:
             nothing = np.empty(0, np.complex64)
-            self._queue.append(_Piece(nothing, after=pmt.from_long(meta["left_out"])))
+            self._queue.append(_Piece(nothing, after=pmt.from_long(left_out)))
             return
-        header = Header.unpack(bytes.fromhex(meta["header"]))
-        if header is None:
-            raise ValueError("PDU without a valid packed header")
-        for samples in modulate(self.profile, header, data.view(np.complex64), self.papr_db):
+        picture = PictureSymbols.from_pdu(message)
+        for samples in modulate(self.profile, picture.header, picture.symbols, self.papr_db):
             self.burst_samples += len(samples)
             self._queue.append(_Piece(samples * self.scale, is_packet=True))
-        self._queue.append(_Piece(self._gap, after=pmt.from_long(header.image)))
+        self._queue.append(_Piece(self._gap, after=pmt.from_long(picture.header.image)))
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Transmitter, channel model and receiver in one GNU Radio process."""
+"""Transmitter, channel model and receiver in one GNU Radio process.
+
+image source -> encoder -> OFDM modulator -> channel -> OFDM demodulator -> generator -> image sink
+|______________ Transmitter ____________|             |________________ Receiver ________________|
+"""
 
 from collections.abc import Callable
 
@@ -7,12 +11,14 @@ from gnuradio import gr
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel_model import ChannelModel
-from percast.blocks.images import ImageSink, ImageSource
+from percast.blocks.images import Picture, PictureSink, PictureSource
 from percast.blocks.stats.scoring import Scorer
+from percast.blocks.stats.tree import LoopbackStats
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codecs.contract import Codec
+from percast.flowgraphs.config import TransmitterConfig
 from percast.flowgraphs.receiver import Receiver
-from percast.flowgraphs.transmitter import Transmitter, TransmitterConfig
+from percast.flowgraphs.transmitter import Transmitter
 
 
 class Loopback(gr.top_block):
@@ -33,27 +39,34 @@ class Loopback(gr.top_block):
 
     def __init__(
         self,
-        pictures: ImageSource,
+        pictures: PictureSource,
         codec: Codec,
         profile: Profile,
         channel: ChannelConfig,
-        out: ImageSink,
+        out: PictureSink,
         scorer: Scorer,
         on_image: Callable[[dict], None] = lambda record: None,
         realism: float | None = None,
         config: TransmitterConfig = TransmitterConfig(),
     ):
         gr.top_block.__init__(self, "percast loopback", catch_exceptions=False)
-        self.transmitter = Transmitter(
-            pictures, codec, profile, lambda n, p: scorer.remember(n, p.name, p.rgb), config
-        )
+
+        def remember(number: int, picture: Picture) -> None:
+            scorer.remember(number, picture.name, picture.rgb)
+
+        self.transmitter = Transmitter(pictures, codec, profile, remember, config)
         self.channel = ChannelModel(channel, profile, config.tx_level)
         self.receiver = Receiver(codec, profile, out, scorer, on_image, realism, live=False)
+
         self.connect(self.transmitter, self.channel, self.receiver)
 
     @property
     def percast_blocks(self) -> tuple:
         return (*self.transmitter.percast_blocks, self.channel, *self.receiver.percast_blocks)
+
+    def stats(self) -> LoopbackStats:
+        """How both ends do, at any moment and from any thread."""
+        return LoopbackStats(self.transmitter.stats(), self.receiver.stats())
 
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the last picture to be through."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from percast.blocks.channel import Channel, ChannelConfig
-from percast.blocks.waveform.coded import from_header, to_header
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
@@ -47,7 +46,7 @@ class NumpyLink:
         air = Channel(config, profile.samp_rate, 1.0, profile.occupied_fraction)
         receiver, reassembler = Receiver(profile), Reassembler(profile)
         received: list[ReceivedImage] = []
-        header = to_header(coded, len(symbols), _SESSION, picture, "", 0)
+        header = Header.of(coded, len(symbols), _SESSION, picture, "", 0)
         for samples in self._samples(header, symbols, air):
             for packet in receiver.push(samples):
                 received += reassembler.push(packet)
@@ -70,4 +69,4 @@ def _arrival(image: ReceivedImage) -> Arrival:
     header = image.header
     share = image.lost_symbols / header.symbols
     figures = dict(zip(LINK_FIGURES, (image.snr_db, share), strict=True))
-    return Arrival(from_header(header), image.symbols, image.noise_var, figures)
+    return Arrival(header.coded, image.symbols, image.noise_var, figures)

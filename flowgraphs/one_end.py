@@ -2,14 +2,17 @@
 """One end of a link with its device, as flowgraphs to run."""
 
 import time
+from dataclasses import replace
 
 from gnuradio import gr
 
 from percast.blocks.receive_bridge import SampleInlet
+from percast.blocks.stats.tree import ReceiverStats, TransmitterStats
 from percast.blocks.transmit_bridge import PacketOutlet
 from percast.flowgraphs.radios.factory import Radio
 from percast.flowgraphs.radios.station import Station
 from percast.flowgraphs.receiver import Receiver
+from percast.flowgraphs.stats import radio_stats
 from percast.flowgraphs.transmitter import Transmitter
 
 
@@ -26,6 +29,10 @@ class Transmit(gr.top_block):
         self.transmitter, self.radio = transmitter, radio
         self.percast_blocks = (*transmitter.percast_blocks, *_guarded(radio))
         self.connect(transmitter, radio.block)
+
+    def stats(self) -> TransmitterStats:
+        """How it does, at any moment and from any thread."""
+        return self.transmitter.stats()
 
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the radio to take the last sample."""
@@ -76,6 +83,10 @@ class TransmitOnAir(gr.top_block):
         self.station.stop()
         gr.top_block.stop(self)
 
+    def stats(self) -> TransmitterStats:
+        """How it does, at any moment and from any thread."""
+        return replace(self.transmitter.stats(), radio=radio_stats(self.station))
+
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the radio to send the last sample."""
         if not self.transmitter.modulator.ended.wait(timeout):
@@ -115,6 +126,12 @@ class Receive(gr.top_block):
         self.receiver, self.radio = receiver, radio
         self.percast_blocks = (*_guarded(radio), *receiver.percast_blocks)
         self.connect(radio.block, receiver)
+
+    def stats(self) -> ReceiverStats:
+        """How it does, at any moment and from any thread."""
+        stats = self.receiver.stats()
+        malformed = getattr(self.radio.block, "malformed", None)
+        return replace(stats, sync=replace(stats.sync, malformed=malformed))
 
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the last picture to be through."""
@@ -159,6 +176,10 @@ class ReceiveOnAir(gr.top_block):
     def stop(self) -> None:
         self.station.stop()
         gr.top_block.stop(self)
+
+    def stats(self) -> ReceiverStats:
+        """How it does, at any moment and from any thread."""
+        return replace(self.receiver.stats(), radio=radio_stats(self.station))
 
     def wait_done(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the last picture to be through."""

@@ -8,10 +8,19 @@ from gnuradio import gr
 
 from percast.blocks.image_generator import ImageGenerator
 from percast.blocks.image_sink import ImageSink
-from percast.blocks.images import ImageSink as Out
+from percast.blocks.images import PictureSink
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.recordings.recorder import Recorder
+from percast.blocks.stats.link_stats import LinkStats
 from percast.blocks.stats.scoring import Scorer
+from percast.blocks.stats.tree import (
+    CodecInUse,
+    Link,
+    ReceivedImages,
+    ReceiverStats,
+    Sync,
+    Waveform,
+)
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codecs.contract import Decodes
 
@@ -35,7 +44,7 @@ class Receiver(gr.hier_block2):
         self,
         codec: Decodes,
         profile: Profile,
-        out: Out,
+        out: PictureSink,
         scorer: Scorer,
         on_image: Callable[[dict], None] = lambda record: None,
         realism: float | None = None,
@@ -48,15 +57,20 @@ class Receiver(gr.hier_block2):
             gr.io_signature(1, 1, gr.sizeof_gr_complex),
             gr.io_signature(0, 0, 0),
         )
+        self.profile, self._means, self._on_image = profile, LinkStats(), on_image
         hold = (lambda: False) if live else self._busy
         self.demodulator = OfdmDemodulator(profile, hold, recorder)
         self.generator = ImageGenerator(codec, realism, live=live)
-        self.sink = ImageSink(out, scorer, on_image, live=live)
+        self.sink = ImageSink(out, scorer, self._finished, live=live)
         self.percast_blocks = (self.demodulator, self.generator, self.sink)
 
         self.connect(self, self.demodulator)
         self.msg_connect(self.demodulator, "symbols", self.generator, "symbols")
         self.msg_connect(self.generator, "images", self.sink, "images")
+
+    def _finished(self, record: dict) -> None:
+        self._means.add(record)
+        self._on_image(record)
 
     def _busy(self) -> bool:
         return self.generator.full() or self.sink.full()
@@ -69,6 +83,40 @@ class Receiver(gr.hier_block2):
     @property
     def dropped(self) -> int:
         return self.generator.dropped + self.sink.dropped
+
+    def stats(self) -> ReceiverStats:
+        """How it does, at any moment and from any thread."""
+        means, seen = self._means, self.demodulator.receiver.stats
+        return ReceiverStats(
+            ReceivedImages(
+                received=self.demodulator.images,
+                decoded=means.received,
+                dropped=self.dropped,
+                undecodable=means.undecodable,
+                foreign=dict(self.generator.foreign),
+                frames_per_second=means.frames_per_second(),
+                latency_ms=means.latency_ms(),
+                psnr_db=means.mean("psnr_db"),
+                ms_ssim=means.mean("ms_ssim"),
+                lpips=means.mean("lpips"),
+            ),
+            Sync(
+                samples=seen.samples,
+                bad_samples=seen.bad_samples,
+                detections=seen.detections,
+                packets=seen.packets,
+                headers_lost=seen.headers_lost,
+            ),
+            Link(
+                cbr=means.mean("cbr"),
+                snr_db_measured=means.mean_db("snr_db"),
+                evm_db=means.mean_db("evm_db"),
+                freq_offset_hz_measured=means.mean("freq_offset_hz"),
+                clock_ppm_measured=means.mean("clock_ppm"),
+            ),
+            Waveform.of(self.profile),
+            CodecInUse.of(self.generator.codec.first, self.generator.faults, means.own_figures()),
+        )
 
     def progress(self) -> object | None:
         """Changes while samples come; None while pictures are decoded or written."""

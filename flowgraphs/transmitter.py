@@ -2,37 +2,17 @@
 """The transmitting end: pictures to samples."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gnuradio import gr
 
 from percast.blocks.image_encoder import ImageEncoder
 from percast.blocks.image_source import ImageSource
-from percast.blocks.images import ImageSource as Pictures
-from percast.blocks.images import Picture
+from percast.blocks.images import Picture, PictureSource
 from percast.blocks.ofdm_modulator import OfdmModulator
+from percast.blocks.stats.tree import CodecInUse, Rate, SentImages, TransmitterStats, Waveform
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL
 from percast.engines.codecs.contract import Codec
-
-
-@dataclass(frozen=True)
-class TransmitterConfig:
-    """Settings of a transmitter that are not objects of their own.
-
-    Args:
-        fps: pictures per second, None for as fast as the link goes.
-        tx_level: mean power of a burst, dB relative to full scale.
-        papr_db: envelope limit of clip-and-filter, None for none.
-        callsign: sent in every header.
-        session: number of the run, None for a random one.
-    """
-
-    fps: float | None = None
-    tx_level: float = DEFAULT_TX_LEVEL
-    papr_db: float | None = DEFAULT_PAPR_DB
-    callsign: str = ""
-    session: int | None = None
+from percast.flowgraphs.config import TransmitterConfig
 
 
 class Transmitter(gr.hier_block2):
@@ -49,7 +29,7 @@ class Transmitter(gr.hier_block2):
 
     def __init__(
         self,
-        pictures: Pictures,
+        pictures: PictureSource,
         codec: Codec,
         profile: Profile,
         on_send: Callable[[int, Picture], None] = lambda number, picture: None,
@@ -63,13 +43,31 @@ class Transmitter(gr.hier_block2):
         )
         self.source = ImageSource(pictures, config.fps, on_send=on_send)
         self.encoder = ImageEncoder(codec, config.session, config.callsign)
-        self.modulator = OfdmModulator(profile, config.tx_level, config.papr_db)
+        self.profile = profile
+        self.modulator = OfdmModulator(profile, config.tx_level, config.papr_db or None)
         self.percast_blocks = (self.source, self.encoder, self.modulator)
 
         self.msg_connect(self.source, "images", self.encoder, "images")
         self.msg_connect(self.encoder, "symbols", self.modulator, "symbols")
         self.msg_connect(self.modulator, "sent", self.source, "credit")
         self.connect(self.modulator, self)
+
+    def stats(self) -> TransmitterStats:
+        """How it does, at any moment and from any thread."""
+        source, encoder, profile = self.source, self.encoder, self.profile
+        channel_uses = self.modulator.burst_samples * profile.occupied_fraction
+        return TransmitterStats(
+            SentImages(
+                sent=source.sent - encoder.faults.total,
+                unencodable=encoder.faults.total,
+                skipped=source.pictures.skipped,
+                dropped=source.dropped,
+                session=encoder.session,
+            ),
+            Rate.of(encoder.latent_symbols, encoder.source_samples, channel_uses),
+            Waveform.of(profile),
+            CodecInUse.of(encoder.codec, encoder.faults),
+        )
 
     def progress(self) -> object | None:
         """Changes while samples go; None while pictures are encoded."""

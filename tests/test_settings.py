@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from percast.errors import UsageError
-from percast.settings import SettingError, Settings, setting
+from percast.settings import REQUIRED, SettingError, Settings, like, list_of, setting
 
 
 def pair(text: str) -> tuple[float, float]:
@@ -92,3 +92,68 @@ def test_a_command_may_lack_a_setting_or_have_a_default_of_its_own():
     assert not hasattr(args, "law")
     assert Fading.from_args(args) == Fading(doppler=3.0)
     assert Fading.from_args(args, law="flat").law == "flat"
+
+
+def even(text: str) -> int:
+    if int(text) % 2:
+        raise UsageError(f"{text} is odd")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Antennas(Settings):
+    group = "antennas"
+
+    port: str = setting(REQUIRED, "--port", "name of a port", parse=str)
+    element: tuple[int, ...] = setting((), "--element", "", parse=even, several=True, most=8)
+    spacings: tuple[float, ...] = setting((1.0,), "--spacings", "", parse=list_of(float))
+    gain: object = setting(None, "--gain", "", parse=str)
+    doppler: float | None = like(Fading, "doppler", None, "of the antenna")
+
+
+def antennas(*argv: str) -> Antennas:
+    parser = argparse.ArgumentParser()
+    Antennas.add_options(parser, port=None)
+    return Antennas.from_args(parser.parse_args(argv))
+
+
+def test_what_is_required_is_missed_everywhere():
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    Antennas.add_options(parser)
+    with pytest.raises((argparse.ArgumentError, SystemExit)):
+        parser.parse_args([])
+    with pytest.raises(UsageError, match="^--port is missing: name of a port$"):
+        antennas()
+    with pytest.raises(UsageError, match=r"^\[a\] port is missing"):
+        Antennas.from_mapping({}, "a")
+    with pytest.raises(TypeError):
+        Antennas()
+
+
+def test_lists_and_stages():
+    wanted = Antennas("x", (2, 4), (0.5, 2.0), "A=1,B=2", 5.0)
+    options = ("--element=2", "--element=4", "--spacings=0.5,2", "--gain=A=1,B=2", "--doppler=5")
+    assert antennas("--port=x", *options) == wanted
+    table = {"port": "x", "element": [2, 4], "spacings": [0.5, 2], "doppler": 5}
+    assert Antennas.from_mapping(table | {"gain": {"A": 1, "B": 2}}) == wanted
+    assert Antennas.from_mapping({"port": "x", "element": 2}) == Antennas("x", (2,))
+    assert antennas("--port=x") == Antennas("x")
+
+
+def test_what_parses_wrongly_names_its_flag_too():
+    with pytest.raises(UsageError, match="^--element 3 is odd$"):
+        antennas("--port=x", "--element=2", "--element=3")
+    with pytest.raises(UsageError, match="^--element must be at most 8, not 10$"):
+        antennas("--port=x", "--element=2", "--element=10")
+
+
+def test_a_borrowed_setting_has_the_range_of_its_owner():
+    with pytest.raises(SettingError, match="^doppler must be from 0 to 1e"):
+        Antennas("x", doppler=-1.0)
+
+
+def test_what_is_found_out_later_can_be_told_as_a_flag():
+    with pytest.raises(UsageError, match="^--both is taken$"), Fading.told_as_flags():
+        raise SettingError("right", "is taken")
+    with pytest.raises(UsageError, match="^colour is no field$"), Fading.told_as_flags():
+        raise SettingError("colour", "is no field")

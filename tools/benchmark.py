@@ -19,7 +19,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from percast.blocks.channel import ChannelConfig
 from percast.blocks.images import parse_size
+from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.engines.codecs.config import DEFAULT_THREADS
 from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.registry import open_codec
@@ -101,12 +103,18 @@ def photographs(folder: Path) -> Path:
     return folder
 
 
-def options(source: Path, size: str, frames: int, *more: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    loopback.add_options(parser)
-    return parser.parse_args(
-        [f"--source={source}", f"--size={size}", f"--frames={frames}", "--metrics=none", *more]
+def run_loopback(
+    source: Path,
+    size: str,
+    frames: int,
+    channel: ChannelConfig = ChannelConfig(),
+    on_image: Callable[[dict], None] = lambda record: None,
+) -> dict:
+    """The JSON object of a loopback without metrics."""
+    wanted = loopback.LoopbackConfig(
+        SourceConfig(str(source), frames, size), SinkConfig(metrics=()), channel=channel
     )
+    return loopback.run(wanted, on_image).summary
 
 
 def link(args: argparse.Namespace) -> None:
@@ -120,7 +128,7 @@ def link(args: argparse.Namespace) -> None:
             alone = engines_alone(codec, height, width)
             for frames in (args.frames, 3 * args.frames):
                 start = time.perf_counter()
-                s = loopback.run(options(source, text, frames), lambda record: None).summary
+                s = run_loopback(source, text, frames)
                 seconds = time.perf_counter() - start
                 rate = s["frames_per_second"]
                 megapixels = width * height * rate / 1e6
@@ -157,7 +165,7 @@ def soak(args: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         source = photographs(Path(folder))
-        loopback.run(options(source, "64x64", args.frames, "--channel=tdl-c"), watch)
+        run_loopback(source, "64x64", args.frames, ChannelConfig(model="tdl-c"), watch)
     show("soak: 64x64 pictures over TDL-C", ("frames", "resident MB", "pictures/s"), rows)
     print(f"growth after the first tenth: {rows[-1][1] - rows[0][1]:.1f} MB")
 

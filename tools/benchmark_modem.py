@@ -12,7 +12,7 @@ from gnuradio import analog, blocks, digital, gr
 
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.ofdm_modulator import OfdmModulator
-from percast.blocks.pdu import END, is_end, to_pdu
+from percast.blocks.pdu import END, PictureSymbols, is_end
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import open_profile
 
@@ -52,7 +52,7 @@ def run_percast(frames: int, snr_db: float) -> ModemRun:
     `OfdmDemodulator`."""
     profile = open_profile()
     rng = np.random.default_rng(0)
-    latent = rng.standard_normal((SYMBOLS, 2)).astype(np.float32) / np.float32(np.sqrt(2))
+    latent = rng.standard_normal(2 * SYMBOLS).astype(np.float32) / np.float32(np.sqrt(2))
     noise = np.sqrt(1 / profile.occupied_fraction / 10 ** (snr_db / 10))
 
     graph = gr.top_block()
@@ -71,8 +71,8 @@ def run_percast(frames: int, snr_db: float) -> ModemRun:
             symbols=SYMBOLS, codec=1, codec_word=32, model=b"test", design_snr_db=10.0,
             realism=1.0, seed=1, callsign="", timestamp_us=0,
         )  # fmt: skip
-        pdu = to_pdu({"header": header.pack().hex()}, latent.tobytes())
-        modulator.to_basic_block()._post(port, pdu)
+        picture = PictureSymbols(header, latent.view(np.complex64))
+        modulator.to_basic_block()._post(port, picture.to_pdu())
     modulator.to_basic_block()._post(port, END)
 
     start = time.perf_counter()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Changing a radio while it runs: `--control`, and what `percast tune` asks it.
+"""Asking a transmitter or receiver while it runs: `--control`, and what `percast tune` asks it.
 
 ZeroMQ REQ/REP, one JSON object each way: {"freq": 2.41e9, "gain": 20} (either may be missing;
 texts such as "2.41G" and "VGA=20" are understood) is answered by {"ok": true, "took": {...}} or
-{"ok": false, "error": "..."}. On this machine only: the socket has no password.
+{"ok": false, "error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of figures
+(`percast.blocks.stats.tree`). On this machine only: the socket has no password.
 """
 
 import argparse
@@ -15,8 +16,8 @@ from collections.abc import Callable
 
 import zmq
 
-from percast.blocks.images.zmq_images import check_address
 from percast.errors import PercastError, UsageError
+from percast.flowgraphs.config import RunConfig
 from percast.flowgraphs.radios.config import Gain, parse_gain
 from percast.quantity import quantity
 
@@ -36,14 +37,16 @@ class ControlServer:
 
     Attributes:
         malformed: requests that made no sense.
+        status: gives the tree of figures; None before there is one.
 
     Raises:
         UsageError: an address beyond this machine, or one that is taken.
     """
 
     def __init__(self, address: str, tune: Callable[[float | None, Gain | None], dict]):
-        check_local(address, "--control")
+        check_local(address)
         self.malformed = 0
+        self.status: Callable[[], dict] | None = None
         self._tune = tune
         self._closing = threading.Event()
         self._socket = zmq.Context.instance().socket(zmq.REP)
@@ -74,13 +77,15 @@ class ControlServer:
 
     def _answer(self, frames: list[bytes]) -> dict:
         try:
-            freq, gain = parse_request(frames)
+            asked = parse_request(frames)
         except ValueError as error:
             self.malformed += 1
             log.info("control: %s", error)
             return {"ok": False, "error": str(error)}
+        if asked is None:
+            return self._tell_status()
         try:
-            took = self._tune(freq, gain)
+            took = self._tune(*asked)
         except PercastError as error:
             return {"ok": False, "error": str(error)}
         except Exception as error:  # noqa: BLE001 - whatever a driver does, the link goes on
@@ -89,23 +94,24 @@ class ControlServer:
         log.info("control: tuned to %s", took)
         return {"ok": True, "took": took}
 
+    def _tell_status(self) -> dict:
+        if self.status is None:
+            return {"ok": False, "error": "it is starting and has no figures yet: ask again"}
+        return {"ok": True, "status": self.status()}
 
-def check_local(address: str, flag: str) -> None:
+
+def check_local(address: str) -> None:
     """Refuse addresses that other machines could reach.
 
     Raises:
         UsageError: naming the flag.
     """
-    try:
-        check_address(address, insecure=False)
-    except UsageError as error:
-        raise UsageError(
-            f"{flag} {address}: give tcp://127.0.0.1:PORT or ipc://PATH on this machine"
-        ) from error
+    with RunConfig.told_as_flags():
+        RunConfig(control=address)
 
 
-def parse_request(frames: list[bytes]) -> tuple[float | None, Gain | None]:
-    """Frequency and gain of a request.
+def parse_request(frames: list[bytes]) -> tuple[float | None, Gain | None] | None:
+    """Frequency and gain of a request; None where it asks for the status.
 
     Raises:
         ValueError: it makes no sense.
@@ -116,8 +122,10 @@ def parse_request(frames: list[bytes]) -> tuple[float | None, Gain | None]:
         request = json.loads(frames[0])
     except (ValueError, RecursionError) as error:
         raise ValueError('not JSON; expected {"freq": 2.41e9, "gain": 20}') from error
+    if request == {"status": True}:
+        return None
     if not isinstance(request, dict) or not request or set(request) - {"freq", "gain"}:
-        raise ValueError('expected an object with "freq", "gain" or both')
+        raise ValueError('expected an object with "freq", "gain" or both, or {"status": true}')
     try:
         freq = _number(request["freq"]) if "freq" in request else None
         gain = _gain(request["gain"]) if "gain" in request else None

@@ -4,15 +4,15 @@
 import argparse
 import contextlib
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 
-from percast.blocks.waveform.profile import Profile
+from percast.blocks.stats.tree import ReceiverStats, TransmitterStats
 from percast.errors import UsageError
+from percast.flowgraphs.config import RunConfig
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
-from percast.flowgraphs.radios.plan import plan
 from percast.tools import process, report
-from percast.tools.control import ControlServer, check_local
+from percast.tools.control import ControlServer
 
 log = logging.getLogger(__name__)
 
@@ -20,36 +20,39 @@ QUEUE_SECONDS = {"transmit": 0.1, "receive": 1.0}  # of samples between link and
 _CLOCK_PPM = 50  # beyond which a radio's sample rate is another one; the receiver follows 150
 
 
-def radio_config(args: argparse.Namespace, profile: Profile, transmit: bool) -> RadioConfig:
+def add_options(parser: argparse.ArgumentParser, transmit: bool) -> None:
+    RadioConfig.add_options(parser, without=("agc",) if transmit else ())
+    RunConfig.add_options(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be done; open no device"
+    )
+
+
+def radio_config(
+    args: argparse.Namespace, samp_rate: float, run: RunConfig, transmit: bool
+) -> RadioConfig:
     """The checked `RadioConfig` that the options describe; `replay` has few of them.
+
+    Args:
+        args: the options.
+        samp_rate: of the waveform, samples/s.
+        run: what else they say.
+        transmit: the direction.
 
     Raises:
         UsageError: an option that the device does not know, or one that it needs.
     """
-    given = vars(args)
-    names = ("gain", "antenna", "lo_offset", "clock_source", "time_source", "bandwidth")
-    config = RadioConfig(
-        args.device,
-        args.args,
-        profile.samp_rate,
-        args.freq,
-        channel=given.get("channels"),
-        agc=given.get("agc", False),
-        reconnect=given.get("reconnect", False),
-        **{name: given.get(name) for name in names},
-    )
-    check_flags(config, transmit, control=given.get("control"))
-    if given.get("control"):
-        check_local(args.control, "--control")
-    if (seconds := given.get("seconds")) is not None and not seconds > 0:
-        raise UsageError(f"--seconds {seconds:g}: must be positive")
+    with RadioConfig.told_as_flags():
+        config = RadioConfig.from_args(args, samp_rate=samp_rate)
+        check_flags(config, transmit)
+    if run.control is not None and not config.hardware:
+        raise UsageError(f"--control is for radios, not for --device {config.device}")
     return config
 
 
-def tell_plan(args: argparse.Namespace, config: RadioConfig, profile: Profile, transmit: bool):
-    """Answer `--dry-run`."""
-    told = plan(config, profile, transmit, vars(args).get("tx_level"))
-    if args.json:
+def tell_plan(told: dict, as_json: bool) -> None:
+    """Answer `--dry-run` with a `plan`."""
+    if as_json:
         report.print_json(told)
     else:
         report.print_plan(told)
@@ -60,36 +63,25 @@ class OnAir:
     """A radio in use.
 
     Args:
-        config: what was asked.
         station: keeps it running.
         control: listens for `percast tune`, where wanted.
     """
 
-    config: RadioConfig
     station: "Station"  # noqa: F821 - loads GNU Radio
     control: ControlServer | None
 
+    def answer(self, stats: Callable[[], TransmitterStats | ReceiverStats]) -> None:
+        """What `percast tune --status` is told from now on."""
+        if self.control is not None:
+            self.control.status = lambda: asdict(stats())
+
     def part(self) -> dict:
-        """Keys of the JSON object."""
-        station = self.station
-        part = {
-            **station.counts(),
-            "reconnected": station.reconnected,
-            "control_malformed": self.control.malformed if self.control else 0,
-            "radio": {"asked": self.config.asked(), "took": station.took},
-        }
-        if not station.transmit:
-            level = station.meter.total()
-            part["level"] = {
-                "mean_dbfs": level.mean_dbfs,
-                "loudest_dbfs": level.loudest_dbfs,
-                "clipped_share": level.clipped_share,
-            }
-        return part
+        """Keys of the JSON object that no tree of figures has."""
+        return {"control_malformed": self.control.malformed if self.control else 0}
 
 
 @contextlib.contextmanager
-def on_air(args: argparse.Namespace, config: RadioConfig, transmit: bool) -> Iterator[OnAir]:
+def on_air(config: RadioConfig, run: RunConfig, transmit: bool) -> Iterator[OnAir]:
     """An open radio, its drivers' output caught and its control socket listening.
 
     Raises:
@@ -108,10 +100,10 @@ def on_air(args: argparse.Namespace, config: RadioConfig, transmit: bool) -> Ite
         report.say(f"percast: {describe(config, station.took)}")
         _warn_of_rate(config.samp_rate, station.took["samp_rate"])
         server = None
-        if args.control:
-            server = ControlServer(args.control, station.tune)
+        if run.control is not None:
+            server = ControlServer(run.control, station.tune)
             stack.callback(server.close)
-        yield OnAir(config, station, server)
+        yield OnAir(station, server)
 
 
 def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio

@@ -91,7 +91,16 @@ def link_line(s: dict) -> str:
         line += f", {s['undecodable']} not decodable"
     if s["snr_db_measured"] is not None:
         line += f", SNR {s['snr_db_measured']:.1f} dB, offset {s['freq_offset_hz_measured']:.0f} Hz"
-    return line
+    return line + _and_radio(s)
+
+
+def sent_line(s: dict) -> str:
+    """How a running transmitter does, likewise."""
+    return f"{s['sent']} pictures sent{_and_radio(s)}"
+
+
+def _and_radio(s: dict) -> str:
+    return f", radio: {radio_line(s)}" if "radio" in s else ""
 
 
 def radio_line(s: dict) -> str:

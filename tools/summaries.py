@@ -1,82 +1,55 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The JSON objects that links print at their end: one part from each end."""
+"""The tree of figures (`percast.blocks.stats.tree`) as the JSON objects of `--json`: the names of
+its leaves without its branches."""
 
 from collections import Counter
+from dataclasses import asdict
+from typing import Any
 
-from percast.blocks.stats.link_stats import LinkStats
-from percast.blocks.waveform.profile import Profile
-from percast.engines.codecs.contract import Codec
+from percast.blocks.stats.tree import LoopbackStats, Radio, ReceiverStats, TransmitterStats
 from percast.errors import LinkError, ModelError
 
 
-def sender_part(transmitter, profile: Profile) -> dict:
-    """What a `Transmitter` knows."""
-    source, encoder = transmitter.source, transmitter.encoder
-    channel_uses = transmitter.modulator.burst_samples * profile.occupied_fraction
-    latents = encoder.latent_symbols
+def sent(stats: TransmitterStats) -> dict[str, Any]:
+    """Of a transmitter."""
     return {
-        "sent": source.sent - encoder.faults.total,
-        "unencodable": encoder.faults.total,
-        "codec_faults": dict(encoder.faults),
-        "skipped": source.pictures.skipped,
-        "dropped": source.dropped,
-        "cbr": _ratio(latents, encoder.source_samples),
-        "overhead": _ratio(channel_uses - latents, latents),
+        **asdict(stats.images),
+        **asdict(stats.rate),
+        **asdict(stats.waveform),
+        **asdict(stats.codec),
+        **_radio(stats.radio),
     }
 
 
-def receiver_part(receiver, stats: LinkStats) -> dict:
-    """What a `Receiver` knows; `stats` has seen its records."""
-    demodulator, generator = receiver.demodulator, receiver.generator
+def received(stats: ReceiverStats) -> dict[str, Any]:
+    """Of a receiver."""
+    figures = {
+        **asdict(stats.images),
+        **asdict(stats.sync),
+        **asdict(stats.link),
+        **asdict(stats.waveform),
+        **asdict(stats.codec),
+        **_radio(stats.radio),
+    }
+    if stats.sync.malformed is None:
+        del figures["malformed"]
+    return figures
+
+
+def both(stats: LoopbackStats) -> dict[str, Any]:
+    """Of a loopback: its rate and what was dropped are the transmitter's and both ends'."""
+    here, there = sent(stats.transmitter), received(stats.receiver)
     return {
-        "received": demodulator.images,
-        "decoded": stats.received,
-        "dropped": receiver.dropped,
-        "undecodable": stats.undecodable,
-        "foreign": dict(generator.foreign),
-        "codec_faults": dict(generator.faults),
-        "codec_figures": stats.own_figures(),
-        "packets": demodulator.receiver.stats.packets,
-        "headers_lost": demodulator.receiver.stats.headers_lost,
-        "bad_samples": demodulator.receiver.stats.bad_samples,
-        "frames_per_second": stats.frames_per_second(),
-        "latency_ms": stats.latency_ms(),
-        "cbr": stats.mean("cbr"),
-        "snr_db_measured": stats.mean_db("snr_db"),
-        "evm_db": stats.mean_db("evm_db"),
-        "freq_offset_hz_measured": stats.mean("freq_offset_hz"),
-        "clock_ppm_measured": stats.mean("clock_ppm"),
-        "psnr_db": stats.mean("psnr_db"),
-        "ms_ssim": stats.mean("ms_ssim"),
-        "lpips": stats.mean("lpips"),
+        **here,
+        **there,
+        "cbr": here["cbr"],
+        "lost": here["sent"] - there["received"],
+        "codec_faults": _added(here["codec_faults"], there["codec_faults"]),
+        "dropped": here["dropped"] + there["dropped"],
     }
 
 
-def waveform_part(profile: Profile) -> dict:
-    return {
-        "profile": profile.name,
-        "samp_rate": profile.samp_rate,
-        "occupied_bandwidth_hz": profile.occupied_bandwidth,
-    }
-
-
-def codec_part(codec: Codec) -> dict:
-    about = codec.about()
-    return {
-        "codec": codec.name,
-        "model": about.model,
-        "engine": about.engine,
-        "precision": about.precision,
-        "engine_reason": about.reason,
-    }
-
-
-def add_counts(*counts: dict[str, int]) -> dict[str, int]:
-    """Counts by reason from both ends."""
-    return dict(sum(map(Counter, counts), Counter()))
-
-
-def check_codec(summary: dict) -> None:
+def check_codec(summary: dict[str, Any]) -> None:
     """Raise the codec's error, once results have been told, if no picture got through it.
 
     Raises:
@@ -94,5 +67,16 @@ def check_codec(summary: dict) -> None:
         raise LinkError("no picture could be decoded: what arrived is too little for the codec")
 
 
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def _added(*counts: dict[str, int]) -> dict[str, int]:
+    """Counts by reason from both ends."""
+    return dict(sum(map(Counter, counts), Counter()))
+
+
+def _radio(radio: Radio | None) -> dict[str, Any]:
+    if radio is None:
+        return {"overruns": 0, "underruns": 0}
+    figures = asdict(radio)
+    figures["radio"] = {"asked": figures.pop("asked"), "took": figures.pop("took")}
+    if radio.level is None:
+        del figures["level"]
+    return figures

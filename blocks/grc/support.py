@@ -18,7 +18,8 @@ import numpy as np
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel.channel import noise_power as _noise_power
-from percast.blocks.images import ImageSink, ImageSource, open_sink, open_source, parse_size
+from percast.blocks.images import PictureSink, PictureSource
+from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
@@ -61,15 +62,16 @@ def _closed_at_exit(opened: Opened) -> Opened:
 
 def open_pictures(
     source: str, size: str, frames: int | None, insecure: bool, zmq_keys: str
-) -> ImageSource:
-    """See `percast.blocks.images.open_source`; an empty size keeps each picture's own."""
-    wanted = parse_size(size) if size else None
-    return _closed_at_exit(open_source(source, wanted, frames, insecure, zmq_keys or None))
+) -> PictureSource:
+    """See `SourceConfig`; an empty size keeps each picture's own."""
+    config = SourceConfig(source, frames, size, zmq_keys or None, insecure)
+    return _closed_at_exit(config.open())
 
 
-def open_out(out: str, insecure: bool, zmq_keys: str) -> ImageSink:
-    """See `percast.blocks.images.open_sink`; an empty text keeps nothing."""
-    return _closed_at_exit(open_sink(out or None, insecure, zmq_keys or None))
+def open_out(out: str, insecure: bool, zmq_keys: str) -> PictureSink:
+    """See `SinkConfig`; an empty text keeps nothing."""
+    config = SinkConfig(out or None, zmq_keys=zmq_keys or None, insecure=insecure)
+    return _closed_at_exit(config.open())
 
 
 def open_encoder(

@@ -5,7 +5,7 @@
 picture is uint8 RGB [H, W, 3] with sides of `MIN_SIDE`..`MAX_SIDE` pixels.
 """
 
-from percast.blocks.images.base import ImageSink, ImageSource
+from percast.blocks.images.base import PictureSink, PictureSource
 from percast.blocks.images.frames_log import read_frames
 from percast.blocks.images.messages import MalformedMessage, decode_message, encode_message
 from percast.blocks.images.picture import MAX_SIDE, MIN_SIDE, Picture, fit, parse_size
@@ -15,10 +15,10 @@ from percast.blocks.images.sources import open_source
 __all__ = [
     "MAX_SIDE",
     "MIN_SIDE",
-    "ImageSink",
-    "ImageSource",
     "MalformedMessage",
     "Picture",
+    "PictureSink",
+    "PictureSource",
     "decode_message",
     "encode_message",
     "fit",

@@ -14,7 +14,7 @@ from percast.blocks.images.picture import Picture
 from percast.errors import UsageError
 
 
-class ImageSource(ABC):
+class PictureSource(ABC):
     """Pictures one after another: `with open_source(...) as source: for picture in source: ...`.
 
     Attributes:
@@ -73,14 +73,14 @@ class ImageSource(ABC):
         """Ends any iteration, also one that waits in another thread; may be called again."""
         self._closed.set()
 
-    def __enter__(self) -> "ImageSource":
+    def __enter__(self) -> "PictureSource":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
 
 
-class ImageSink(ABC):
+class PictureSink(ABC):
     """Where received pictures go: `with open_sink(...) as sink: sink.write(rgb, record)`."""
 
     @abstractmethod
@@ -102,7 +102,7 @@ class ImageSink(ABC):
     def close(self) -> None:
         """Lets go of files and sockets; may be called again."""
 
-    def __enter__(self) -> "ImageSink":
+    def __enter__(self) -> "PictureSink":
         return self
 
     def __exit__(self, *exception: object) -> None:

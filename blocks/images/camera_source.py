@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from percast.blocks.images.base import ImageSource
+from percast.blocks.images.base import PictureSource
 from percast.blocks.images.picture import BadPicture, Size, check_usable, fit
 from percast.blocks.images.video_frames import FrameConverter, import_av
 from percast.errors import DeviceError, UsageError
@@ -15,7 +15,7 @@ from percast.errors import DeviceError, UsageError
 STALL_SECONDS = 10.0  # a camera that gives nothing for so long is taken for gone
 
 
-class CameraSource(ImageSource):
+class CameraSource(PictureSource):
     """The newest picture of a camera each time one is asked for.
 
     A thread keeps emptying the driver's queue: otherwise a link slower than the camera would send
@@ -35,7 +35,7 @@ class CameraSource(ImageSource):
         Args:
             device: What FFmpeg opens, such as /dev/video0.
             size: Fit each picture to this (W, H); None keeps the camera's.
-            frames: See `ImageSource`.
+            frames: See `PictureSource`.
             input_format: FFmpeg's name of the kind of device.
 
         Raises:

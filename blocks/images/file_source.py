@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from percast.blocks.images.base import ImageSource
+from percast.blocks.images.base import PictureSource
 from percast.blocks.images.decoding import decode_picture
 from percast.blocks.images.picture import BadPicture, Size, check_usable
 from percast.errors import FileError
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _Stamp = tuple[int, int]  # modification time in ns, bytes: a file that keeps both is unchanged
 
 
-class FileSource(ImageSource):
+class FileSource(PictureSource):
     """The pictures of a folder (its own files, in natural order of names), or one picture file.
 
     The folder is listed once. A picture that cannot be used, or can no longer be, is skipped and
@@ -41,7 +41,7 @@ class FileSource(ImageSource):
         Args:
             path: A folder or a picture file.
             size: Fit each picture to this (W, H); None keeps their own sizes.
-            frames: See `ImageSource`.
+            frames: See `PictureSource`.
             cache_bytes: Decoded pictures that are kept, so that going round a folder is fast.
 
         Raises:

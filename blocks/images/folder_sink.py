@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from percast.blocks.images.base import ImageSink
+from percast.blocks.images.base import PictureSink
 from percast.blocks.images.frames_log import FramesLog
 from percast.blocks.images.messages import encode_png
 from percast.errors import FileError
 
 
-class FolderSink(ImageSink):
+class FolderSink(PictureSink):
     """`NNNNNN.png` for each picture, and its record with "file" in `frames.jsonl`; null for one
     that could not be decoded.
 

@@ -46,7 +46,7 @@ def parse_size(text: str) -> Size:
     """
     match = re.fullmatch(r"([0-9]{1,6})[xX]([0-9]{1,6})", text.strip())
     if match is None:
-        raise UsageError(f"--size {text!r}: give WIDTHxHEIGHT in pixels, such as 256x256")
+        raise UsageError(f"{text!r}: give WIDTHxHEIGHT in pixels, such as 256x256")
     size = int(match[1]), int(match[2])
     check_size(size)
     return size
@@ -57,7 +57,7 @@ def check_size(size: Size) -> None:
     width, height = size
     if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
         raise UsageError(
-            f"--size {width}x{height}: each side must lie in {MIN_SIDE}..{MAX_SIDE} pixels"
+            f"{width}x{height}: each side must lie in {MIN_SIDE}..{MAX_SIDE} pixels"
         )
 
 

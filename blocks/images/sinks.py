@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from percast.blocks.images.base import ImageSink
+from percast.blocks.images.base import PictureSink
 from percast.blocks.images.folder_sink import FolderSink
 from percast.blocks.images.zmq_images import ZmqImageSink
 from percast.errors import UsageError
 
 
-class NullSink(ImageSink):
+class NullSink(PictureSink):
     """Keeps nothing."""
 
     def write(self, rgb: np.ndarray, record: dict) -> None:
@@ -20,7 +20,7 @@ class NullSink(ImageSink):
 
 def open_sink(
     spec: str | None, insecure: bool = False, zmq_keys: str | Path | None = None
-) -> ImageSink:
+) -> PictureSink:
     """Opens an image sink.
 
     Args:

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from percast.blocks.images.base import ImageSource
+from percast.blocks.images.base import PictureSource
 from percast.blocks.images.camera_source import CameraSource
 from percast.blocks.images.file_source import FileSource
 from percast.blocks.images.picture import Size, check_size
@@ -18,7 +18,7 @@ def open_source(
     frames: int | None = None,
     insecure: bool = False,
     zmq_keys: str | Path | None = None,
-) -> ImageSource:
+) -> PictureSource:
     """Opens an image source.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from percast.blocks.images.base import ImageSource
+from percast.blocks.images.base import PictureSource
 from percast.blocks.images.picture import BadPicture, Size, check_usable, fit
 from percast.blocks.images.video_frames import FrameConverter, import_av
 from percast.errors import FileError
@@ -17,7 +17,7 @@ from percast.errors import FileError
 log = logging.getLogger(__name__)
 
 
-class VideoSource(ImageSource):
+class VideoSource(PictureSource):
     """Every frame of a video file's first video stream, upright; damaged ones are skipped."""
 
     def __init__(self, path: Path, size: Size | None = None, frames: int | None = None):
@@ -25,7 +25,7 @@ class VideoSource(ImageSource):
         Args:
             path: Any video that FFmpeg reads.
             size: Fit each frame to this (W, H); None keeps the video's.
-            frames: See `ImageSource`; more than the video holds starts it again.
+            frames: See `PictureSource`; more than the video holds starts it again.
 
         Raises:
             FileError: `path` is missing, or holds no usable frame.

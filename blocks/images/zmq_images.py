@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import zmq
 
-from percast.blocks.images.base import ImageSink, ImageSource
+from percast.blocks.images.base import PictureSink, PictureSource
 from percast.blocks.images.messages import (
     MAX_PAYLOAD_BYTES,
     MalformedMessage,
@@ -37,7 +37,7 @@ WARNING_SECONDS = 10.0  # between two warnings about malformed messages
 log = logging.getLogger(__name__)
 
 
-class ZmqImageSource(ImageSource):
+class ZmqImageSource(PictureSource):
     """Pictures that other programs push.
 
     Attributes:
@@ -60,7 +60,7 @@ class ZmqImageSource(ImageSource):
         Args:
             address: tcp://HOST:PORT, ipc://PATH or inproc://NAME.
             size: Fit each picture to this (W, H); None keeps their own sizes.
-            frames: See `ImageSource`.
+            frames: See `PictureSource`.
             insecure: Allow an address that other machines can reach without keys.
             keys: Folder of CURVE keys; only the clients in it may connect, encrypted.
 
@@ -127,7 +127,7 @@ class ZmqImageSource(ImageSource):
             )
 
 
-class ZmqImageSink(ImageSink):
+class ZmqImageSink(PictureSink):
     """Publishes each received picture as PNG, its record in the header.
 
     Attributes:

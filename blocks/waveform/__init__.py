@@ -1,1 +1,38 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The OFDM waveform in plain numpy: a picture's symbols to samples, and back with their noise.
+
+Both ends agree on a `profile` (carriers, lengths, presets) and on the `header` (the byte table).
+
+Sending, in this order:
+
+- `transmit`: one picture to its packets' samples; calls all of the following
+- `coding/interleaver`: the picture's symbols over packets, carriers and time
+- `coding/header_code`: the header's error-correcting code
+- `preamble`: short part, training symbols, and the pilots' values
+- `papr`: peaks clipped and filtered
+- `ofdm`: carriers to samples (and back)
+
+Receiving, in this order:
+
+- `receive`: a stream of samples to packets; calls the following down to `drift`
+- `tones`: interfering tones notched out; the radio's own DC offset goes in `receive`
+- `synchronise`: detection on the short part, carrier offset, timing on the training symbols
+- `demodulate`: first pass, the header; second pass, equalised symbols and their noise
+- `bursts`: symbols that interference has hit, and the noise variance of each
+- `estimate`: the channel from what is known; the noise variance from what that leaves over
+- `track`: residual carrier offset, sample clock, common gain and phase over a packet
+- `drift`: a channel that changes during a packet, carried from the pilots to all carriers
+- `reassemble`: packets to a picture's symbols, whatever is missing; its SNR and EVM
+
+Below them lie `coding/hashing` (pseudo-random numbers that are part of the format) and `rotate`
+(fast phasors).
+
+Where is ...
+
+- the preamble, a pilot: `preamble`; on which carriers they stand: `profile`
+- the header's byte table: `header.TABLE`; which of it is the codec's: `Header.of`, `Header.coded`
+- the interleaver: `coding/interleaver`; what a lost packet does: `reassemble.assemble`
+- the SNR: sigma^2 and |H|^2 of a packet in `demodulate.Packet`, of a picture in
+  `reassemble.ReceivedImage`; the variance of each symbol is `demodulate.Packet.noise_var`
+- the envelope limit and level that are sent: `transmit.DEFAULT_PAPR_DB`, `DEFAULT_TX_LEVEL`
+"""

@@ -4,8 +4,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
 
+from percast.blocks.waveform import bursts
 from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.drift import channel_change
 from percast.blocks.waveform.estimate import estimate_channel, residual_variance
@@ -16,13 +16,6 @@ from percast.blocks.waveform.rotate import phasors
 from percast.blocks.waveform.track import clock_drift, rotation_rate, smooth_gains
 from percast.blocks.waveform.transmit import header_carriers, packet_span, packets_needed
 
-# Error power at a symbol's pilots, over that of its neighbours, that only a burst explains: noise
-# alone exceeds it at the eight pilots of one symbol in 20,000.
-_BURST, _BURST_WINDOW = 3.0, 15
-_LOUD, _LOUD_WINDOW = 10.0, 31  # likewise of the power over that of the neighbours
-# The same over all carriers of header and training, where channels that move between its middle
-# and its ends reach 4.
-_HEAD_BURST = 10.0
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
 
 
@@ -58,6 +51,21 @@ class Packet:
         return float(np.mean(np.abs(self.channel) ** 2))
 
 
+@dataclass(frozen=True)
+class _Head:
+    """What training and header, both known, tell of the packet.
+
+    Args:
+        channel: complex64 [n_occupied], frequency response at the middle of the header.
+        noise: variance per carrier.
+        error: complex64 [symbols, n_occupied], what the channel leaves unexplained.
+    """
+
+    channel: np.ndarray
+    noise: float
+    error: np.ndarray
+
+
 def read_header(profile: Profile, training: np.ndarray, rows: np.ndarray) -> Header | None:
     """First pass: the header, from the training symbols' channel estimate.
 
@@ -69,22 +77,9 @@ def read_header(profile: Profile, training: np.ndarray, rows: np.ndarray) -> Hea
         None when its CRC is wrong, or it does not fit the profile.
     """
     p = profile
-    training, rows = _blanked(training, rows)
-    training = training[training.any(1)]
-    known = np.broadcast_to(training_carriers(p), training.shape)
-    channel = estimate_channel(p, training, known)
-    noise = _noise(training, channel * known, p.cp_len)
-    matched = rows * channel.conj()
-    pilots = (matched[:, p.pilot_index] * pilot_values(p)[: p.header_symbols]).sum(1)
-    # The training symbols come before the header and have phase 0 by definition.
-    anchor = len(p.pilot_index) * np.mean(np.abs(channel) ** 2)
-    rate = rotation_rate(np.concatenate([[anchor, anchor], pilots]))
-    turn = phasors(-rate * np.arange(2, 2 + p.header_symbols))
-    at_pilots = channel[p.pilot_index] * pilot_values(p)[: p.header_symbols]
-    pilot_power = (np.abs(rows[:, p.pilot_index] * turn[:, None] - at_pilots) ** 2).mean(1)
-    row_noise = np.where(_hit(pilot_power, noise), pilot_power, noise)[:, None]
-    llr = 4 * ((matched[:, p.data_index] * turn[:, None]).real / row_noise).ravel()
-
+    training, rows = bursts.blank(training, rows)
+    channel, noise = _training_estimate(p, training)
+    llr = _header_llr(p, rows, channel, noise)
     found: list[Header] = []
 
     def accept(bits: np.ndarray) -> bool:
@@ -117,144 +112,199 @@ def demodulate(
         start: stream position, for `Packet.start`.
     """
     p = profile
-    heads = p.header_symbols
-    pilots = pilot_values(p)[: len(rows)]
-    known = np.empty((heads, len(p.occupied)), np.complex64)
-    known[:, p.data_index] = header_carriers(p, header)
-    known[:, p.pilot_index] = pilots[:heads]
-    reference = np.broadcast_to(training_carriers(p), training.shape)
-
-    training, rows = _blanked(training, rows)
+    training, rows = bursts.blank(training, rows)
     received = np.concatenate([training, rows])
-    # Time in OFDM symbols; the training symbols have no prefix between them.
-    time = np.concatenate(
-        [
-            [-1 - p.fft_size / p.symbol_len, -1.0],
-            np.arange(len(rows)),
-        ]
-    )
-    there = training.any(1)
-    channel = estimate_channel(p, training[there], reference[there])
+    time = _symbol_times(p, len(rows))
+    known, pilots = _known_head(p, header), pilot_values(p)[: len(rows)]
+    rough, _ = _training_estimate(p, training)
 
-    # Common phase: all carriers of training and header, the pilots of the payload.
-    matched = received * channel.conj()
-    all_known = np.concatenate([reference, known])
-    gains = np.concatenate(
-        [
-            (matched[: 2 + heads] * all_known.conj()).mean(1),
-            (matched[2 + heads :, p.pilot_index] * pilots[heads:]).mean(1),
-        ]
-    )
-    rate = rotation_rate(gains[2:])
+    gains = _common_gains(p, rows, rough, known[2:], pilots)
+    rate = rotation_rate(gains)
     turn = phasors(-rate * time)
-    received = received * turn[:, None]
-
-    # Sample clock: slope over the carriers that grows with time.
-    row_gain = np.convolve(gains[2:] * turn[2:], np.ones(9), "same")
-    row_phase = row_gain.conj() / np.maximum(np.abs(row_gain), 1e-30)
-    at_pilots = channel[p.pilot_index]
-    power = np.abs(at_pilots) ** 2
-    products = received[2:, p.pilot_index] * pilots * at_pilots.conj() * row_phase[:, None]
-    carrier = p.occupied - np.average(p.occupied[p.pilot_index], weights=power)
-    drift = clock_drift(products, power, carrier[p.pilot_index], time[2:] - time[:2].mean())
+    received *= turn[:, None]
+    since_training = time[2:] - time[:2].mean()
+    drift, carrier = _drift(p, received[2:], rough, pilots, gains * turn[2:], since_training)
     received *= phasors(-drift * np.outer(time, carrier))
 
-    # The header's own phase is taken out before it joins the estimate.
-    head_gain = (received[: 2 + heads] * channel.conj() * all_known.conj()).sum(1)
-    head_gain = (head_gain / np.sum(np.abs(channel) ** 2)).astype(np.complex64)
-    turned = received[: 2 + heads] * phasors(-np.angle(head_gain))[:, None]
-    channel = estimate_channel(p, turned, all_known)
-    power = (np.abs(turned - channel * all_known) ** 2).mean(1)
-    calm = power <= _HEAD_BURST * np.median(power)
-    if not calm.all():
-        turned, all_known = turned[calm], all_known[calm]
-        channel = estimate_channel(p, turned, all_known)
-    expected = channel * all_known
-    noise = _noise(turned, expected, p.cp_len + len(turned) - 2)
-
-    payload = received[2 + heads :]
-    at_pilots = channel[p.pilot_index]
-    power = np.sum(np.abs(at_pilots) ** 2)
-    pilot_gain = (payload[:, p.pilot_index] * pilots[heads:] * at_pilots.conj()).sum(1) / power
-    pilot_gain[~payload.any(1)] = 1  # a blanked symbol tells nothing
-    gain = smooth_gains(pilot_gain, noise / power)
-    response = gain[:, None] * channel
-    pilot_error = payload[:, p.pilot_index] * pilots[heads:] - response[:, p.pilot_index]
-    change = channel_change(p, channel, pilot_error, noise, heads // 2)
-    if change is not None:
-        response += change
-        pilot_error -= change[:, p.pilot_index]
+    head = _head_estimate(p, received[: len(known)], known, rough)
+    payload = received[len(known) :]
+    response, pilot_error = _payload_response(p, head, payload, pilots[p.header_symbols :])
+    noise = bursts.payload_noise(pilot_error, head.noise)
+    symbols, noise_var = _equalised(payload[:, p.data_index], response[:, p.data_index], noise)
 
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
-    response = response[:, p.data_index]
-    weight = 1 / np.maximum(response.real**2 + response.imag**2, np.float32(1e-36))
-    symbols = payload[:, p.data_index] * response.conj() * weight
-    variance = _payload_noise(pilot_error, noise).astype(np.float32)[:, None] * weight
     return Packet(
         header=header,
         symbols=symbols.ravel()[: hi - lo],
-        noise_var=variance.ravel()[: hi - lo],
-        channel=channel,
-        noise=noise,
-        evm_squared=_evm_squared(turned - expected, pilot_error, channel, p),
+        noise_var=noise_var.ravel()[: hi - lo],
+        channel=head.channel,
+        noise=head.noise,
+        evm_squared=_evm_squared(p, head, pilot_error),
         freq_offset=(freq_offset + (rate / (2 * np.pi)) / p.symbol_len) * p.samp_rate,
         clock_ppm=drift * p.fft_size / (2 * np.pi * p.symbol_len) * 1e6,
         start=start,
     )
 
 
-def _blanked(training: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Symbols that are all burst are put to zero, so that they lead nothing astray; unless these
-    were both training symbols."""
-    power = np.concatenate([np.mean(np.abs(x) ** 2, axis=1) for x in (training, rows)])
-    if power.max() <= _LOUD * power.min():
-        return training, rows
-    # Of its neighbours: over the whole packet the channel may rise out of a fade.
-    usual = median_filter(power, _LOUD_WINDOW, mode="constant", cval=np.median(power))
-    loud = power > _LOUD * usual
-    if not loud.any() or loud[: len(training)].all():
-        return training, rows
-    calm = ~loud[:, None]
-    return training * calm[: len(training)], rows * calm[len(training) :]
+def _training_estimate(p: Profile, training: np.ndarray) -> tuple[np.ndarray, float]:
+    """Channel (complex64 [n_occupied]) and noise variance from the training symbols that are not
+    blanked."""
+    training = training[training.any(1)]
+    known = np.broadcast_to(training_carriers(p), training.shape)
+    channel = estimate_channel(p, training, known)
+    return channel, _noise(training, channel * known, p.cp_len)
+
+
+def _header_llr(p: Profile, rows: np.ndarray, channel: np.ndarray, noise: float) -> np.ndarray:
+    """Log-likelihood ratios of the header's BPSK symbols, 4 Re(Y H*) / sigma^2, float [n]."""
+    pilots = pilot_values(p)[: p.header_symbols]
+    matched = rows * channel.conj()
+    # The training symbols come before the header and have phase 0 by definition.
+    anchor = len(p.pilot_index) * np.mean(np.abs(channel) ** 2)
+    rate = rotation_rate(
+        np.concatenate([[anchor, anchor], (matched[:, p.pilot_index] * pilots).sum(1)])
+    )
+    turn = phasors(-rate * np.arange(2, 2 + p.header_symbols))
+    at_pilots = channel[p.pilot_index] * pilots
+    pilot_power = (np.abs(rows[:, p.pilot_index] * turn[:, None] - at_pilots) ** 2).mean(1)
+    row_noise = np.where(bursts.hit(pilot_power, noise), pilot_power, noise)[:, None]
+    return 4 * ((matched[:, p.data_index] * turn[:, None]).real / row_noise).ravel()
+
+
+def _known_head(p: Profile, header: Header) -> np.ndarray:
+    """Training symbols and re-encoded header, complex64 [2 + header_symbols, n_occupied]."""
+    known = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
+    known[:2] = training_carriers(p)
+    known[2:, p.data_index] = header_carriers(p, header)
+    known[2:, p.pilot_index] = pilot_values(p)[: p.header_symbols]
+    return known
+
+
+def _symbol_times(p: Profile, rows: int) -> np.ndarray:
+    """When training, header and payload symbols come, in OFDM symbols since the first of the
+    header, float [2 + rows]. The training symbols have no prefix between them."""
+    return np.concatenate([[-1 - p.fft_size / p.symbol_len, -1.0], np.arange(rows)])
+
+
+def _common_gains(
+    p: Profile, rows: np.ndarray, channel: np.ndarray, known: np.ndarray, pilots: np.ndarray
+) -> np.ndarray:
+    """Gain that all carriers of a symbol share, mean of Y H* X*, complex64 [symbols].
+
+    Args:
+        rows: complex64 [symbols, n_occupied], header and payload.
+        channel: complex64 [n_occupied].
+        known: complex64 [header_symbols, n_occupied], the header as sent: of it all carriers
+            count, of the payload the pilots.
+        pilots: float32 [symbols, n_pilots], as sent.
+    """
+    matched = rows * channel.conj()
+    at_pilots = matched[len(known) :, p.pilot_index] * pilots[len(known) :]
+    return np.concatenate([(matched[: len(known)] * known.conj()).mean(1), at_pilots.mean(1)])
+
+
+def _drift(
+    p: Profile,
+    rows: np.ndarray,
+    channel: np.ndarray,
+    pilots: np.ndarray,
+    gains: np.ndarray,
+    time: np.ndarray,
+) -> tuple[float, np.ndarray]:
+    """The sample clock's drift, a slope over the carriers that grows with time.
+
+    Args:
+        rows, channel, pilots: as in `_common_gains`; the rotation is removed from `rows`.
+        gains: likewise, complex64 [symbols]: each symbol's own phase is removed too.
+        time: float [symbols], since the channel was estimated, in symbols.
+
+    Returns:
+        rad per carrier and symbol; and float [n_occupied], the carriers counted from the centre of
+        the pilots' power, about which the common phase turns.
+    """
+    gain = np.convolve(gains, np.ones(9), "same")
+    phase = gain.conj() / np.maximum(np.abs(gain), 1e-30)
+    at_pilots = channel[p.pilot_index]
+    power = np.abs(at_pilots) ** 2
+    products = rows[:, p.pilot_index] * pilots * at_pilots.conj() * phase[:, None]
+    carrier = p.occupied - np.average(p.occupied[p.pilot_index], weights=power)
+    return clock_drift(products, power, carrier[p.pilot_index], time), carrier
+
+
+def _head_estimate(p: Profile, head: np.ndarray, known: np.ndarray, rough: np.ndarray) -> _Head:
+    """The channel from all of training and header but what bursts have hit.
+
+    Args:
+        head: complex64 [2 + header_symbols, n_occupied], received; carrier and clock are right.
+        known: likewise, as sent.
+        rough: complex64 [n_occupied], the channel as the training symbols have it; each symbol's
+            phase against it is taken out first.
+    """
+    gain = (head * rough.conj() * known.conj()).sum(1)
+    gain = (gain / np.sum(np.abs(rough) ** 2)).astype(np.complex64)
+    head = head * phasors(-np.angle(gain))[:, None]
+    channel = estimate_channel(p, head, known)
+    calm = bursts.calm_head(head - channel * known)
+    if not calm.all():
+        head, known = head[calm], known[calm]
+        channel = estimate_channel(p, head, known)
+    expected = channel * known
+    return _Head(channel, _noise(head, expected, p.cp_len + len(head) - 2), head - expected)
+
+
+def _payload_response(
+    p: Profile, head: _Head, payload: np.ndarray, pilots: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The channel at every payload symbol, g_s H + dH_s: a common gain that moves about 1, and the
+    change of the channel's shape.
+
+    Args:
+        payload: complex64 [symbols, n_occupied].
+        pilots: float32 [symbols, n_pilots], as sent.
+
+    Returns:
+        complex64 [symbols, n_occupied]; and complex64 [symbols, n_pilots], what it leaves of the
+        pilots unexplained.
+    """
+    at_pilots = head.channel[p.pilot_index]
+    power = np.sum(np.abs(at_pilots) ** 2)
+    products = payload[:, p.pilot_index] * pilots
+    gain = (products * at_pilots.conj()).sum(1) / power
+    gain[~payload.any(1)] = 1  # a blanked symbol tells nothing
+    response = smooth_gains(gain, head.noise / power)[:, None] * head.channel
+    error = products - response[:, p.pilot_index]
+    change = channel_change(p, head.channel, error, head.noise, p.header_symbols // 2)
+    if change is not None:
+        response += change
+        error -= change[:, p.pilot_index]
+    return response, error
+
+
+def _equalised(
+    received: np.ndarray, response: np.ndarray, noise: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Y/H and sigma^2/|H|^2.
+
+    Args:
+        received, response: complex64 [symbols, carriers].
+        noise: float [symbols].
+
+    Returns:
+        complex64 and float32 [symbols, carriers].
+    """
+    weight = 1 / np.maximum(response.real**2 + response.imag**2, np.float32(1e-36))
+    return received * response.conj() * weight, noise.astype(np.float32)[:, None] * weight
 
 
 def _noise(received: np.ndarray, expected: np.ndarray, parameters: float) -> float:
+    """`residual_variance`, but never nothing."""
     floor = _LEAST_NOISE * float(np.mean(np.abs(expected) ** 2))
     return max(residual_variance(received, expected, parameters), floor, 1e-35)
 
 
-def _hit(power: np.ndarray, noise: float) -> np.ndarray:
-    """Which symbols a burst of noise has hit, bool [symbols].
-
-    Args:
-        power: of the error at the pilots of each symbol.
-        noise: variance that it should have.
-    """
-    over = power > _BURST * noise
-    if over.any():
-        over &= power > _BURST * median_filter(power, _BURST_WINDOW, mode="mirror")
-    return over
-
-
-def _payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np.ndarray:
-    """Noise variance of every payload symbol, float [symbols].
-
-    The header's noise, unless the pilots show clearly more: the channel has moved since, or
-    somebody interfered. Bursts hit single symbols; all else is averaged over `window` of them.
-    """
-    power = (np.abs(pilot_error) ** 2).mean(1)
-    hit = _hit(power, noise)
-    weights = np.ones(min(window, len(power)))
-    count = np.convolve(~hit, weights, "same")
-    local = np.convolve(np.where(hit, 0, power), weights, "same") / np.maximum(count, 1)
-    return np.where(hit, power, np.where(local > 1.4 * noise, local, noise))
-
-
-def _evm_squared(
-    head_error: np.ndarray, pilot_error: np.ndarray, channel: np.ndarray, p: Profile
-) -> float:
-    """Error power over signal power, both after the channel."""
-    error = (np.abs(head_error) ** 2).sum() + (np.abs(pilot_error) ** 2).sum()
-    signal = len(head_error) * (np.abs(channel) ** 2).sum()
-    signal += len(pilot_error) * (np.abs(channel[p.pilot_index]) ** 2).sum()
+def _evm_squared(p: Profile, head: _Head, pilot_error: np.ndarray) -> float:
+    """Error power over signal power, both after the channel, over header and pilots."""
+    error = (np.abs(head.error) ** 2).sum() + (np.abs(pilot_error) ** 2).sum()
+    signal = len(head.error) * (np.abs(head.channel) ** 2).sum()
+    signal += len(pilot_error) * (np.abs(head.channel[p.pilot_index]) ** 2).sum()
     return float(error / signal)

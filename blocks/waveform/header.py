@@ -6,6 +6,8 @@ import zlib
 from dataclasses import dataclass
 from fractions import Fraction
 
+from percast.engines.codecs.contract import CodedImage
+
 VERSION = 1
 MAX_SYMBOLS = 1 << 20  # 2160 x 2160 pixels at a channel bandwidth ratio of 1/16 take 874,800
 
@@ -55,6 +57,56 @@ class Header:
     seed: int
     callsign: str
     timestamp_us: int
+
+    @classmethod
+    def of(
+        cls,
+        coded: CodedImage,
+        symbols: int,
+        session: int,
+        image: int,
+        callsign: str,
+        timestamp_us: int,
+    ) -> "Header":
+        """The header of a whole picture, as if it fitted into one packet.
+
+        Args:
+            coded: the codec's part.
+            symbols: of the whole picture.
+            session, image, callsign, timestamp_us: see `TABLE`.
+        """
+        return cls(
+            session=session,
+            image=image,
+            packet=0,
+            packets=1,
+            width=coded.width,
+            height=coded.height,
+            cbr=coded.cbr,
+            symbols=symbols,
+            codec=coded.codec_id,
+            codec_word=coded.codec_word,
+            model=coded.model_id,
+            design_snr_db=coded.design_snr_db,
+            realism=coded.realism,
+            seed=session & 0xFFFF,
+            callsign=callsign,
+            timestamp_us=timestamp_us,
+        )
+
+    @property
+    def coded(self) -> CodedImage:
+        """The codec's part."""
+        return CodedImage(
+            width=self.width,
+            height=self.height,
+            cbr=self.cbr,
+            codec_id=self.codec,
+            codec_word=self.codec_word,
+            model_id=self.model,
+            design_snr_db=self.design_snr_db,
+            realism=self.realism,
+        )
 
     def pack(self) -> bytes:
         """The `HEADER_BYTES` bytes that are sent, CRC-32 (IEEE 802.3) last.

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from percast.errors import UsageError
+from percast.settings import Settings, setting
 
 
 @dataclass(frozen=True)
@@ -110,16 +110,38 @@ PRESETS = {
 DEFAULT_PROFILE = "standard-4m"
 
 
+@dataclass(frozen=True)
+class WaveformConfig(Settings):
+    """Which waveform both ends use.
+
+    Args:
+        profile: name of a preset.
+        samp_rate: samples/s; None for the preset's own.
+    """
+
+    group = "waveform"
+
+    profile: str = setting(
+        DEFAULT_PROFILE, "--profile", f"preset: {', '.join(PRESETS)} (default %(default)s)",
+        metavar="NAME", parse=str, choices=tuple(PRESETS),
+    )  # fmt: skip
+    samp_rate: float | None = setting(
+        None, "--samp-rate", "samples/s (default: the profile's)",
+        metavar="HZ", least=1e3, most=200e6, unit="samples/s",
+    )  # fmt: skip
+
+    def open(self) -> Profile:
+        """The preset at that sample rate."""
+        preset = PRESETS[self.profile]
+        if self.samp_rate is None:
+            return preset
+        return replace(preset, samp_rate=float(self.samp_rate))
+
+
 def open_profile(name: str = DEFAULT_PROFILE, samp_rate: float | None = None) -> Profile:
     """The preset of that name, at another sample rate where one is given (samples/s).
 
     Raises:
         UsageError: unknown name, or a sample rate that no radio has.
     """
-    if name not in PRESETS:
-        raise UsageError(f"--profile {name}: unknown; there are {', '.join(PRESETS)}")
-    if samp_rate is None:
-        return PRESETS[name]
-    if not 1e3 <= samp_rate <= 200e6:
-        raise UsageError(f"--samp-rate {samp_rate:g}: must lie between 1 k and 200 M")
-    return replace(PRESETS[name], samp_rate=float(samp_rate))
+    return WaveformConfig(name, samp_rate).open()

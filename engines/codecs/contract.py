@@ -113,7 +113,14 @@ class CodecFault(ModelError):
 
 
 class Decodes(Protocol):
-    """What a receiver needs: a `Codec`, or the several of `percast.engines.codecs.decoders`."""
+    """What a receiver needs: a `Codec`, or the several of `percast.engines.codecs.decoders`.
+
+    Attributes:
+        first: the codec that is expected.
+    """
+
+    @property
+    def first(self) -> "Codec": ...
 
     def decoder_for(self, coded: CodedImage) -> "Codec":
         """What decodes a picture with this header.
@@ -219,6 +226,11 @@ class Codec(ABC):
             return self.symbol_count(coded.height, coded.width, coded.cbr)
         except UsageError as error:
             raise ModelError(str(error)) from error
+
+    @property
+    def first(self) -> "Codec":
+        """This codec; see `Decodes`."""
+        return self
 
     def decoder_for(self, coded: CodedImage) -> "Codec":
         """This codec, if it is the one that made the picture; see `Decodes`."""

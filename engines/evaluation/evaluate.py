@@ -168,7 +168,7 @@ class Evaluation:
                 idle.at(*aim)
             for realism in realisms:
                 idle.at(realism=realism)
-        self._metrics = _open_metrics(metrics, config.threads)
+        self._metrics = open_metrics(metrics, config.threads)
         self._inception = InceptionFeatures.open(config.threads) if "fid" in metrics else None
         self.codec = open_codec(config.codec, first)  # last of what can fail: it is to be closed
         self._codecs = {aim: self.codec.at(*aim) for aim in wanted}  # they share its networks
@@ -263,7 +263,8 @@ class Evaluation:
     def summary(self) -> list[dict[str, object]]:
         """Means over the pictures so far at each point; FID over the patches of those received.
 
-        A figure that no picture has is None; infinite ones (equal pictures) are left out.
+        A figure that no picture has is None; infinite ones (equal pictures) are left out. How many
+        were undecodable is told where any was.
         """
         return [self._sum_up(point, rows) for point, rows in self._rows.items() if rows]
 
@@ -272,6 +273,8 @@ class Evaluation:
             finite = [value for value in values if value is not None and math.isfinite(value)]
             return fmean(finite) if finite else None
 
+        every = self._rows.values()
+        some_undecodable = any(row.undecodable for those in every for row in those)
         figures = {key: mean(row.figures[key] for row in rows) for key in rows[0].figures}
         if "fid" in self._asked:
             figures["fid"] = frechet_distance(self._originals[point], self._received[point])
@@ -284,7 +287,7 @@ class Evaluation:
             "design_snr_db": rows[0].design_snr_db,
             "pictures": len(rows),
             "received": sum(row.received for row in rows),
-            "undecodable": sum(row.undecodable for row in rows),
+            **({"undecodable": sum(row.undecodable for row in rows)} if some_undecodable else {}),
             **figures,
             "encode_ms": mean(row.encode_ms for row in rows),
             "decode_ms": mean(row.decode_ms for row in rows),
@@ -302,8 +305,19 @@ class Evaluation:
         self.close()
 
 
-def _open_metrics(names: Sequence[str], threads: int) -> dict[str, Metric]:
-    """Those that can be computed here, by their names in results."""
+def open_metrics(names: Sequence[str], threads: int) -> dict[str, Metric]:
+    """Metrics of one picture that can be computed here.
+
+    Args:
+        names: of `METRICS`; "fid", which is of a set, is passed over.
+        threads: to compute with.
+
+    Returns:
+        By the names of `METRICS`' values.
+
+    Raises:
+        ModelError: damaged weights, or no OpenVINO.
+    """
     metrics: dict[str, Metric] = {}
     for name in names:
         if name == "psnr":

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from percast.engines.codecs.contract import NoiseVariance, Symbols
-from percast.errors import UsageError
+from percast.settings import Settings, setting
 
 FADING = ("awgn", "rayleigh")
 
@@ -33,7 +33,7 @@ class Air(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SymbolChannel:
+class SymbolChannel(Settings):
     """The law with its parameters.
 
     Args:
@@ -41,28 +41,25 @@ class SymbolChannel:
         erased: share of symbols that never arrive, 0 to 1.
         clipping_db: signal to the transmitter's clipping noise, dB; 0 = no clipping.
         seed: of everything random here.
-
-    Raises:
-        UsageError: no such fading, a share outside 0 to 1, or a negative number.
     """
 
-    fading: str = "awgn"
-    erased: float = 0.0
-    clipping_db: float = 0.0
-    seed: int = 0
+    group = "channel (symbols)"
 
-    def __post_init__(self) -> None:
-        if self.fading not in FADING:
-            raise UsageError(
-                f"--channel {self.fading}: symbols go through {' or '.join(FADING)} only; "
-                "other channels need --waveform"
-            )
-        if not 0 <= self.erased <= 1:
-            raise UsageError(f"--erased {self.erased:g}: must lie in 0 to 1")
-        if not 0 <= self.clipping_db <= 100:
-            raise UsageError(f"--clipping {self.clipping_db:g}: must lie in 0 to 100 dB")
-        if self.seed < 0:
-            raise UsageError(f"--seed {self.seed}: must not be negative")
+    fading: str = setting(
+        "awgn", "--channel", f"{' or '.join(FADING)} (default %(default)s)",
+        metavar="NAME", parse=str.lower, choices=FADING,
+    )  # fmt: skip
+    erased: float = setting(
+        0.0, "--erased", "share of symbols that never arrive", metavar="0..1", least=0, most=1
+    )
+    clipping_db: float = setting(
+        0.0, "--clipping", "signal to the transmitter's clipping noise, 0 = no clipping",
+        metavar="DB", least=0, most=100, unit="dB",
+    )  # fmt: skip
+    seed: int = setting(
+        0, "--seed", "of the channel (default %(default)s)",
+        metavar="N", parse=int, least=0, most=2**53, whole=True,
+    )  # fmt: skip
 
     def air(self, count: int, picture: int) -> Air:
         """Fading, erasures and noise of so many symbols of a picture, which is known by number.

@@ -8,7 +8,7 @@ decodes what it sent itself, with the same noise. The first picture goes as a ba
 
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from math import inf, isfinite
 
@@ -142,16 +142,32 @@ def best_reference() -> Candidate:
     return Candidate("torch" if here else "onnxruntime", "fp32")
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """With what engines are compared, where, and how near they must come.
+
+    Args:
+        reference: `best_reference` if not given.
+        cbrs: rates to compare at; the model's usual ones if not given.
+        snrs_db: SNRs to compare at.
+        threads: for each engine.
+        lpips: to compute LPIPS with.
+        tolerances: by precision.
+    """
+
+    reference: Candidate | None = None
+    cbrs: Sequence[Fraction] | None = None
+    snrs_db: Sequence[float] = SNRS_DB
+    threads: int = 1
+    lpips: Distance | None = None
+    tolerances: Mapping[str, Tolerance] = field(default_factory=lambda: TOLERANCES)
+
+
 def verify(
     model: Model,
     candidates: Iterable[Candidate],
     pictures: Sequence[Picture],
-    reference: Candidate | None = None,
-    cbrs: Sequence[Fraction] | None = None,
-    snrs_db: Sequence[float] = SNRS_DB,
-    threads: int = 1,
-    lpips: Distance | None = None,
-    tolerances: Mapping[str, Tolerance] = TOLERANCES,
+    how: Comparison = Comparison(),
     remember: bool = False,
     on_row: Callable[[Row], None] = lambda row: None,
 ) -> Report:
@@ -160,12 +176,7 @@ def verify(
     Args:
         candidates: those that do not run here are skipped.
         pictures: uint8 [H, W, 3].
-        reference: `best_reference` if not given.
-        cbrs: rates to compare at; the model's usual ones if not given.
-        snrs_db: SNRs to compare at.
-        threads: for each engine.
-        lpips: to compute LPIPS with.
-        tolerances: by precision.
+        how: with what, and where.
         remember: tell the engines of candidates that passed, so that `auto` may pick them.
         on_row: called with each row as it is known.
 
@@ -173,33 +184,25 @@ def verify(
         ModelError: the reference does not run here, or an engine fails while it runs.
         FileError: a result cannot be remembered.
     """
-    reference = reference or best_reference()
-    cbrs = list(model.rates) if cbrs is None else cbrs
+    reference = how.reference or best_reference()
     rows: list[Row] = []
     skipped: dict[Candidate, str] = {}
-    truths: list[_Truth] = []
-    with _Pair(model, reference, threads) as exact:
+    truths: list[list[_Truth]] = []
+    with _Pair(model, reference, how.threads) as exact:
         for candidate in candidates:
             if candidate == reference:
                 continue
             try:
-                pair = _Pair(model, candidate, threads)
+                pair = _Pair(model, candidate, how.threads)
             except ModelError as error:
                 skipped[candidate] = str(error)
                 continue
             with pair:
-                truths = truths or [
-                    _Truth(model, exact, picture, cbr, snr, lpips)
-                    for cbr in cbrs
-                    for snr in snrs_db
-                    for picture in pictures
-                ]
+                truths = truths or _truths(model, exact, pictures, how)
                 found = []
-                for start in range(0, len(truths), len(pictures)):
-                    of_all_pictures = truths[start : start + len(pictures)]
-                    row = _row(model, pair, of_all_pictures, lpips, tolerances)
-                    found.append(row)
-                    on_row(row)
+                for of_all_pictures in truths:
+                    found.append(_row(model, pair, of_all_pictures, how))
+                    on_row(found[-1])
                 if remember and all(row.ok for row in found):
                     pair.mark_verified(reference, found)
                 rows += found
@@ -283,13 +286,18 @@ class _Truth:
         self.psnr_db = psnr(self.decoded, picture)
 
 
-def _row(
-    model: Model,
-    pair: _Pair,
-    truths: Sequence[_Truth],
-    lpips: Distance | None,
-    tolerances: Mapping[str, Tolerance],
-) -> Row:
+def _truths(
+    model: Model, exact: _Pair, pictures: Sequence[Picture], how: Comparison
+) -> list[list[_Truth]]:
+    """For each rate and SNR, what the reference makes of every picture."""
+    return [
+        [_Truth(model, exact, picture, cbr, snr_db, how.lpips) for picture in pictures]
+        for cbr in (model.rates if how.cbrs is None else how.cbrs)
+        for snr_db in how.snrs_db
+    ]
+
+
+def _row(model: Model, pair: _Pair, truths: Sequence[_Truth], how: Comparison) -> Row:
     cbr, snr_db = truths[0].cbr, truths[0].snr_db
     codec = pair.codec(model, cbr, snr_db)
     latents, images, alike, changes, gains = [], [], [], [], []
@@ -302,11 +310,11 @@ def _row(
         alike.append(psnr(decoded, truth.decoded))
         whole = codec.decode(coded, *_CHANNEL.propagate(symbols, snr_db, truth.air))
         gains.append(psnr(whole, truth.picture) - truth.psnr_db)
-        if lpips and truth.lpips is not None:
-            changes.append(lpips(whole, truth.picture) - truth.lpips)
+        if how.lpips and truth.lpips is not None:
+            changes.append(how.lpips(whole, truth.picture) - truth.lpips)
     least = min(alike)
     change = float(np.mean(changes)) if changes else None
-    limit = tolerances[pair.candidate.precision]
+    limit = how.tolerances[pair.candidate.precision]
     return Row(
         engine=pair.candidate.engine,
         precision=pair.candidate.precision,

@@ -16,8 +16,8 @@ from percast.blocks.recording_source import RecordingSource
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.zmq_sample_source import ZmqSampleSource
-from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig
+from percast.settings import SettingError
 
 _ZMQ_TIMEOUT = 100  # ms that the sink waits for a reader before GNU Radio may stop it
 _ZMQ_LINGER = 0.5  # s
@@ -71,18 +71,18 @@ def open_zmq_sink(config: RadioConfig) -> Radio:
 
 def _path(config: RadioConfig) -> str:
     if not config.args:
-        raise UsageError("--device file: name the recording with --args PATH")
+        raise SettingError("args", "is missing: give the path of the recording")
     return config.args
 
 
 @contextlib.contextmanager
 def _checked_address(config: RadioConfig) -> Iterator[str]:
-    """Raises `UsageError` for an address beyond this machine, or one that cannot be had."""
+    """Raises `SettingError` for an address beyond this machine, or one that cannot be had."""
     address = _zmq_address(config)
     try:
         yield address
     except (RuntimeError, zmq.ZMQError) as error:
-        raise UsageError(f"--args {address}: {error}; choose another address") from error
+        raise SettingError("args", f"{address}: {error}; choose another address") from error
 
 
 def _zmq_address(config: RadioConfig) -> str:
@@ -94,4 +94,5 @@ def _zmq_address(config: RadioConfig) -> str:
         local = host == "localhost" or (host and ipaddress.ip_address(host).is_loopback)
         if url.scheme == "ipc" or (url.scheme == "tcp" and local and url.port):
             return address
-    raise UsageError(f"--args {address}: give tcp://127.0.0.1:PORT or ipc://PATH for samples")
+    reason = f"{address}: give tcp://127.0.0.1:PORT or ipc://PATH for samples"
+    raise SettingError("args", reason)

@@ -9,17 +9,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-from gnuradio import gr
+from dataclasses import replace
 
 from percast.blocks.queues.sample_queue import SampleQueue
 from percast.blocks.receive_bridge import SampleTap
 from percast.blocks.stats.level_meter import LevelMeter
-from percast.blocks.transmit_bridge import AsyncMessages, PacketFeeder
 from percast.errors import DeviceError
+from percast.flowgraphs.radios.advice import Adviser
 from percast.flowgraphs.radios.chatter import Chatter
 from percast.flowgraphs.radios.config import Gain, Radio, RadioConfig
+from percast.flowgraphs.radios.session import COUNTS, Session
 
 log = logging.getLogger(__name__)
 
@@ -29,47 +28,9 @@ _SILENCE = 3.0  # without a sample after which a radio is lost
 _RETRY = 2.0  # between attempts to open it again
 _STOP = 3.0  # that a graph may take to stop before it is left behind
 _SETTLING = 1.0  # at the start, where drivers run empty once
-_SAY = 5.0  # between two warnings of a kind, and between two lines at -v
-_CLIPPED = 1e-3  # share of values near full scale that is worth a warning
 
 # Graphs that do not stop; never collected, for their destructors would wait for ever.
-_left_behind: list = []
-
-_TOO_SLOW = (
-    "lower --samp-rate, use a USB 3 port without a hub, end other programs, or allow real-time "
-    "priority (ulimit -r)"
-)
-_REMEDIES = {
-    "overruns": f"this computer takes samples too slowly: {_TOO_SLOW}",
-    "underruns": f"this computer gives samples too slowly: {_TOO_SLOW}",
-    "late": "packets came after their time: end other programs",
-    "sequence_errors": "samples were lost on the way to the radio: try another cable or port",
-}
-
-
-@dataclass
-class _Session:
-    """A radio from one opening to its loss."""
-
-    radio: Radio
-    graph: gr.top_block
-    end: SampleTap | PacketFeeder
-    messages: AsyncMessages | None
-    before: dict[str, int]  # counts that are none of this session's, or of its start
-    tunings: int = 0  # each gives a time tag, which is no overrun
-
-
-class _RadioGraph(gr.top_block):
-    def __init__(self, radio: Radio, end, messages):
-        # Drivers throw when a radio is unplugged; the watch over the samples notices.
-        gr.top_block.__init__(self, "percast radio", catch_exceptions=True)
-        self.radio, self.end, self.messages = radio, end, messages
-        if isinstance(end, SampleTap):
-            self.connect(radio.block, end)
-        else:
-            self.connect(end, radio.block)
-        if messages is not None:
-            self.msg_connect(radio.block, "async_msgs", messages, "events")
+_left_behind: list[Session] = []
 
 
 class Station:
@@ -83,6 +44,7 @@ class Station:
         chatter: what the drivers print, where it is caught.
 
     Attributes:
+        asked, took: settings of the radio by name: what was asked for at first, and what it took.
         on_capture: called with the number of a sample in the queue's stream and the frequency in
             Hz, when that sample is no continuation of the one before: after tuning, and where
             samples were lost, to a tenth of a second.
@@ -102,7 +64,7 @@ class Station:
         seconds: float,
         chatter: Chatter | None = None,
     ):
-        self.config, self.transmit = config, transmit
+        self.config, self.asked, self.transmit = config, config.asked(), transmit
         self.error: Exception | None = None
         self.failure: Exception | None = None
         self.hanging = False  # a driver that does not stop was left behind
@@ -110,10 +72,9 @@ class Station:
         self.meter = LevelMeter()
         self.on_capture: Callable[[int, float], None] = lambda start, freq: None
         self._opener, self._chatter = opener, chatter
-        self._counts = dict.fromkeys(_REMEDIES, 0)  # of sessions that are over
-        self._told = dict.fromkeys(_REMEDIES, 0)
+        self._adviser = Adviser(config.agc)
+        self._counts = dict.fromkeys(COUNTS, 0)  # of sessions that are over
         self._marked = 0  # overruns
-        self._said: dict[str, float] = {}
         self._lock = threading.Lock()  # over the session
         self._tuning = threading.Lock()  # held while a driver is asked to tune, which may hang
         self._stopping = threading.Event()
@@ -122,7 +83,7 @@ class Station:
         self.queue = SampleQueue(int(seconds * rate))
         self.took = radio.took
         self.bursts, self.latency = radio.bursts, radio.latency
-        self._session: _Session | None = self._prepare(radio)
+        self._session: Session | None = self._connect(radio)
         self._thread = threading.Thread(target=self._watch, name="percast station", daemon=True)
 
     def start(self) -> None:
@@ -132,7 +93,7 @@ class Station:
             DeviceError: it cannot.
         """
         try:
-            self._session.graph.start()
+            self._session.start()
         except RuntimeError as error:
             raise DeviceError(f"the radio cannot be started: {error}") from error
         self._thread.start()
@@ -183,47 +144,30 @@ class Station:
     def counts(self) -> dict[str, int]:
         """overruns, underruns, late and sequence_errors so far."""
         with self._lock:
-            now = self._session_counts(self._session) if self._session else {}
+            now = self._session.counts() if self._session else {}
             return {name: self._counts[name] + now.get(name, 0) for name in self._counts}
-
-    def status(self) -> str:
-        """One line on how the radio does."""
-        counts = ", ".join(f"{n} {name}" for name, n in self.counts().items() if n) or "no errors"
-        if self.transmit:
-            return f"radio: {counts}"
-        level = self.meter.total()
-        return f"radio: loudest {_number(level.loudest_dbfs)} dBFS, {counts}"
 
     # The rest runs in the watching thread, but for what __init__ and stop() call.
 
-    def _prepare(self, radio: Radio) -> _Session:
-        end = (
-            PacketFeeder(self.queue, radio.bursts)
-            if self.transmit
-            else SampleTap(self.queue, self.meter)
-        )
-        messages = AsyncMessages() if radio.events else None
-        graph = _RadioGraph(radio, end, messages)
-        session = _Session(radio, graph, end, messages, dict.fromkeys(_REMEDIES, 0))
-        session.before = self._raw_counts(session)
-        return session
+    def _connect(self, radio: Radio) -> Session:
+        return Session(radio, self.queue, self.meter, self.transmit, self._chatter)
 
     def _watch(self) -> None:
         started = last_move = time.monotonic()
         flow = None
         while not self._stopping.wait(_POLL):
             session, now = self._session, time.monotonic()
-            moved = self._flow(session)
-            if moved != flow or (self.bursts and session.end.idle()):
+            moved = session.flow()
+            if moved != flow or session.at_rest():
                 last_move, flow = now, moved
             if now - started < _SETTLING:
-                session.before = self._raw_counts(session)
-            self._tell(now)
+                session.settle()
+            self._adviser.tell_counts(self.counts(), now)
             if not self.transmit:
+                self._adviser.tell_level(self.meter, now)
                 self._mark_gap(session.end)
-            ours = (session.end, session.messages)
-            if (bug := next((b.error for b in ours if b and b.error), None)) is not None:
-                self.error = bug  # no fault of the radio
+            if session.error is not None:
+                self.error = session.error  # no fault of the radio
                 return
             if now - last_move < (_SILENCE if flow else _FIRST_SAMPLES):
                 continue
@@ -232,14 +176,6 @@ class Station:
                 return
             started = last_move = time.monotonic()
             flow = None
-
-    def _flow(self, session: _Session) -> int:
-        """Grows while samples go through the radio; 0 before the first."""
-        if not self.transmit:
-            return session.end.nitems_read(0)
-        if self.bursts:
-            return session.radio.block.nitems_read(0)
-        return session.end.nitems_written(0)
 
     def _recover(self) -> bool:
         """The radio is lost: open it again where that is wanted; False when it is over."""
@@ -269,10 +205,10 @@ class Station:
     def _reopen(self) -> bool:
         try:
             radio = self._opener(self.config)
-            session = self._prepare(radio)
+            session = self._connect(radio)
             self.took = radio.took
             self._mark()
-            session.graph.start()
+            session.start()
         except Exception as error:  # noqa: BLE001 - it may come yet
             log.info("not yet: %s", error)
             return False
@@ -292,9 +228,9 @@ class Station:
             session, self._session = self._session, None
             if session is None:
                 return
-            for name, count in self._session_counts(session).items():
+            for name, count in session.counts().items():
                 self._counts[name] += count
-        if _stop(session.graph) and self._tuning.acquire(timeout=_STOP):
+        if session.stop(_STOP) and self._tuning.acquire(timeout=_STOP):
             session.radio.close()
             self._tuning.release()
         else:
@@ -302,22 +238,6 @@ class Station:
             _left_behind.append(session)
             if self._chatter:
                 self._chatter.stays = True
-
-    def _session_counts(self, session: _Session) -> dict[str, int]:
-        counts = self._raw_counts(session)
-        return {name: max(0, count - session.before[name]) for name, count in counts.items()}
-
-    def _raw_counts(self, session: _Session) -> dict[str, int]:
-        end, counts = session.end, dict.fromkeys(_REMEDIES, 0)
-        driver = session.radio.took.get("driver", "")
-        if driver != "gr-uhd" and self._chatter:  # that one has better ways to tell
-            counts |= self._chatter.counts(driver)
-        if isinstance(end, SampleTap):
-            counts["overruns"] += end.overruns + max(0, end.time_tags - session.tunings)
-        if session.messages is not None:
-            for name in ("underruns", "late", "sequence_errors"):
-                counts[name] += getattr(session.messages, name)
-        return counts
 
     def _mark_gap(self, tap: SampleTap) -> None:
         """Mark where samples come again after some were lost."""
@@ -329,41 +249,3 @@ class Station:
     def _mark(self) -> None:
         self.on_capture(self.queue.total, self.took["freq"])
 
-    def _tell(self, now: float) -> None:
-        """Warnings, each kind at most every few seconds."""
-        for name, count in self.counts().items():
-            new = count - self._told[name]
-            if new > 0 and self._may_say(name, now):
-                self._told[name] = count
-                log.warning("%d %s: %s", new, name.replace("_", " "), _REMEDIES[name])
-        if self.transmit or not self._may_say("level", now):
-            return
-        level = self.meter.recent()
-        if level.clipped_share > _CLIPPED:
-            remedy = "" if self.config.agc else "lower --gain (of a HackRF: VGA first, AMP=0), or "
-            log.warning(
-                "%.1f%% of the samples clip: %sattenuate more", 100 * level.clipped_share, remedy
-            )
-
-    def _may_say(self, what: str, now: float) -> bool:
-        if now - self._said.get(what, -_SAY) < _SAY:
-            return False
-        self._said[what] = now
-        return True
-
-
-def _stop(graph: gr.top_block) -> bool:
-    """Stop a graph and wait for it; False when it does not stop."""
-
-    def stop() -> None:
-        graph.stop()
-        graph.wait()
-
-    thread = threading.Thread(target=stop, name="percast stop", daemon=True)
-    thread.start()
-    thread.join(_STOP)
-    return not thread.is_alive()
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"

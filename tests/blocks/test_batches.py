@@ -12,9 +12,8 @@ import pytest
 from gnuradio import gr
 
 from percast import blocks as percast_blocks
-from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, to_pdu
 from percast.blocks.stats.tally import MAX_REASONS
-from percast.blocks.waveform.header import Header
 from percast.engines.codecs.learned import LearnedCodec
 
 
@@ -48,8 +47,9 @@ def codec():
 
 
 class Collector(gr.basic_block):
-    def __init__(self):
+    def __init__(self, read):
         gr.basic_block.__init__(self, "collector", None, None)
+        self.read = read
         self.messages, self.done = [], threading.Event()
         self.message_port_register_in(pmt.intern("in"))
         self.set_msg_handler(pmt.intern("in"), self.take)
@@ -58,7 +58,7 @@ class Collector(gr.basic_block):
         if is_end(message):
             self.done.set()
         else:
-            self.messages.append(from_pdu(message))
+            self.messages.append(self.read(message))
 
 
 def wait_until(condition):
@@ -70,7 +70,8 @@ def wait_until(condition):
 
 def run(block, takes, gives, codec, messages):
     """What a block sends for messages, of which all but the first wait."""
-    graph, out = gr.top_block(), Collector()
+    read = PictureSymbols.from_pdu if gives == "symbols" else from_pdu
+    graph, out = gr.top_block(), Collector(read)
     graph.msg_connect(block, gives, out, "in")
     graph.start()
     for waiting, message in enumerate((*messages, END), start=1):
@@ -90,10 +91,6 @@ def picture(number, height=64, width=64):
     return to_pdu(meta, rgb.tobytes())
 
 
-def header_of(message) -> Header:
-    return Header.unpack(bytes.fromhex(message[0]["header"]))
-
-
 def encode(codec, messages):
     block = percast_blocks.ImageEncoder(codec, session=1, depth=16)
     sent = run(block, "images", "symbols", codec, messages)
@@ -106,31 +103,31 @@ def received(codec, count):
     _, sent = encode(codec, [picture(i) for i in range(count)])
     codec.open.clear()
     codec.batches.clear()
-    return [as_received(header_of(m), m[1].view(np.complex64)) for m in sent]
+    return [as_received(m.header, m.symbols) for m in sent]
 
 
 def as_received(header, symbols):
     noise = np.full(len(symbols), 0.1, np.float32)
-    return to_pdu({"header": header.pack().hex()}, symbols.tobytes() + noise.tobytes())
+    return PictureSymbols(header, symbols, noise).to_pdu()
 
 
 def test_pictures_that_wait_are_encoded_together_and_go_out_in_order(codec):
     block, sent = encode(codec, [picture(i) for i in range(8)])
     assert codec.batches == [1, 4, 2, 1]
-    assert [header_of(m).image for m in sent] == list(range(8))
-    assert block.latent_symbols == sum(len(m[1]) // 8 for m in sent) == 8 * 64
+    assert [m.header.image for m in sent] == list(range(8))
+    assert block.latent_symbols == sum(len(m.symbols) for m in sent) == 8 * 64
     assert block.source_samples == 8 * 64 * 64 * 3
-    for number, (_, data) in enumerate(sent):
+    for number, coded in enumerate(sent):
         rgb = from_pdu(picture(number))[1].reshape(64, 64, 3)
         expected = LearnedCodec.encode_batch(codec, [rgb])[0][1]
-        np.testing.assert_allclose(data.view(np.complex64), expected, atol=1e-3)
+        np.testing.assert_allclose(coded.symbols, expected, atol=1e-3)
 
 
 def test_only_pictures_of_one_size_share_a_batch(codec):
     sizes = [(64, 64), (64, 64), (64, 64), (64, 128), (64, 128), (64, 64)]
     _, sent = encode(codec, [picture(i, *size) for i, size in enumerate(sizes)])
     assert codec.batches == [1, 2, 2, 1]
-    assert [(header_of(m).height, header_of(m).width) for m in sent] == sizes
+    assert [(m.header.height, m.header.width) for m in sent] == sizes
 
 
 def test_pictures_that_wait_are_decoded_together_and_go_out_in_order(codec):
@@ -144,9 +141,8 @@ def test_pictures_that_wait_are_decoded_together_and_go_out_in_order(codec):
 
 def test_a_foreign_picture_is_counted_once_and_takes_no_other_with_it(codec):
     messages = received(codec, 6)
-    header = header_of(from_pdu(messages[3]))
-    symbols = from_pdu(messages[3])[1][: 8 * header.symbols].view(np.complex64)
-    messages[3] = as_received(replace(header, model=b"else"), symbols)
+    one = PictureSymbols.from_pdu(messages[3])
+    messages[3] = as_received(replace(one.header, model=b"else"), one.symbols)
     block = percast_blocks.ImageGenerator(codec, depth=16)
     images = run(block, "symbols", "images", codec, messages)
     assert [meta["id"] for meta, _ in images] == [0, 1, 2, 4, 5]
@@ -156,20 +152,19 @@ def test_a_foreign_picture_is_counted_once_and_takes_no_other_with_it(codec):
 
 def test_hostile_headers_fill_neither_memory_nor_log(codec, caplog):
     (message,) = received(codec, 1)
-    header = header_of(from_pdu(message))
-    symbols = from_pdu(message)[1][: 8 * header.symbols].view(np.complex64)
+    one = PictureSymbols.from_pdu(message)
     block = percast_blocks.ImageGenerator(codec)
     count = MAX_REASONS + 30
     for number in range(count):
-        foreign = replace(header, model=bytes([number, 1, 2, 3]))
-        block.process(block.unpack(as_received(foreign, symbols)))
+        foreign = replace(one.header, model=bytes([number, 1, 2, 3]))
+        block.process(block.unpack(as_received(foreign, one.symbols)))
     assert len(block.foreign) == len(caplog.records) == MAX_REASONS + 1
     assert sum(block.foreign.values()) == count
 
 
 def test_a_picture_that_fails_takes_no_other_of_its_batch_with_it(codec):
     messages = received(codec, 5)
-    header = header_of(from_pdu(messages[2]))
+    header = PictureSymbols.from_pdu(messages[2]).header
     messages[2] = as_received(header, np.zeros(header.symbols, np.complex64))
     block = percast_blocks.ImageGenerator(codec, depth=16)
     images = run(block, "symbols", "images", codec, messages)

@@ -21,7 +21,7 @@ from percast import blocks as percast_blocks
 from percast.blocks.channel.channel import Channel
 from percast.blocks.channel.config import MODELS, ChannelConfig
 from percast.blocks.grc import support as grc_support
-from percast.blocks.images import ImageSink, open_source
+from percast.blocks.images import PictureSink, open_source
 from percast.blocks.images.zmq_keys import create_keys
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.engines.manifest import load_model
@@ -283,7 +283,7 @@ def test_held_samples_wait_for_every_named_block():
     assert not grc_support.hold_while_full(graph, "")()
 
 
-class FullDisk(ImageSink):
+class FullDisk(PictureSink):
     def __init__(self, error: Exception):
         self.error = error
 
@@ -389,7 +389,7 @@ def test_gnu_radios_own_blocks_stay_reachable():
 def test_descriptions_and_examples_are_in_the_wheel():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     data = project["tool"]["setuptools"]["package-data"]
-    for package, folder in (("blocks.grc", DESCRIPTIONS), ("flowgraphs", EXAMPLES)):
-        inside = ROOT / package.replace(".", "/")
-        packed = {p for glob in data[f"percast.{package}"] for p in inside.glob(glob)}
-        assert {p for p in folder.iterdir() if p.suffix in {".yml", ".grc"}} <= packed
+    for package, files in (("blocks.grc", FILES), ("flowgraphs", EXAMPLES.glob("*.grc"))):
+        folder = ROOT / package.replace(".", "/")
+        packed = {path for glob in data[f"percast.{package}"] for path in folder.glob(glob)}
+        assert (files := set(files)) and files <= packed

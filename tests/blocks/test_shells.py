@@ -12,13 +12,13 @@ from gnuradio import blocks, gr
 
 from percast import blocks as percast_blocks
 from percast.blocks.channel import ChannelConfig
-from percast.blocks.pdu import END, from_pdu, is_end, to_pdu
+from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import open_profile
 
 
 class Collector(gr.basic_block):
-    """Keeps messages; `done` after the end message."""
+    """Keeps pictures' symbols; `done` after the end message."""
 
     def __init__(self):
         gr.basic_block.__init__(self, "collector", None, None)
@@ -30,7 +30,7 @@ class Collector(gr.basic_block):
         if is_end(message):
             self.done.set()
         else:
-            self.messages.append(from_pdu(message))
+            self.messages.append(PictureSymbols.from_pdu(message))
 
 
 def post(block, port, *messages):
@@ -38,13 +38,16 @@ def post(block, port, *messages):
         block.to_basic_block()._post(pmt.intern(port), message)
 
 
-def coded(image: int, symbols: np.ndarray):
-    header = Header(
+def header(image: int, symbols: int) -> Header:
+    return Header(
         session=3, image=image, packet=0, packets=1, width=64, height=64, cbr=Fraction(1, 48),
-        symbols=len(symbols), codec=1, codec_word=32, model=b"test", design_snr_db=10.0,
-        realism=0.5, seed=9, callsign="TEST", timestamp_us=77,
+        symbols=symbols, codec=1, codec_word=32, model=b"test", design_snr_db=10.0,
+        realism=128 / 255, seed=9, callsign="TEST", timestamp_us=77,
     )  # fmt: skip
-    return to_pdu({"header": header.pack().hex()}, symbols.tobytes())
+
+
+def coded(image: int, symbols: np.ndarray):
+    return PictureSymbols(header(image, len(symbols)), symbols).to_pdu()
 
 
 def unit_symbols(count: int) -> np.ndarray:
@@ -65,6 +68,31 @@ def test_what_is_no_pdu_is_refused():
     for message in (END, pmt.from_long(3), pmt.cons(pmt.PMT_NIL, pmt.from_long(1))):
         with pytest.raises(ValueError, match="PDU"):
             from_pdu(message)
+
+
+def test_a_pictures_symbols_come_back_as_they_were():
+    symbols, noise = unit_symbols(300), np.full(300, np.inf, np.float32)
+    figures = {"snr_db": 9.5, "lost_symbols": 3, "name": "Ä", "lpips": None}
+    sent = PictureSymbols(header(7, 300), symbols, noise, figures)
+    back = PictureSymbols.from_pdu(sent.to_pdu())
+    assert (back.header, back.figures) == (sent.header, figures)
+    np.testing.assert_array_equal(back.symbols, symbols, strict=True)
+    np.testing.assert_array_equal(back.noise_var, noise, strict=True)
+    assert not len(PictureSymbols.from_pdu(coded(7, symbols)).noise_var)
+
+
+def test_symbols_that_do_not_fit_their_header_are_refused():
+    symbols, noise = unit_symbols(300), np.ones(300, np.float32)
+    for wrong in (
+        PictureSymbols(header(0, 301), symbols),
+        PictureSymbols(header(0, 299), symbols, noise),
+        PictureSymbols(header(0, 300), symbols, noise[:-1]),
+    ):
+        with pytest.raises(ValueError, match="symbols"):
+            PictureSymbols.from_pdu(wrong.to_pdu())
+    for damaged in (to_pdu({}, b""), to_pdu({"header": "x" * 63}, b""), to_pdu({"header": 1}, b"")):
+        with pytest.raises(ValueError, match="without a valid packed header"):
+            PictureSymbols.from_pdu(damaged)
 
 
 def run_link(messages, config=ChannelConfig(model="awgn", snr_db=20.0)):
@@ -94,16 +122,14 @@ def test_symbols_travel_through_the_graph_and_the_end_comes_last():
     _, received, sent = run_link([*(coded(i, s) for i, s in enumerate(pictures)), END])
     assert sent == [0, 1, 2]
     assert len(received) == 3
-    for (meta, data), expected in zip(received, pictures, strict=True):
-        symbols = data[: 8 * len(expected)].view(np.complex64)
-        variance = data[8 * len(expected) :].view(np.float32)
+    for picture, expected in zip(received, pictures, strict=True):
         spread = 16 / np.sqrt(len(expected))  # of a measurement over so few symbols
-        assert -10 * np.log10(np.mean(np.abs(symbols - expected) ** 2)) > 19.3 - spread
-        assert variance.shape == symbols.shape
-        header = Header.unpack(bytes.fromhex(meta["header"]))
-        assert (header.callsign, header.timestamp_us, header.realism) == ("TEST", 77, pytest.approx(0.5, abs=1e-2))
-        assert meta["snr_db"] == pytest.approx(20, abs=0.5)
-        assert meta["lost_symbols"] == 0
+        assert -10 * np.log10(np.mean(np.abs(picture.symbols - expected) ** 2)) > 19.3 - spread
+        assert picture.noise_var.shape == picture.symbols.shape
+        assert (picture.header.callsign, picture.header.timestamp_us) == ("TEST", 77)
+        assert picture.header.realism == pytest.approx(0.5, abs=1e-2)
+        assert picture.figures["snr_db"] == pytest.approx(20, abs=0.5)
+        assert picture.figures["lost_symbols"] == 0
 
 
 def test_the_end_survives_a_clock_offset_and_fading():
@@ -113,7 +139,7 @@ def test_the_end_survives_a_clock_offset_and_fading():
 
 
 def test_an_error_in_a_block_is_kept_and_the_graph_can_be_stopped():
-    modulator, _, _ = run_link([to_pdu({"header": "00" * 59}, b"")])
+    modulator, _, _ = run_link([to_pdu({}, b"")])
     assert isinstance(modulator.error, ValueError)
 
 

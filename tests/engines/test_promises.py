@@ -57,22 +57,24 @@ def measure(model, crops):
 
 def test_the_dial_goes_from_faithful_to_lifelike(measure):
     """At 10 dB and every rate; the same received symbols decoded five times. LPIPS falls at every
-    step and by 5% in all, PSNR falls gently: at most 0.3 dB a step and 0.7 dB in all."""
+    step and by 10% in all, PSNR falls gently: at most 0.3 dB a step and 0.8 dB in all."""
     found = measure(RATES, [10.0], DIAL)
     lpips, psnr = (np.reshape(found[name], (5, 5)) for name in ("lpips", "psnr"))
     assert (np.diff(lpips) < 0).all(), lpips
-    assert (lpips[:, -1] < 0.95 * lpips[:, 0]).all(), lpips
+    assert (lpips[:, -1] < 0.9 * lpips[:, 0]).all(), lpips
     falls = psnr[:, 0] - psnr[:, -1]
-    assert (np.abs(np.diff(psnr)) < 0.3).all() and (falls > 0).all() and (falls < 0.7).all(), psnr
+    assert (np.abs(np.diff(psnr)) < 0.3).all() and (falls > 0).all() and (falls < 0.8).all(), psnr
 
 
 def test_dists_follows_the_dial(measure):
-    """In halves, at three rates."""
+    """In halves, at three rates: it falls in the first one and holds in the second, within .003."""
     if find_weights("dists") is None:
         pytest.skip("no weights of DISTS: percast eval fetch-weights --metrics dists")
     found = measure(RATES[1:4], [10.0], DIAL[::2], metrics=("dists",))
     dists = np.reshape(found["dists"], (3, 3))
-    assert (np.diff(dists) < 0).all() and (dists[:, -1] < dists[:, 0] - 0.003).all(), dists
+    steps = np.diff(dists)
+    assert (steps[:, 0] < -0.003).all() and (np.abs(steps[:, 1]) < 0.003).all(), dists
+    assert (dists[:, -1] < dists[:, 0] - 0.003).all(), dists
 
 
 def test_quality_rises_with_the_rate(measure):

@@ -61,7 +61,8 @@ def test_no_cliff(percast, photos, perceptual_weights):
         psnr.append(run.json["psnr_db"])
         lpips.append(run.json["lpips"])
     assert (np.diff(psnr) < 0.1).all() and (np.diff(psnr) > -3.5).all(), psnr
-    assert (np.diff(lpips) > 0).all() and (np.diff(lpips) < 0.15).all(), lpips
+    assert (np.diff(lpips) > -0.001).all() and (np.diff(lpips) < 0.15).all(), lpips
+    assert lpips[4] > lpips[3] > lpips[2] > max(lpips[:2])
     assert psnr[-1] > 20 and lpips[-1] < 0.4
 
 

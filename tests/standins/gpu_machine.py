@@ -38,7 +38,7 @@ def gpu(request, monkeypatch, tmp_path) -> Iterator[Cuda]:
     for module in (cuda, tensorrt_plans):
         monkeypatch.setattr(module, "first_gpu", lambda: GPU)
     for module in (runtime_tensorrt, tensorrt_plans):
-        monkeypatch.setattr(module, "for_this_machine", lambda: fake)
+        monkeypatch.setattr(module, "for_this_machine", lambda gpu: fake)
     monkeypatch.setattr(tensorrt_plans, "missing", lambda: iter(()))
     monkeypatch.setattr(tensorrt_build, "build", lambda network, *_: network)
     monkeypatch.setattr(runtime_tensorrt, "CudaGraph", Graph)
@@ -70,7 +70,7 @@ def package(name: str, driver: Cuda) -> tensorrt_package.Package:
 
 def key(network: Path, which: int, precision: str = "fp16") -> Key:
     """Of a plan on this machine."""
-    fake = runtime_tensorrt.for_this_machine()
+    fake = runtime_tensorrt.for_this_machine(GPU)
     return tensorrt_plans.keys_here(network, fake, GPU, precision)[which]
 
 

@@ -68,6 +68,23 @@ def test_tune_wants_something_to_do(percast, address):
     assert run.code == 2 and "--freq" in run.complaint
 
 
+def test_status_prints_the_tree_once_there_is_one(percast, server, address):
+    run = percast("tune", "--control", address, "--status")
+    assert run.code == 3 and "ask again" in run.complaint
+    server.status = lambda: {"images": {"sent": 3}}
+    run = percast("tune", "--control", address, "--status")
+    assert run.code == 0 and run.json == {"images": {"sent": 3}}
+    assert server.tuned == [] and server.malformed == 0
+
+
+def test_status_changes_nothing(percast, server, address):
+    run = percast("tune", "--control", address, "--status", "--freq", "2.42G")
+    assert run.code == 2 and "--status" in run.complaint and server.tuned == []
+    assert not talk(address, b'{"status": true, "freq": 5}')["ok"]
+    assert not talk(address, b'{"status": false}')["ok"]
+    assert server.malformed == 2 and server.tuned == []
+
+
 @pytest.mark.parametrize(
     "frames",
     [

@@ -15,22 +15,28 @@ made by `setting`. The command line's options, their checks, and a TOML table ar
     config = FadingConfig.from_mapping({"doppler": "1.2k"})     # doppler = "1.2k", or 1200
     config = FadingConfig(doppler=1200.0)
 
-None of the three gives an object that is out of range.
+None of the three gives an object that is out of range. What a component finds out later than that
+is a `SettingError`, too: within `with FadingConfig.told_as_flags():` it names the flag.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import math
 import numbers
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, ClassVar, Self
 
 from percast.errors import UsageError
 from percast.quantity import quantity
 
 _KEY = "percast setting"
+
+REQUIRED = dataclasses.MISSING
+"""In place of a default."""
 
 
 class SettingError(UsageError):
@@ -59,6 +65,7 @@ class Setting:
     unit: str
     whole: bool
     choices: Sequence[str] | None
+    several: bool
     fields: tuple[str, ...]
 
     @property
@@ -79,12 +86,14 @@ def setting(
     unit: str = "",
     whole: bool = False,
     choices: Sequence[str] | None = None,
+    several: bool = False,
     fields: tuple[str, ...] = (),
 ) -> Any:
     """A field of a `Settings` class.
 
     Args:
-        default: None where the setting need not be given. False makes a switch.
+        default: None where the setting need not be given; `REQUIRED` where it must. False makes a
+            switch.
         flag: of the command line; its key in TOML is the same with underscores, without dashes.
         help: one line; "%(default)s" is the default.
         metavar: stands for the value in the help.
@@ -93,11 +102,32 @@ def setting(
         unit: said after the range.
         whole: no fractions.
         choices: all that is allowed, of a text.
+        several: the flag may be given several times, and TOML may have a list; the default is a
+            tuple, and so is what is parsed. Ranges are those of each value.
         fields: where one flag sets several fields, all of them; `parse` gives as many values. The
             flag belongs to the first; the others carry the same flag and their own ranges.
     """
-    about = Setting(flag, help, metavar, parse, least, most, unit, whole, choices, fields)
+    about = Setting(flag, help, metavar, parse, least, most, unit, whole, choices, several, fields)
     return dataclasses.field(default=default, metadata={_KEY: about})
+
+
+def like(settings: "type[Settings]", name: str, default: Any, help: str) -> Any:  # noqa: A002
+    """A field that another class has, too: the same flag and range, another default and help."""
+    (field,) = (field for field in dataclasses.fields(settings) if field.name == name)
+    about = dataclasses.replace(field.metadata[_KEY], help=help)
+    return dataclasses.field(default=default, metadata={_KEY: about})
+
+
+def list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple]:
+    """A `parse` for comma-separated values, each once."""
+
+    def parse_all(text: str) -> tuple:
+        try:
+            return tuple(dict.fromkeys(parse(part) for part in text.split(",")))
+        except (argparse.ArgumentTypeError, UsageError) as error:
+            raise UsageError(f"{text}: {error}") from error
+
+    return parse_all
 
 
 @dataclass(frozen=True)
@@ -135,8 +165,11 @@ class Settings:
                 continue
             group.add_argument(
                 about.flag,
-                type=about.parse,
-                default=default,
+                action="append" if about.several else "store",
+                type=_option_type(about),
+                # argparse would append to a default.
+                default=None if default is REQUIRED or about.several else default,
+                required=default is REQUIRED,
                 metavar=about.metavar,
                 help=about.help,
             )
@@ -155,9 +188,19 @@ class Settings:
         values: dict[str, Any] = {}
         for name, about, default in cls._options():
             if hasattr(args, about.dest):
-                values |= _spread(name, about, getattr(args, about.dest))
-        try:
+                value = getattr(args, about.dest)
+                if about.several:
+                    value = default if value is None else tuple(value)
+                values |= _spread(name, about, value)
+        with cls.told_as_flags():
             return cls(**values | others)
+
+    @classmethod
+    @contextlib.contextmanager
+    def told_as_flags(cls) -> Iterator[None]:
+        """A `SettingError` raised inside names the flag in place of the field."""
+        try:
+            yield
         except SettingError as error:
             raise cls._renamed(error, lambda about: about.flag) from error
 
@@ -202,11 +245,17 @@ class Settings:
         for field in dataclasses.fields(self):
             about = field.metadata.get(_KEY)
             value = getattr(self, field.name)
-            if about is None or value is None:
+            if about is None:
                 continue
-            if (reason := _out_of_range(about, value)) is not None:
-                sound = False
-                yield SettingError(field.name, reason)
+            if value is None or value is REQUIRED:
+                if field.default is REQUIRED:
+                    sound = False
+                    yield SettingError(field.name, f"is missing: {about.help}")
+                continue
+            for each in value if about.several else (value,):
+                if (reason := _out_of_range(about, each)) is not None:
+                    sound = False
+                    yield SettingError(field.name, reason)
         if sound:  # or what compares values would stumble
             yield from self.check()
 
@@ -231,6 +280,19 @@ class Settings:
         return error
 
 
+def _option_type(about: Setting) -> Callable[[str], Any]:
+    """For argparse, which itself names the flag of an `ArgumentTypeError` only."""
+
+    @wraps(about.parse)  # argparse tells its name
+    def parse(text: str) -> Any:
+        try:
+            return about.parse(text)
+        except UsageError as error:
+            raise UsageError(f"{about.flag} {error}") from error
+
+    return parse
+
+
 def _spread(name: str, about: Setting, value: Any) -> dict[str, Any]:
     return dict(zip(about.fields, value, strict=True)) if about.fields else {name: value}
 
@@ -242,10 +304,14 @@ def _typed(about: Setting, value: Any, default: Any) -> Any:
             return value
         wrong = "neither true nor false" if isinstance(default, bool) else "no value for it"
         raise UsageError(f"{value!r} is {wrong}")
+    if about.several:
+        return tuple(map(about.parse, map(str, value if isinstance(value, list) else [value])))
     if isinstance(value, str):
         return about.parse(value)
-    if isinstance(value, list) and about.fields:
+    if isinstance(value, list) and (about.fields or isinstance(default, tuple)):
         return about.parse(",".join(map(str, value)))
+    if isinstance(value, Mapping):  # of stages, as LNA=16,VGA=20
+        return about.parse(",".join(f"{key}={each}" for key, each in value.items()))
     if isinstance(value, numbers.Real):
         return value
     raise UsageError(f"{value!r} is no value for it")

@@ -3,6 +3,7 @@
 
 import argparse
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from PIL import Image
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel.capacity import outage_capacity
 from percast.blocks.images import fit, parse_size, read_frames
+from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.profile import open_profile
+from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.hevc import encode_within
 from percast.errors import FileError, UsageError
 from percast.tools import report
@@ -24,14 +27,10 @@ SIZE = "384x256"
 ROUNDS = 10
 SHOWN = 4  # those in the public domain, so that the sheet may be shown anywhere
 OUTAGE = 0.01  # share of packets that the digital link may lose
-CHANNEL = {
-    "--channel": "tdl-c",
-    "--snr": "10",
-    "--delay-spread": "300e-9",
-    "--doppler": "10",
-    "--freq-offset": "20k",
-    "--clock-ppm": "20",
-}
+CBR = Fraction(1, 48)
+CHANNEL = ChannelConfig(
+    model="tdl-c", snr_db=10, delay_spread=300e-9, doppler=10, freq_offset=20e3, clock_ppm=20
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -76,13 +75,18 @@ def main(args: argparse.Namespace) -> int:
         _write_photographs(sent)
     except OSError as error:
         raise FileError(f"cannot write to {out}: {error.strerror}") from error
-    options = _loopback_options(sent, received, args.json)
-    code = loopback.main(options)
+    wanted = loopback.LoopbackConfig(
+        SourceConfig(str(sent), frames=ROUNDS * len(photographs())),
+        SinkConfig(str(received)),
+        channel=CHANNEL,
+        code=CodecConfig(cbr=CBR),
+    )
+    code = loopback.finish(wanted, args.json)
     if code:
         return code
     sheet = out / "contact_sheet.png"
     try:
-        make_sheet(options, sent, received).save(sheet)
+        make_sheet(sent, received).save(sheet)
     except OSError as error:
         raise FileError(f"cannot write {sheet}: {error.strerror or error}") from error
     report.say(f"contact sheet: {sheet}")
@@ -112,20 +116,10 @@ def _sent_name(number: int, photo: Photo) -> str:
     return f"{number}-{photo.name}.png"
 
 
-def _loopback_options(sent: Path, received: Path, as_json: bool) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    loopback.add_options(parser)
-    argv = [f"{flag}={value}" for flag, value in CHANNEL.items()]
-    argv += [f"--source={sent}", f"--out={received}", "--cbr=1/48"]
-    argv += [f"--frames={ROUNDS * len(photographs())}"]
-    return parser.parse_args(argv + ["--json"] * as_json)
-
-
-def make_sheet(options: argparse.Namespace, sent: Path, received: Path) -> Image.Image:
+def make_sheet(sent: Path, received: Path) -> Image.Image:
     """The contact sheet of the first round: sent, received, HEVC in the same channel use."""
     scorer = Scorer()
-    profile = open_profile(options.profile, options.samp_rate)
-    per_symbol = outage_capacity(ChannelConfig.from_args(options), profile, OUTAGE)
+    per_symbol = outage_capacity(CHANNEL, open_profile(), OUTAGE)
     rows = []
     for record in read_frames(received)[:SHOWN]:
         original = _load(sent / f"{Path(record['name']).stem}.png")
@@ -143,7 +137,7 @@ def make_sheet(options: argparse.Namespace, sent: Path, received: Path) -> Image
         "Fading channel: 3GPP TDL-C, 300 ns delay spread, 10 Hz Doppler; SNR 10 dB; "
         "carrier offset 20 kHz, sample clock 20 ppm off.",
         f"Each photograph gets 1 complex channel symbol per 48 source samples "
-        f"({options.cbr} channel bandwidth ratio).",
+        f"({CBR} channel bandwidth ratio).",
         "LPIPS: perceptual distance, lower is better. PSNR: pixel fidelity, higher is better. "
         "HEVC: x265 with a perfect channel code.",
     ]

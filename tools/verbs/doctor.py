@@ -122,6 +122,7 @@ def _check_tensorrt() -> Iterator[Finding]:
         load,
     )
 
+    gpu = None
     try:
         gpu = first_gpu()
     except NoGpu as error:
@@ -133,9 +134,12 @@ def _check_tensorrt() -> Iterator[Finding]:
             yield Finding(name, False, f"{use}: {PIP[name]}")
             continue
         try:
-            yield Finding(name, True, load(name).version)
+            package = load(name)
         except ModelError as error:
             yield Finding(name, False, str(error))
+            continue
+        refusal = package.refusal(gpu) if gpu else ""
+        yield Finding(name, not refusal, refusal or package.version)
     yield _module("pycuda.driver", "pycuda", f"tensorrt on a GPU: {PIP['pycuda']}")
     yield _module("onnx", "onnx", f"tensorrt in fp16: {PIP['onnx']}")
 

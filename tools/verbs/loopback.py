@@ -5,73 +5,91 @@ import argparse
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from percast.blocks.channel import ChannelConfig
-from percast.blocks.images import open_sink, open_source, parse_size
-from percast.blocks.stats.link_stats import LinkStats
+from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.stats.scoring import Scorer
+from percast.blocks.stats.tree import LoopbackStats
 from percast.blocks.waveform.coding.hashing import splitmix64
-from percast.blocks.waveform.profile import Profile, open_profile
+from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.blocks.waveform.track import MAX_CLOCK_PPM
 from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED, LinkError
-from percast.tools import process, report
-from percast.tools.options import (
-    add_image_options,
-    add_metrics_option,
-    add_output_options,
-    add_waveform_options,
-)
-from percast.tools.settings import (
-    check_ranges,
-    gnu_radio,
-    open_codec,
-    parse_metrics,
-    transmitter_config,
-)
-from percast.tools.summaries import (
-    add_counts,
-    check_codec,
-    codec_part,
-    receiver_part,
-    sender_part,
-    waveform_part,
-)
+from percast.flowgraphs.config import TransmitterConfig
+from percast.tools import process, report, summaries
+from percast.tools.options import add_output_options
+from percast.tools.settings import gnu_radio, open_codec
 
 log = logging.getLogger(__name__)
 
+_SENDERS = ("frames", "size", "reference", "zmq_keys", "insecure")
+"""Settings of a sink that the source has here."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_image_options(parser)
+    SourceConfig.add_options(parser)
+    SinkConfig.add_options(parser, without=_SENDERS)
     CodecConfig.add_options(parser)
-    add_metrics_option(parser)
-    add_waveform_options(parser)
+    WaveformConfig.add_options(parser)
+    TransmitterConfig.add_options(parser)
     ChannelConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=main)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run gave: the JSON object, and how it ended (`flowgraphs.run.Ending`)."""
+class LoopbackConfig:
+    """What `percast loopback` is asked for."""
 
+    source: SourceConfig
+    sink: SinkConfig = SinkConfig()
+    waveform: WaveformConfig = WaveformConfig()
+    transmitter: TransmitterConfig = TransmitterConfig()
+    channel: ChannelConfig = ChannelConfig()
+    code: CodecConfig = CodecConfig()
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace) -> Self:
+        """Raises `UsageError`, naming a flag."""
+        return cls(
+            SourceConfig.from_args(args),
+            SinkConfig.from_args(args),
+            WaveformConfig.from_args(args),
+            TransmitterConfig.from_args(args),
+            ChannelConfig.from_args(args),
+            CodecConfig.from_args(args),
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave: the tree of figures, the JSON object, and how it ended
+    (`flowgraphs.run.Ending`)."""
+
+    stats: LoopbackStats
     summary: dict
     ending: object
 
 
 def main(args: argparse.Namespace) -> int:
-    with report.progress(args.frames) as on_image:
-        outcome = run(args, on_image)
+    return finish(LoopbackConfig.from_args(args), args.json)
+
+
+def finish(wanted: LoopbackConfig, as_json: bool) -> int:
+    """Run it and tell what it gave; see `run`. Gives the exit code."""
+    with report.progress(wanted.source.frames) as on_image:
+        outcome = run(wanted, on_image)
     summary = outcome.summary
-    if args.json:
+    if as_json:
         report.print_json(summary)
     else:
         report.print_summary(summary)
     outcome.ending.check()
     if outcome.ending.interrupted:
         return INTERRUPTED
-    check_codec(summary)
+    summaries.check_codec(summary)
     if summary["sent"] and not summary["received"]:
         raise LinkError(
             "nothing was received: raise --snr, or lower --doppler, --freq-offset and --clock-ppm"
@@ -79,65 +97,39 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def run(args: argparse.Namespace, on_image: Callable[[dict], None]) -> Outcome:
-    """Run the loopback that the options describe.
+def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
+    """Run a loopback.
 
     Args:
-        args: as `add_options` made them.
+        wanted: what to do.
         on_image: called with the record of each received picture.
 
     Raises:
         PercastError: anything that the user can mend.
     """
-    profile = open_profile(args.profile, args.samp_rate)
-    channel = ChannelConfig.from_args(args)
-    code = CodecConfig.from_args(args)
-    check_ranges(args)
-    scorer = Scorer(parse_metrics(args.metrics))
-    size = parse_size(args.size) if args.size else None
-    stats = LinkStats()
-
-    def count(record: dict) -> None:
-        stats.add(record)
-        on_image(record)
-
+    profile, channel = wanted.waveform.open(), wanted.channel
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
-    config = transmitter_config(args, session=int(splitmix64(args.seed, 1)[0]) >> 32)
+    transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
+    scorer = Scorer(wanted.sink.metrics)
     with contextlib.ExitStack() as stack:
-        pictures = stack.enter_context(
-            open_source(args.source, size, args.frames, args.insecure, args.zmq_keys)
-        )
-        out = open_sink(args.out, args.insecure, args.zmq_keys)
-        stack.callback(out.close)
-        codec = open_codec(code, args.size)
+        pictures = stack.enter_context(wanted.source.open())
+        out = stack.enter_context(wanted.sink.open())
+        codec = open_codec(wanted.code, wanted.source.size)
         stack.callback(codec.close)
         graph = Loopback(
-            pictures, codec, profile, channel, out, scorer, count, code.realism, config
+            pictures, codec, profile, channel, out, scorer, on_image, wanted.code.realism, transmitter
         )
         _warn_of_limits(graph.channel.channel.max_delay, channel, profile)
         ending = run_graph(graph)
-        return Outcome(summarise(graph, stats, codec, profile, channel), ending)
-
-
-def summarise(graph, stats, codec, profile: Profile, channel: ChannelConfig) -> dict:
-    """The JSON object of a finished loopback."""
-    received = receiver_part(graph.receiver, stats)
-    sent = sender_part(graph.transmitter, profile)
-    return {
-        **received,
-        **sent,
-        "lost": sent["sent"] - received["received"],
-        "dropped": sent["dropped"] + received["dropped"],
-        "codec_faults": add_counts(sent["codec_faults"], received["codec_faults"]),
-        "overruns": 0,
-        "underruns": 0,
+        stats = graph.stats()
+    summary = {
+        **summaries.both(stats),
         "channel": channel.model,
         "snr_db_set": channel.snr_db,
-        **waveform_part(profile),
-        **codec_part(codec),
     }
+    return Outcome(stats, summary, ending)
 
 
 def _warn_of_limits(delay: float, channel: ChannelConfig, profile: Profile) -> None:

@@ -3,13 +3,10 @@
 
 import argparse
 
+from percast.blocks.images.config import SinkConfig
+from percast.blocks.waveform.profile import WaveformConfig
 from percast.engines.codecs.config import CodecConfig
-from percast.tools.options import (
-    add_metrics_option,
-    add_output_options,
-    add_receiver_options,
-    add_waveform_options,
-)
+from percast.tools.options import add_output_options
 from percast.tools.verbs import rx
 
 
@@ -17,9 +14,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8"
     )
-    add_receiver_options(parser)
+    SinkConfig.add_options(parser)
     CodecConfig.add_options(parser, without=rx.SENDERS_ONLY)
-    add_metrics_option(parser)
-    add_waveform_options(parser, sender=False)
+    WaveformConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=rx.main, device="file", freq=None)

@@ -4,56 +4,74 @@
 import argparse
 import contextlib
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
-from percast.blocks.images import open_sink, open_source, parse_size
+from percast.blocks.images.config import SinkConfig
+from percast.blocks.recordings.config import RecordingConfig
 from percast.blocks.recordings.reader import META
 from percast.blocks.recordings.recorder import Recorder
-from percast.blocks.recordings.writer import DATATYPES, RecordingWriter
-from percast.blocks.stats.link_stats import LinkStats
-from percast.blocks.stats.scoring import Scorer
-from percast.blocks.waveform.profile import Profile, open_profile
+from percast.blocks.stats.tree import ReceiverStats
+from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.codecs.decoders import Decoders
 from percast.errors import INTERRUPTED, LinkError, UsageError
+from percast.flowgraphs.config import RunConfig
+from percast.flowgraphs.radios.config import Radio, RadioConfig
+from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
-from percast.tools import process, report
-from percast.tools.options import (
-    add_metrics_option,
-    add_output_options,
-    add_radio_options,
-    add_receiver_options,
-    add_record_options,
-    add_waveform_options,
-)
-from percast.tools.settings import check_ranges, gnu_radio, open_codec, parse_metrics
-from percast.tools.summaries import check_codec, codec_part, receiver_part, waveform_part
+from percast.tools import process, report, summaries
+from percast.tools.options import add_output_options
+from percast.tools.settings import gnu_radio, open_codec
 
 SENDERS_ONLY = ("cbr", "design_snr_db", "mcs")
 """Of the codec's settings, what headers tell a receiver."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_receiver_options(parser)
+    SinkConfig.add_options(parser)
     CodecConfig.add_options(parser, without=SENDERS_ONLY)
-    add_metrics_option(parser)
-    add_waveform_options(parser, sender=False)
-    add_radio_options(parser, transmit=False)
-    add_record_options(parser)
+    WaveformConfig.add_options(parser)
+    radios.add_options(parser, transmit=False)
+    RecordingConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=main)
 
 
+@dataclass(frozen=True)
+class RxConfig:
+    """What `percast rx` or `percast replay` is asked for."""
+
+    sink: SinkConfig
+    code: CodecConfig
+    waveform: WaveformConfig
+    radio: RadioConfig
+    recording: RecordingConfig
+    run: RunConfig
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace) -> Self:
+        """Raises `UsageError`, naming a flag."""
+        waveform, run = WaveformConfig.from_args(args), RunConfig.from_args(args)
+        radio = radios.radio_config(args, waveform.open().samp_rate, run, transmit=False)
+        recording = RecordingConfig.from_args(args)
+        path = recording.record
+        if path and radio.device == "file" and Path(path).resolve() == Path(radio.args).resolve():
+            raise UsageError(
+                f"--record {path}: that is the recording to be read; choose another name"
+            )
+        sink, code = SinkConfig.from_args(args), CodecConfig.from_args(args)
+        return cls(sink, code, waveform, radio, recording, run)
+
+
 def main(args: argparse.Namespace) -> int:
+    wanted = RxConfig.from_args(args)
     if vars(args).get("dry_run"):
-        profile = open_profile(args.profile, args.samp_rate)
-        CodecConfig.from_args(args)
-        check_ranges(args)
-        asked = radios.radio_config(args, profile, transmit=False)
-        radios.tell_plan(args, asked, profile, transmit=False)
+        told = plan(wanted.radio, wanted.waveform.open(), transmit=False)
+        radios.tell_plan(told, args.json)
         return 0
-    summary, ending = receive(args)
+    summary, ending = receive(wanted)
     if args.json:
         report.print_json(summary)
     else:
@@ -61,13 +79,19 @@ def main(args: argparse.Namespace) -> int:
     ending.check()
     if ending.interrupted:
         return INTERRUPTED
-    check_codec(summary)
-    if not summary["received"] and summary["bad_samples"] > 0.01 * summary["samples"]:
-        raise LinkError("nothing was received: many samples are no numbers; has it another type?")
-    if not summary["received"]:
-        hint = f"check --profile and --samp-rate, then {_level(summary)}"
-        raise LinkError(f"nothing was received: {hint}")
+    _complain(summary)
     return 0
+
+
+def _complain(summary: dict) -> None:
+    """Raises the `PercastError` that says why there are no pictures, if there are none."""
+    summaries.check_codec(summary)
+    if summary["received"]:
+        return
+    if summary["bad_samples"] > 0.01 * summary["samples"]:
+        raise LinkError("nothing was received: many samples are no numbers; has it another type?")
+    hint = f"check --profile and --samp-rate, then {_level(summary)}"
+    raise LinkError(f"nothing was received: {hint}")
 
 
 def _level(summary: dict) -> str:
@@ -78,122 +102,132 @@ def _level(summary: dict) -> str:
     return f"--freq, and --gain at both ends ({heard}; packets should reach -30 to -10)"
 
 
-def receive(args: argparse.Namespace) -> tuple[dict, object]:
-    """Receive what the options describe; the JSON object, and how it ended
-    (`flowgraphs.run.Ending`).
+@dataclass(frozen=True)
+class _Input:
+    """Where samples come from: a radio on the air, a recording or another process.
+
+    Args:
+        profile: the waveform, at the sample rate that it has there.
+        took: what the device took.
+        live: samples come when they come.
+        on_air: the radio in use.
+        local: what is no radio.
+    """
+
+    profile: Profile
+    took: dict
+    live: bool
+    on_air: radios.OnAir | None = None
+    local: Radio | None = None
+
+    def graph(self, receiver):
+        """The flowgraph from here to a `Receiver`, which `percast tune` may ask."""
+        from percast.flowgraphs.one_end import Receive, ReceiveOnAir
+
+        if self.on_air is None:
+            return Receive(self.local, receiver)
+        graph = ReceiveOnAir(self.on_air.station, receiver)
+        self.on_air.answer(graph.stats)
+        return graph
+
+
+def _open_input(wanted: RxConfig, stack: contextlib.ExitStack) -> _Input:
+    from percast.flowgraphs.radios.factory import open_source
+
+    profile = wanted.waveform.open()
+    if wanted.radio.hardware:
+        on_air = stack.enter_context(radios.on_air(wanted.radio, wanted.run, transmit=False))
+        took = on_air.station.took
+        return _Input(replace(profile, samp_rate=took["samp_rate"]), took, True, on_air=on_air)
+    with RadioConfig.told_as_flags():
+        local = open_source(wanted.radio)
+    stack.callback(local.close)
+    if wanted.waveform.samp_rate is None and local.took.get("samp_rate"):
+        profile = replace(profile, samp_rate=local.took["samp_rate"])
+    elif wanted.waveform.samp_rate is None and wanted.radio.args.endswith(META):
+        raise UsageError(f"{wanted.radio.args}: does not say its sample rate; give --samp-rate")
+    return _Input(profile, local.took, local.live, local=local)
+
+
+def _open_recorder(
+    wanted: RxConfig, source: _Input, stack: contextlib.ExitStack
+) -> Recorder | None:
+    took = source.took
+    hardware = took.get("driver") and f"{wanted.radio.device}, {took['driver']}"
+    freq = took.get("freq") or wanted.radio.freq
+    recorder = wanted.recording.open(source.profile, freq, hardware)
+    if recorder is not None:
+        stack.callback(recorder.close)
+        if source.on_air is not None:
+            source.on_air.station.on_capture = recorder.writer.capture
+    return recorder
+
+
+def receive(wanted: RxConfig) -> tuple[dict, object]:
+    """Receive until the stream ends, enough pictures have come, or somebody ends it.
+
+    Returns:
+        The JSON object, and how it ended (`flowgraphs.run.Ending`).
 
     Raises:
         PercastError: anything that the user can mend.
     """
-    profile = open_profile(args.profile, args.samp_rate)
-    code = CodecConfig.from_args(args)
-    check_ranges(args)
-    _check_record(args)
-    asked = radios.radio_config(args, profile, transmit=False)
     with process.signals_held(), gnu_radio():
-        from percast.flowgraphs.one_end import Receive, ReceiveOnAir
-        from percast.flowgraphs.radios.factory import open_source as open_radio
         from percast.flowgraphs.receiver import Receiver
         from percast.flowgraphs.run import run as run_graph
-    stats = LinkStats()
-    station = radio = None
+    frames = wanted.sink.frames
     with contextlib.ExitStack() as stack:
-        if asked.hardware:
-            on_air = stack.enter_context(radios.on_air(args, asked, transmit=False))
-            station = on_air.station
-            profile = replace(profile, samp_rate=station.took["samp_rate"])
-        else:
-            radio = open_radio(asked)
-            stack.callback(radio.close)
-            if args.samp_rate is None and radio.took.get("samp_rate"):
-                profile = replace(profile, samp_rate=radio.took["samp_rate"])
-            elif args.samp_rate is None and args.args.endswith(META):
-                raise UsageError(f"{args.args}: does not say its sample rate; give --samp-rate")
-        live = radio is None or radio.live
-        codecs = Decoders(open_codec(code, args.size, ("decode",)), code)
+        source = _open_input(wanted, stack)
+        codecs = Decoders(open_codec(wanted.code, wanted.sink.size, ("decode",)), wanted.code)
         stack.callback(codecs.close)
-        out = open_sink(args.out, args.insecure, args.zmq_keys)
-        stack.callback(out.close)
-        scorer = Scorer(parse_metrics(args.metrics) if args.reference else ())
-        if args.reference:
-            scorer.compare_with(_originals(args))
+        out = stack.enter_context(wanted.sink.open())
+        scorer = wanted.sink.scorer()
+        recorder = _open_recorder(wanted, source, stack)
 
         def count(record: dict) -> None:
-            stats.add(record)
             on_image(record)
             # Received, not decoded: a live receiver may have dropped some.
-            if args.frames and receiver.demodulator.images >= args.frames:
+            if frames and receiver.demodulator.images >= frames:
                 graph.finish()
 
-        def status() -> str:
-            heard = report.link_line(receiver_part(receiver, stats))
-            return f"{heard}, {station.status()}" if station else heard
-
-        recorder = _recorder(args, profile, (station or radio).took)
-        if recorder is not None:
-            stack.callback(recorder.close)
-            if station:
-                station.on_capture = recorder.writer.capture
         receiver = Receiver(
-            codecs, profile, out, scorer, count, code.realism, live=live, recorder=recorder
+            codecs, source.profile, out, scorer, count, wanted.code.realism, source.live, recorder
         )
-        graph = ReceiveOnAir(station, receiver) if station else Receive(radio, receiver)
+        graph = source.graph(receiver)
         start = time.monotonic()
         # Not before the radio is open: what its driver prints must not run into the bar.
-        with report.progress(args.frames) as on_image:
-            ending = run_graph(graph, vars(args).get("seconds"), status)
+        with report.progress(frames) as on_image:
+            ending = run_graph(
+                graph,
+                wanted.run.seconds,
+                lambda: report.link_line(summaries.received(graph.stats())),
+            )
         seconds = time.monotonic() - start
         if recorder is not None and (failure := recorder.close()):
             ending = replace(ending, error=ending.error or failure)
-        about_radio = on_air.part() if station else {}
-        if asked.device == "zmq":
-            about_radio = {"malformed": radio.block.malformed}
-    samples = receiver.demodulator.receiver.stats.samples
+        summary = _summary(graph.stats(), wanted.radio.device, seconds, source)
+    return summary, ending
+
+
+def _summary(stats: ReceiverStats, device: str, seconds: float, source: _Input) -> dict:
+    """The JSON object of a receiver that ran for so many seconds."""
+    rate = stats.sync.samples / seconds
     summary = {
         "sent": None,
         "lost": None,
         "overhead": None,
-        "overruns": 0,
-        "underruns": 0,
-        "channel": args.device,
+        "channel": device,
         "snr_db_set": None,
-        **receiver_part(receiver, stats),
-        "samples": samples,
-        "samples_per_second": samples / seconds,
-        "real_time_ratio": samples / seconds / profile.samp_rate,
-        **waveform_part(profile),
-        **codec_part(codecs.first),
-        **about_radio,
+        **summaries.received(stats),
+        "samples_per_second": rate,
+        "real_time_ratio": rate / stats.waveform.samp_rate,
     }
-    if not live:
+    if source.on_air is not None:
+        summary |= source.on_air.part()
+    if not source.live:
         # Its pictures were read when it was made: their age says nothing of this run.
-        rate = stats.received / seconds
-        summary |= {"latency_ms": {"p50": None, "p99": None}, "frames_per_second": rate}
-    return summary, ending
-
-
-def _check_record(args: argparse.Namespace) -> None:
-    """Raises `UsageError` where `--record` would destroy its input, or its format has no effect."""
-    path, datatype = vars(args).get("record"), vars(args).get("record_format")
-    if path and args.device == "file" and Path(path).resolve() == Path(args.args).resolve():
-        raise UsageError(f"--record {path}: that is the recording to be read; choose another name")
-    if datatype and not (path and path.endswith(META)):
-        raise UsageError(f"--record-format {datatype}: is for --record FILE{META}")
-
-
-def _recorder(args: argparse.Namespace, profile: Profile, took: dict) -> Recorder | None:
-    """What `--record` asks for; `replay` does not have it."""
-    path = vars(args).get("record")
-    if path is None:
-        return None
-    hardware = took.get("driver") and f"{args.device}, {took['driver']}"
-    freq = took.get("freq") or args.freq
-    datatype = args.record_format or DATATYPES[0]
-    writer = RecordingWriter(path, profile.samp_rate, freq, datatype, hardware)
-    return Recorder(writer, profile)
-
-
-def _originals(args: argparse.Namespace) -> list[tuple[str, object]]:
-    size = parse_size(args.size) if args.size else None
-    with open_source(str(Path(args.reference)), size=size) as pictures:
-        return [(picture.name, picture.rgb) for picture in pictures]
+        summary |= {
+            "latency_ms": {"p50": None, "p99": None},
+            "frames_per_second": stats.images.decoded / seconds,
+        }
+    return summary

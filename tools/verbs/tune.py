@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`percast tune`: change frequency or gain of a running `percast tx` or `percast rx`."""
+"""`percast tune`: change frequency or gain of a running `percast tx` or `percast rx`, or ask it how
+it does."""
 
 import argparse
 import json
@@ -21,18 +22,27 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--freq", type=quantity, metavar="HZ")
     parser.add_argument("--gain", type=parse_gain, metavar="DB", help="in all, or stages by name")
+    parser.add_argument(
+        "--status", action="store_true", help="print how it does, as JSON: the tree of figures"
+    )
     parser.add_argument("--json", action="store_true", help="print the answer as it came")
     parser.set_defaults(main=main)
 
 
 def main(args: argparse.Namespace) -> int:
     request = {k: v for k in ("freq", "gain") if (v := getattr(args, k)) is not None}
+    if args.status and request:
+        raise UsageError("--status goes without --freq and --gain: it changes nothing")
+    if args.status:
+        request = {"status": True}
     if not request:
-        raise UsageError("give --freq, --gain or both")
-    check_local(args.control, "--control")
+        raise UsageError("give --freq, --gain or both, or --status")
+    check_local(args.control)
     answer = ask(args.control, request)
     if args.json:
         report.print_json(answer)
+    elif answer.get("ok") and args.status:
+        report.print_json(answer.get("status"))
     elif answer.get("ok"):
         for name, value in answer.get("took", {}).items():
             print(f"{name:<8} {value}")

@@ -4,88 +4,63 @@
 import argparse
 import contextlib
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
-from percast.blocks.images import open_source, parse_size
-from percast.blocks.waveform.profile import open_profile
+from percast.blocks.images.config import SourceConfig
+from percast.blocks.waveform.profile import WaveformConfig
 from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED
+from percast.flowgraphs.config import RunConfig, TransmitterConfig
+from percast.flowgraphs.radios.config import RadioConfig
+from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
-from percast.tools import process, report
-from percast.tools.options import (
-    add_image_options,
-    add_output_options,
-    add_radio_options,
-    add_waveform_options,
-)
-from percast.tools.settings import check_ranges, gnu_radio, open_codec, transmitter_config
-from percast.tools.summaries import check_codec, codec_part, sender_part, waveform_part
+from percast.tools import process, report, summaries
+from percast.tools.options import add_output_options
+from percast.tools.settings import gnu_radio, open_codec
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_image_options(parser, out=False)
+    SourceConfig.add_options(parser)
     CodecConfig.add_options(parser)
-    add_waveform_options(parser)
-    add_radio_options(parser, transmit=True)
+    WaveformConfig.add_options(parser)
+    TransmitterConfig.add_options(parser)
+    radios.add_options(parser, transmit=True)
     add_output_options(parser)
     parser.set_defaults(main=main)
 
 
+@dataclass(frozen=True)
+class TxConfig:
+    """What `percast tx` is asked for."""
+
+    source: SourceConfig
+    code: CodecConfig
+    waveform: WaveformConfig
+    transmitter: TransmitterConfig
+    radio: RadioConfig
+    run: RunConfig
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace) -> Self:
+        """Raises `UsageError`, naming a flag."""
+        source, waveform = SourceConfig.from_args(args), WaveformConfig.from_args(args)
+        run = RunConfig.from_args(args)
+        radio = radios.radio_config(args, waveform.open().samp_rate, run, transmit=True)
+        if source.frames is None and radio.hardware:
+            source = replace(source, frames=0)
+        code, transmitter = CodecConfig.from_args(args), TransmitterConfig.from_args(args)
+        return cls(source, code, waveform, transmitter, radio, run)
+
+
 def main(args: argparse.Namespace) -> int:
-    profile = open_profile(args.profile, args.samp_rate)
-    code = CodecConfig.from_args(args)
-    check_ranges(args)
-    asked = radios.radio_config(args, profile, transmit=True)
-    size = parse_size(args.size) if args.size else None
+    wanted = TxConfig.from_args(args)
     if args.dry_run:
-        radios.tell_plan(args, asked, profile, transmit=True)
+        level = wanted.transmitter.tx_level
+        told = plan(wanted.radio, wanted.waveform.open(), transmit=True, tx_level=level)
+        radios.tell_plan(told, args.json)
         return 0
-    if args.frames is None and asked.hardware:
-        args.frames = 0
-    with process.signals_held(), gnu_radio():
-        from percast.flowgraphs.one_end import Transmit, TransmitOnAir
-        from percast.flowgraphs.radios.factory import open_sink
-        from percast.flowgraphs.run import run as run_graph
-        from percast.flowgraphs.transmitter import Transmitter
-    config = transmitter_config(args)
-    station = None
-    with contextlib.ExitStack() as stack:
-        if asked.hardware:
-            # Before the pictures and the model: what fails most often is told first.
-            on_air = stack.enter_context(radios.on_air(args, asked, transmit=True))
-            station = on_air.station
-            profile = replace(profile, samp_rate=station.took["samp_rate"])
-        pictures = stack.enter_context(
-            open_source(args.source, size, args.frames, args.insecure, args.zmq_keys)
-        )
-        codec = open_codec(code, args.size, ("encode",))
-        stack.callback(codec.close)
-        transmitter = Transmitter(pictures, codec, profile, config=config)
-        if station is not None:
-            graph = TransmitOnAir(transmitter, station)
-        else:
-            radio = open_sink(asked)
-            stack.callback(radio.close)
-            graph = Transmit(transmitter, radio)
-
-        def status() -> str:
-            sent = f"{transmitter.source.sent} pictures sent"
-            return f"{sent}, {station.status()}" if station else sent
-
-        start = time.monotonic()
-        ending = run_graph(graph, args.seconds, status)
-        seconds = time.monotonic() - start
-        sent = sender_part(transmitter, profile)
-        summary = {
-            **sent,
-            "frames_per_second": sent["sent"] / seconds,
-            "session": transmitter.encoder.session,
-            "overruns": 0,
-            "underruns": 0,
-            **(on_air.part() if station else {}),
-            **waveform_part(profile),
-            **codec_part(codec),
-        }
+    summary, ending = transmit(wanted)
     if args.json:
         report.print_json(summary)
     else:
@@ -93,5 +68,49 @@ def main(args: argparse.Namespace) -> int:
     ending.check()
     if ending.interrupted:
         return INTERRUPTED
-    check_codec(summary)
+    summaries.check_codec(summary)
     return 0
+
+
+def transmit(wanted: TxConfig) -> tuple[dict, object]:
+    """Send pictures until there are no more or somebody ends it.
+
+    Returns:
+        The JSON object, and how it ended (`flowgraphs.run.Ending`).
+
+    Raises:
+        PercastError: anything that the user can mend.
+    """
+    with process.signals_held(), gnu_radio():
+        from percast.flowgraphs.one_end import Transmit, TransmitOnAir
+        from percast.flowgraphs.radios.factory import open_sink
+        from percast.flowgraphs.run import run as run_graph
+        from percast.flowgraphs.transmitter import Transmitter
+    profile, on_air = wanted.waveform.open(), None
+    with contextlib.ExitStack() as stack:
+        if wanted.radio.hardware:
+            # Before the pictures and the model: what fails most often is told first.
+            on_air = stack.enter_context(radios.on_air(wanted.radio, wanted.run, transmit=True))
+            profile = replace(profile, samp_rate=on_air.station.took["samp_rate"])
+        pictures = stack.enter_context(wanted.source.open())
+        codec = open_codec(wanted.code, wanted.source.size, ("encode",))
+        stack.callback(codec.close)
+        transmitter = Transmitter(pictures, codec, profile, config=wanted.transmitter)
+        if on_air is not None:
+            graph = TransmitOnAir(transmitter, on_air.station)
+            on_air.answer(graph.stats)
+        else:
+            with RadioConfig.told_as_flags():
+                radio = open_sink(wanted.radio)
+            stack.callback(radio.close)
+            graph = Transmit(transmitter, radio)
+        start = time.monotonic()
+        ending = run_graph(
+            graph, wanted.run.seconds, lambda: report.sent_line(summaries.sent(graph.stats()))
+        )
+        seconds = time.monotonic() - start
+        sent = summaries.sent(graph.stats())
+        summary = sent | {"frames_per_second": sent["sent"] / seconds}
+        if on_air is not None:
+            summary |= on_air.part()
+    return summary, ending

@@ -7,6 +7,7 @@ covers.
 """
 
 import contextlib
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,8 @@ from percast.engines.runtimes.tensorrt.package import RTX, Package
 from percast.errors import ModelError, UsageError
 
 ANY_TARGET = "any"
-"""All compute capabilities that one plan of TensorRT-RTX can serve."""
+"""All compute capabilities that one plan of TensorRT-RTX can serve: those that it knows from sm80 on,
+and later ones."""
 
 PRECISIONS = ("fp16", "fp32")
 
@@ -110,6 +112,12 @@ def check_target(package: Package, target: str) -> None:
         )
     known = (*package.targets, ANY_TARGET)
     if target not in known:
+        if re.fullmatch(r"sm\d+", target) and not package.serves(target):
+            raise UsageError(
+                f"{package.name} {package.version} has no plans for {target}, nor do those for "
+                f"'{ANY_TARGET}' run there: its GPUs need TensorRT, which builds on the GPU itself "
+                f"(pip install tensorrt); targets here are {', '.join(known)}"
+            )
         raise UsageError(
             f"no target '{target}' in {package.name} {package.version}: use one of "
             f"{', '.join(known)}"

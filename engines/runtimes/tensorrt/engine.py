@@ -59,7 +59,7 @@ class TensorRtEngine(Engine):
         super().__init__()
         self.precision = tensorrt_plans.choose_precision(precision)
         self._device = Device()
-        self._package = for_this_machine()
+        self._package = for_this_machine(self._device.gpu)
         self._cache = PlanCache()
         self.device = tensorrt_plans.device_name(self._package, self._device.gpu)
         with self._device.current():

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from percast.engines.runtimes.tensorrt.nvidia import NoGpu, first_gpu
+from percast.engines.runtimes.tensorrt.nvidia import Gpu, NoGpu, first_gpu
 from percast.errors import ModelError
 
 TENSORRT, RTX = "tensorrt", "tensorrt_rtx"
@@ -53,6 +53,25 @@ class Package:
         names = capabilities.__members__ if capabilities else ()
         return tuple(name.lower() for name in names if name.startswith("SM"))
 
+    def serves(self, target: str) -> bool:
+        """Whether plans of this package run on GPUs of a compute capability, such as "sm86".
+
+        TensorRT-RTX serves those in its list, and one plan for any target serves later ones too.
+        It refuses what lies between, such as Hopper's sm90, only when it loads a plan.
+        """
+        if self.name != RTX or not self.targets:
+            return True
+        return target in self.targets or _number(target) > max(map(_number, self.targets))
+
+    def refusal(self, gpu: Gpu) -> str:
+        """Why plans of this package do not run on a GPU, and what does; empty where they do."""
+        if self.serves(gpu.target):
+            return ""
+        return (
+            f"{self.name} {self.version} does not run on {gpu.name} ({gpu.target}; it knows "
+            f"{', '.join(self.targets)} and later ones): {PIP[TENSORRT]}"
+        )
+
     def make(self, kind: str) -> Any:
         """TensorRT's "Builder" or "Runtime".
 
@@ -78,6 +97,11 @@ class Package:
     def complaint(self) -> str:
         """The first error since `forget`, on one line: later ones only follow from it."""
         return self._errors[0] if self._errors else "it does not say why"
+
+
+def _number(target: str) -> int:
+    """Of a compute capability: 86 of "sm86"."""
+    return int(target.removeprefix("sm"))
 
 
 def _logger(trt: ModuleType, errors: list[str]):
@@ -124,23 +148,33 @@ def gpu_hint(error: NoGpu) -> str:
 
 def missing() -> Iterator[tuple[str, str]]:
     """What TensorRT lacks on this machine: (piece, what to do), the most basic first."""
+    gpu = None
     try:
-        first_gpu()
+        gpu = first_gpu()
     except NoGpu as error:
         piece = "NVIDIA driver" if "driver" in str(error) else "NVIDIA GPU"
         yield piece, gpu_hint(error)
     if not installed(TENSORRT) and not installed(RTX):
         yield "tensorrt", f"{PIP[TENSORRT]}; for RTX GPUs, and plans without a GPU: {PIP[RTX]}"
+    elif gpu and not installed(TENSORRT) and (why := _rtx_refusal(gpu)):
+        yield f"{TENSORRT}, which {gpu.target} needs ({PIP[TENSORRT]}; {RTX} will not do)", why
     for package in ("pycuda", "onnx"):
         if not installed(package):
             yield package, PIP[package]
 
 
-def for_this_machine() -> Package:
-    """The package that runs here: TensorRT, or else TensorRT-RTX.
+def _rtx_refusal(gpu: Gpu) -> str:
+    try:
+        return load(RTX).refusal(gpu)
+    except ModelError:  # broken: whoever opens it is told
+        return ""
+
+
+def for_this_machine(gpu: Gpu) -> Package:
+    """The package that runs on the GPU here: TensorRT, or else TensorRT-RTX.
 
     Raises:
-        ModelError: neither can be loaded.
+        ModelError: neither can be loaded, or TensorRT-RTX alone is here and does not run on it.
     """
     if installed(TENSORRT) or not installed(RTX):
         try:
@@ -148,4 +182,7 @@ def for_this_machine() -> Package:
         except ModelError:
             if not installed(RTX):
                 raise
-    return load(RTX)
+    package = load(RTX)
+    if why := package.refusal(gpu):
+        raise ModelError(why)
+    return package

@@ -69,7 +69,8 @@ def find_verified(network: Path, precision: str) -> tuple[Key, Plan]:
     """
     if lacking := [what for what, _ in missing()]:
         raise ModelError(f"there is no {' and no '.join(lacking)}")
-    package, gpu, cache = for_this_machine(), first_gpu(), PlanCache()
+    gpu, cache = first_gpu(), PlanCache()
+    package = for_this_machine(gpu)
     for key in keys_here(network, package, gpu, choose_precision(precision)):
         plan = cache.find(key)
         if plan and plan.verified and plan.verified.get("device") == device_name(package, gpu):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import zlib
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.header import HEADER_BYTES, Header
+from percast.engines.codecs.contract import CodedImage
 
 BITS = 8 * HEADER_BYTES
 LENGTH = 12 * 192
@@ -17,6 +19,17 @@ def test_a_header_comes_back_as_it_was(link):
     assert len(packed) == HEADER_BYTES
     back = Header.unpack(packed)
     assert back == header
+
+
+def test_what_a_codec_must_tell_its_receiver_comes_back_to_it():
+    coded = CodedImage(
+        width=768, height=512, cbr=Fraction(1, 48), codec_id=3, codec_word=2**32 - 2,
+        model_id=b"abcd", design_snr_db=-0.25, realism=51 / 255,
+    )  # fmt: skip
+    header = Header.of(coded, 24_576, 2**32 - 1, 9, "W1AW", 77)
+    assert Header.unpack(header.pack()) == header
+    assert header.coded == coded
+    assert (header.symbols, header.image, header.timestamp_us) == (24_576, 9, 77)
 
 
 def test_every_flipped_bit_is_noticed(link):

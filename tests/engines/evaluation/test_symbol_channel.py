@@ -117,7 +117,7 @@ def test_it_is_the_law_of_training(fades, erased, clipping_db):
 @pytest.mark.parametrize(
     ("options", "flag"),
     [
-        ({"fading": "tdl-c"}, "--waveform"),
+        ({"fading": "tdl-c"}, "--channel"),
         ({"erased": 1.5}, "--erased"),
         ({"erased": float("nan")}, "--erased"),
         ({"clipping_db": -3}, "--clipping"),
@@ -125,5 +125,5 @@ def test_it_is_the_law_of_training(fades, erased, clipping_db):
     ],
 )
 def test_what_makes_no_channel_is_refused(options, flag):
-    with pytest.raises(UsageError, match=flag):
+    with pytest.raises(UsageError, match=flag), SymbolChannel.told_as_flags():
         SymbolChannel(**options)

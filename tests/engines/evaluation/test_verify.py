@@ -11,14 +11,20 @@ import pytest
 from percast.engines.evaluation import bench as benchmark
 from percast.engines.evaluation import verify as verification
 from percast.engines.evaluation.bench import bench, inputs_of
-from percast.engines.evaluation.verify import TOLERANCES, Candidate, all_candidates, verify
+from percast.engines.evaluation.verify import (
+    TOLERANCES,
+    Candidate,
+    Comparison,
+    all_candidates,
+    verify,
+)
 from percast.engines.runtimes import openvino as runtime_openvino
 from percast.engines.runtimes.engine import CPU_ENGINES
 from percast.errors import ModelError
 
 EXACT = Candidate("onnxruntime", "fp32")
 OTHER = Candidate("openvino", "fp32")
-ONE_RATE = {"cbrs": [Fraction(1, 48)], "snrs_db": [10.0]}
+ONE_RATE = Comparison(cbrs=[Fraction(1, 48)], snrs_db=[10.0])
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +34,7 @@ def pictures(draw):
 
 def test_the_cpu_engines_agree_at_every_rate_and_snr(model, pictures):
     both = [Candidate(name, "fp32") for name in CPU_ENGINES]
-    found = verify(model, both, pictures, reference=EXACT)
+    found = verify(model, both, pictures, Comparison(reference=EXACT))
     assert found.ok and not found.skipped and found.reference == EXACT
     assert {(row.cbr, row.snr_db) for row in found.rows} == {
         (str(cbr), snr) for cbr in model.rates for snr in verification.SNRS_DB
@@ -41,23 +47,23 @@ def test_the_cpu_engines_agree_at_every_rate_and_snr(model, pictures):
 
 def test_torch_is_the_reference_where_it_is(model, pictures):
     pytest.importorskip("torch", reason="no torch")
-    found = verify(model, [Candidate(name, "fp32") for name in CPU_ENGINES], pictures, **ONE_RATE)
+    found = verify(model, [Candidate(name, "fp32") for name in CPU_ENGINES], pictures, ONE_RATE)
     assert found.ok and found.reference == Candidate("torch", "fp32")
     assert {row.engine for row in found.rows} == set(CPU_ENGINES)
 
 
 def test_bf16_is_within_its_tolerance_and_not_within_that_of_fp32(model, pictures):
     rough = Candidate("openvino", "bf16")
-    found = verify(model, [rough], pictures, **ONE_RATE)
+    found = verify(model, [rough], pictures, ONE_RATE)
     if found.skipped:
         pytest.skip(found.skipped[rough])
     assert found.ok
     strict = {"bf16": TOLERANCES["fp32"]}
-    assert not verify(model, [rough], pictures, tolerances=strict, **ONE_RATE).ok
+    assert not verify(model, [rough], pictures, replace(ONE_RATE, tolerances=strict)).ok
 
 
 def test_those_that_do_not_run_here_are_skipped_and_say_why(model, pictures):
-    found = verify(model, all_candidates(), pictures, **ONE_RATE)
+    found = verify(model, all_candidates(), pictures, ONE_RATE)
     assert {str(candidate) for candidate in found.skipped} >= {"onnxruntime bf16"}
     assert all(found.skipped.values())
     assert not {Candidate(row.engine, row.precision) for row in found.rows} & set(found.skipped)
@@ -87,33 +93,37 @@ def break_openvino(monkeypatch, role: str, wrong):
 )
 def test_wrong_results_are_found(monkeypatch, model, pictures, output, wrong):
     break_openvino(monkeypatch, output, wrong)
-    found = verify(model, [OTHER], pictures, **ONE_RATE)
+    found = verify(model, [OTHER], pictures, ONE_RATE)
     assert not found.ok and not found.rows[0].ok
     json.dumps(found.as_dict(), allow_nan=False)
 
 
+def with_lpips(answers) -> Comparison:
+    return replace(ONE_RATE, lpips=lambda a, b: next(answers))
+
+
 def test_a_change_of_lpips_alone_is_enough(model, pictures):
     answers = iter([0.2, 0.3, 0.204, 0.304])  # of the reference's pictures, then the candidate's
-    found = verify(model, [OTHER], pictures, lpips=lambda a, b: next(answers), **ONE_RATE)
+    found = verify(model, [OTHER], pictures, with_lpips(answers))
     (row,) = found.rows
     assert row.lpips_change == pytest.approx(0.004) and not row.ok
     answers = iter([0.2, 0.3, 0.2004, 0.3004])
-    assert verify(model, [OTHER], pictures, lpips=lambda a, b: next(answers), **ONE_RATE).ok
+    assert verify(model, [OTHER], pictures, with_lpips(answers)).ok
 
 
 def test_every_term_of_a_tolerance_counts(model, pictures):
     for field in ("latent", "sample"):
         strict = {"fp32": replace(TOLERANCES["fp32"], **{field: 1e-9})}
-        assert not verify(model, [OTHER], pictures, tolerances=strict, **ONE_RATE).ok
+        assert not verify(model, [OTHER], pictures, replace(ONE_RATE, tolerances=strict)).ok
     # Pictures that are equal to the last bit pass at any PSNR; with noise they differ somewhere.
     rough = {"fp32": replace(TOLERANCES["fp32"], psnr_db=200)}
-    (row,) = verify(model, [OTHER], pictures, tolerances=rough, **ONE_RATE).rows
+    (row,) = verify(model, [OTHER], pictures, replace(ONE_RATE, tolerances=rough)).rows
     assert row.ok == (row.psnr_db is None)
 
 
 def test_a_batch_is_verified_too(monkeypatch, model, pictures):
     break_openvino(monkeypatch, "image", lambda a: a + np.float32(0.1 * (len(a) > 1)))
-    assert not verify(model, [OTHER], pictures, **ONE_RATE).ok
+    assert not verify(model, [OTHER], pictures, ONE_RATE).ok
 
 
 @pytest.mark.parametrize("right", [True, False])
@@ -124,13 +134,15 @@ def test_only_engines_that_passed_are_remembered(monkeypatch, model, pictures, r
     )
     if not right:
         break_openvino(monkeypatch, "image", lambda a: a + np.float32(0.1))
-    assert verify(model, [OTHER], pictures, remember=True, **ONE_RATE).ok == right
+    assert verify(model, [OTHER], pictures, ONE_RATE, remember=True).ok == right
     assert len(told) == (2 if right else 0)  # encoder and generator
 
 
 def test_a_reference_that_does_not_run_is_an_error(model, pictures):
     with pytest.raises(ModelError):
-        verify(model, [OTHER], pictures, reference=Candidate("onnxruntime", "int8"), **ONE_RATE)
+        verify(
+            model, [OTHER], pictures, replace(ONE_RATE, reference=Candidate("onnxruntime", "int8"))
+        )
 
 
 def test_the_bench_times_each_beside_the_reference(model):

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from percast.engines.evaluation.verify import Candidate, verify
+from percast.engines.evaluation.verify import Candidate, Comparison, verify
 from percast.engines.runtimes import int8_networks
 from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.openvino import openvino, read_network
@@ -217,7 +217,7 @@ def test_int8_is_fp32_but_for_rounding(quick, model, draw, cache):
         model,
         [Candidate("openvino", "int8")],
         [picture],
-        snrs_db=(10.0,),
+        Comparison(snrs_db=(10.0,)),
         remember=True,
     )
     assert not report.skipped and len(report.rows) == len(model.rates)

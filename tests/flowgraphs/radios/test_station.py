@@ -10,9 +10,11 @@ import pytest
 from gnuradio import gr
 
 from percast.errors import DeviceError
+from percast.flowgraphs.radios import advice
 from percast.flowgraphs.radios import station as module
 from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.flowgraphs.radios.station import Station
+from percast.flowgraphs.stats import radio_stats
 
 RATE = 1e6
 HANGS = 999.0  # Hz, to which a board never finishes tuning
@@ -72,8 +74,9 @@ class Shop:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     for name, seconds in {"_SILENCE": 0.5, "_FIRST_SAMPLES": 1.0, "_RETRY": 0.2, "_STOP": 1.0,
-                          "_SETTLING": 0.1, "_SAY": 0.2}.items():  # fmt: skip
+                          "_SETTLING": 0.1}.items():  # fmt: skip
         monkeypatch.setattr(module, name, seconds)
+    monkeypatch.setattr(advice, "_SAY", 0.2)
 
 
 def wait_until(condition, seconds: float = 10) -> None:
@@ -123,7 +126,8 @@ def test_a_driver_that_hangs_while_it_is_tuned_does_not_hang_the_rest():
     board = shop.boards[0]
     threading.Thread(target=station.tune, args=(HANGS,), daemon=True).start()
     wait_until(lambda: board.settings.get("freq") == HANGS)
-    assert station.status() == "radio: loudest - dBFS, no errors"
+    told = radio_stats(station)
+    assert told.level.loudest_dbfs is None and told.overruns == told.reconnected == 0
     board.plugged = False
     wait_until(lambda: station.failure)
     assert station.hanging
@@ -150,7 +154,7 @@ def test_a_radio_that_comes_back_is_opened_as_it_was_tuned_last(transmit, caplog
     shop.sold_out = False
     wait_until(lambda: station.reconnected == 1)
     assert shop.configs[-1].freq == 2e9
-    wait_until(lambda: station._flow(station._session) > 0)
+    wait_until(lambda: station._session.flow() > 0)
     station.stop()
     assert station.error is None and station.failure is None
     said = [record.message for record in caplog.records if record.levelname == "WARNING"]
@@ -191,8 +195,8 @@ def test_a_refusal_to_tune_does_not_disturb_the_stream():
         station.tune(freq=666)
     assert station.tune(freq=5e8, gain=3) == {"freq": 5e8}
     assert shop.boards[0].settings == {"freq": 5e8, "gain": 3}
-    before = station._flow(station._session)
-    wait_until(lambda: station._flow(station._session) > before)
+    before = station._session.flow()
+    wait_until(lambda: station._session.flow() > before)
     station.stop()
 
 

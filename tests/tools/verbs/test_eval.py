@@ -138,6 +138,18 @@ def test_plots_have_the_baseline_as_a_dashed_curve(against, place):
     assert any(point == pytest.approx(place) for point in line.get_xydata())
 
 
+def test_the_whole_dial_is_drawn():
+    """Five realisms, of which the last two look alike."""
+    figure = pytest.importorskip("matplotlib.figure", reason="plots need matplotlib")
+    axes = figure.Figure().subplots()
+    points = [
+        {"cbr_asked": "1/48", "cbr": 1 / 48, "snr_db": 10.0, "realism": n / 4, "lpips": 0.1}
+        for n in range(5)
+    ]
+    eval_plots._curves(axes, points, "lpips", "snr")
+    assert len(axes.get_lines()) == 5
+
+
 @pytest.fixture
 def evaluate(capfd):
     """Runs the verb in this process: (options) -> a `Run`."""

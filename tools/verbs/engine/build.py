@@ -3,9 +3,8 @@
 
 import argparse
 import time
-from collections.abc import Sequence
 
-from percast.blocks.images import open_source, parse_size
+from percast.blocks.images import open_source
 from percast.engines.evaluation.bench import inputs_of
 from percast.engines.manifest import Model, load_model
 from percast.engines.runtimes.choose import open_engine
@@ -24,27 +23,18 @@ from percast.engines.runtimes.tensorrt.package import (
 from percast.errors import FileError, ModelError, UsageError
 from percast.tools import report, terminal
 from percast.tools.verbs.engine import pictures as engine_pictures
+from percast.tools.verbs.engine.config import BuildConfig
 
 
 def build_engines(args: argparse.Namespace) -> int:
-    model = load_model(args.model)
-    sizes = [parse_size(text)[::-1] for text in args.size]  # height, width
-    int8 = args.precision == "int8"
-    if args.pictures and not int8:
-        raise UsageError("--pictures are for --precision int8")
-    if args.size and int8:
-        raise UsageError("int8 networks take any size: leave out --size")
-    if args.engine == "tensorrt":
-        built = _build_tensorrt(args, model, sizes)
+    config = BuildConfig.from_args(args)
+    model = load_model(config.model)
+    if config.engine == "tensorrt":
+        built = _build_tensorrt(config, model)
+    elif config.precision == "int8":
+        built = _quantise(config, model)
     else:
-        if args.target or args.portable:
-            raise UsageError("--target and --portable are for --engine tensorrt")
-        if int8:
-            if args.engine != "openvino":
-                raise UsageError("int8 networks are for --engine openvino")
-            built = _quantise(args, model)
-        else:
-            built = _build_on_cpu(args, model, sizes or [(256, 256)])
+        built = _build_on_cpu(config, model)
     if args.json:
         report.print_json({"built": built})
     else:
@@ -52,12 +42,10 @@ def build_engines(args: argparse.Namespace) -> int:
     return 0
 
 
-def _build_tensorrt(
-    args: argparse.Namespace, model: Model, sizes: Sequence[tuple[int, int]]
-) -> list[dict]:
-    package, targets = _package_and_targets(args)
-    precision = tensorrt_plans.choose_precision(args.precision)
-    profiles = profiles_for(sizes) if sizes else None
+def _build_tensorrt(config: BuildConfig, model: Model) -> list[dict]:
+    package, targets = _package_and_targets(config)
+    precision = tensorrt_plans.choose_precision(config.precision)
+    profiles = profiles_for(config.size) if config.size else None
     cache, built = PlanCache(), []
     for target in targets:
         for role in ("encoder", "generator"):
@@ -77,33 +65,31 @@ def _build_tensorrt(
     return built
 
 
-def _package_and_targets(args: argparse.Namespace) -> tuple[tensorrt_plans.Package, list[str]]:
+def _package_and_targets(config: BuildConfig) -> tuple[tensorrt_plans.Package, list[str]]:
     """What to build with, and for what.
 
     Raises:
-        UsageError: flags that exclude each other, or no such target.
+        UsageError: no such target, or not for this package.
         ModelError: a package or a GPU is missing.
     """
-    if args.target:
-        if args.portable:
-            raise UsageError("--portable and --target exclude each other")
+    if config.target:
         if not installed(RTX):
             raise ModelError(
                 "building for another machine's GPU needs TensorRT-RTX, which is not installed: "
                 + PIP[RTX]
             )
-        package, targets = load(RTX), list(dict.fromkeys(args.target.lower().split(",")))
+        package, targets = load(RTX), list(dict.fromkeys(config.target.lower().split(",")))
         for target in targets:
             check_target(package, target)
         return package, targets
-    package = for_this_machine()
     try:
         gpu = first_gpu()
     except NoGpu as error:
         raise ModelError(
             f"{error}: give --target sm86 (or another) to build ahead of time with TensorRT-RTX"
         ) from error
-    if args.portable:
+    package = for_this_machine(gpu)
+    if config.portable:
         if package.name != TENSORRT:
             raise UsageError(
                 "--portable is for TensorRT; plans of TensorRT-RTX are for --target any"
@@ -112,16 +98,15 @@ def _package_and_targets(args: argparse.Namespace) -> tuple[tensorrt_plans.Packa
     return package, [tensorrt_plans.target_for(package, gpu)]
 
 
-def _build_on_cpu(
-    args: argparse.Namespace, model: Model, sizes: Sequence[tuple[int, int]]
-) -> list[dict]:
+def _build_on_cpu(config: BuildConfig, model: Model) -> list[dict]:
     """Compiles and runs once; these engines compile when they are opened and keep nothing."""
     built = []
     for role in ("encoder", "generator"):
         network = getattr(model, role)
         start = time.monotonic()
-        with open_engine(network.path, args.engine, args.precision, args.threads) as engine:
-            for height, width in sizes:
+        opened = open_engine(network.path, config.engine, config.precision, config.threads)
+        with opened as engine:
+            for height, width in config.size or [(256, 256)]:
                 engine.run(inputs_of(network, height, width, 1))
             built.append(
                 {
@@ -138,19 +123,19 @@ def _build_on_cpu(
     return built
 
 
-def _quantise(args: argparse.Namespace, model: Model) -> list[dict]:
+def _quantise(config: BuildConfig, model: Model) -> list[dict]:
     """Both networks in int8, calibrated on `--pictures` or on what scikit-image carries."""
     from percast.engines.export import quantise  # needs NNCF
 
-    if args.pictures:
-        with open_source(args.pictures, frames=quantise.CROPS) as given:
+    if config.pictures:
+        with open_source(config.pictures, frames=quantise.CROPS) as given:
             pictures = [picture.rgb for picture in given]
     else:
         pictures = engine_pictures.to_calibrate()
     start = time.monotonic()
     cache, built = PlanCache(), []
-    any_will_do = not args.pictures
-    obtained = quantise.obtain(model, pictures, args.threads, cache, any_will_do)
+    any_will_do = not config.pictures
+    obtained = quantise.obtain(model, pictures, config.threads, cache, any_will_do)
     for role, (key, plan) in obtained.items():
         built.append(_kept(role, key, plan, cache, time.monotonic() - start))
     return built

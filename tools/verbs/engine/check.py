@@ -3,26 +3,25 @@
 
 import argparse
 
-from percast.blocks.images import parse_size
-from percast.engines.codecs.config import parse_cbr
 from percast.engines.evaluation.bench import bench
-from percast.engines.evaluation.verify import SNRS_DB, Candidate, Report, all_candidates, verify
+from percast.engines.evaluation.verify import Candidate, Comparison, Report, verify
 from percast.engines.manifest import load_model
 from percast.engines.metrics import Lpips
-from percast.errors import ModelError, UsageError
-from percast.quantity import quantity
+from percast.errors import ModelError
 from percast.tools import report, terminal
-from percast.tools.settings import parse_list
 from percast.tools.verbs.engine import pictures as engine_pictures
+from percast.tools.verbs.engine.config import BenchConfig, VerifyConfig
 
 
 def verify_engines(args: argparse.Namespace) -> int:
-    model = load_model(args.model)
-    cbrs = parse_list("--cbr", args.cbr, parse_cbr) if args.cbr else None
-    snrs = parse_list("--snr", args.snr, quantity) if args.snr else SNRS_DB
+    config = VerifyConfig.from_args(args)
+    model = load_model(config.model)
+    cbrs, candidates = config.cbr or model.rates, config.candidates()
+    how = Comparison(
+        cbrs=cbrs, snrs_db=config.snr, threads=config.threads, lpips=Lpips.open(config.threads)
+    )
     with terminal.progress_bar("verify") as on_progress:
-        candidates = _candidates(args)
-        total = len(cbrs or model.rates) * len(snrs) * len(candidates)
+        total = len(cbrs) * len(config.snr) * len(candidates)
         done = 0
 
         def on_row(row: object) -> None:
@@ -30,17 +29,8 @@ def verify_engines(args: argparse.Namespace) -> int:
             done += 1
             on_progress(done / total)
 
-        found = verify(
-            model,
-            candidates,
-            engine_pictures.to_verify(),
-            cbrs=cbrs,
-            snrs_db=snrs,
-            threads=args.threads,
-            lpips=Lpips.open(args.threads),
-            remember=not (args.cbr or args.snr),
-            on_row=on_row,
-        )
+        pictures = engine_pictures.to_verify()
+        found = verify(model, candidates, pictures, how, remember=config.usual, on_row=on_row)
     if args.json:
         report.print_json(found.as_dict())
     else:
@@ -81,12 +71,11 @@ def _print_verified(found: Report) -> None:
 
 
 def bench_engines(args: argparse.Namespace) -> int:
-    if args.runs < 1:
-        raise UsageError(f"--runs {args.runs}: give at least 1")
-    model = load_model(args.model)
-    sizes = parse_list("--size", args.size, _height_width)
-    batches = parse_list("--batch", args.batch, _batch)
-    found = bench(model, _candidates(args), sizes, batches, args.runs, args.threads)
+    config = BenchConfig.from_args(args)
+    model = load_model(config.model)
+    found = bench(
+        model, config.candidates(), config.size, config.batch, config.runs, config.threads
+    )
     if args.json:
         report.print_json(found.as_dict())
         return 0
@@ -106,9 +95,7 @@ def bench_engines(args: argparse.Namespace) -> int:
         )
         for row in found.rows
     ]
-    title = (
-        f"encoder and generator, {args.threads} thread(s) each; speed is against {found.reference}"
-    )
+    title = f"encoder and generator, {config.threads} thread(s) each; speed is against {found.reference}"
     terminal.print_table(title, heads, rows, left=("engine",))
     _print_skipped(found.skipped)
     return 0
@@ -117,22 +104,3 @@ def bench_engines(args: argparse.Namespace) -> int:
 def _print_skipped(skipped: dict[Candidate, str]) -> None:
     for candidate, why in skipped.items():
         report.say(f"without {candidate}: {why}")
-
-
-def _candidates(args: argparse.Namespace) -> list[Candidate]:
-    return [
-        candidate
-        for candidate in all_candidates()
-        if args.engine in (None, candidate.engine) and args.precision in (None, candidate.precision)
-    ]
-
-
-def _height_width(text: str) -> tuple[int, int]:
-    width, height = parse_size(text)
-    return height, width
-
-
-def _batch(text: str) -> int:
-    if not (text.isdecimal() and int(text)):
-        raise UsageError("give whole numbers of at least 1")
-    return int(text)

@@ -5,9 +5,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from percast.engines.codecs.config import DEFAULT_THREADS
 from percast.engines.runtimes import int8_networks
-from percast.engines.runtimes.engine import ENGINES, PRECISIONS
 from percast.engines.runtimes.plan_cache import Entry, PlanCache
 from percast.engines.runtimes.tensorrt import build as tensorrt_build
 from percast.engines.runtimes.tensorrt.package import RTX, TENSORRT, installed, load
@@ -16,6 +14,7 @@ from percast.tools import report, terminal
 from percast.tools.options import add_output_options
 from percast.tools.verbs.engine.build import build_engines
 from percast.tools.verbs.engine.check import bench_engines, verify_engines
+from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyConfig
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -27,71 +26,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         sub.set_defaults(main=function)
         return sub
 
-    sub = verb("build", build_engines, "compile a model for an engine and keep it in the cache")
-    _add_model(sub)
-    sub.add_argument("--engine", choices=ENGINES, default="tensorrt")
-    sub.add_argument("--precision", choices=PRECISIONS, default="auto")
-    sub.add_argument(
-        "--target",
-        metavar="LIST",
-        help="compute capabilities to build for without their GPU, such as sm86,sm89 "
-        "(TensorRT-RTX; default: the GPU here)",
-    )
-    sub.add_argument(
-        "--size",
-        metavar="WxH",
-        action="append",
-        default=[],
-        help="tune for exactly this size too; may be given several times; replaces the engine that "
-        "was tuned for others",
-    )
-    sub.add_argument(
-        "--pictures",
-        metavar="DIR",
-        help="int8: photographs to calibrate on (default: those that scikit-image carries)",
-    )
-    sub.add_argument(
-        "--portable",
-        action="store_true",
-        help="TensorRT: for any GPU from Ampere on and later versions, at some speed",
-    )
-    _add_threads(sub)
-
+    text = "compile a model for an engine and keep it in the cache"
+    BuildConfig.add_options(verb("build", build_engines, text))
     verb("list", list_engines, "engines in the cache, and whether they can be used")
-
-    sub = verb("verify", verify_engines, "compare the results of every engine with a reference")
-    _add_model(sub)
-    _add_candidates(sub)
-    sub.add_argument("--cbr", metavar="LIST", help="rates (default: all of the model)")
-    sub.add_argument("--snr", metavar="LIST", help="SNRs in dB (default: 0,10,19)")
-    _add_threads(sub)
-
-    sub = verb("bench", bench_engines, "time every engine beside a reference")
-    _add_model(sub)
-    _add_candidates(sub)
-    sub.add_argument("--size", metavar="LIST", default="256x256,768x512", help="WxH,...")
-    sub.add_argument("--batch", metavar="LIST", default="1", help="pictures at once")
-    sub.add_argument("--runs", type=int, default=30, metavar="N", help="(default 30)")
-    _add_threads(sub)
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="base", metavar="NAME", help="shipped model or a folder")
-
-
-def _add_threads(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=DEFAULT_THREADS,
-        metavar="N",
-        help=f"threads per CPU engine (default here {DEFAULT_THREADS})",
-    )
-
-
-def _add_candidates(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--engine", choices=ENGINES, help="only this one")
-    parser.add_argument("--precision", choices=PRECISIONS[1:], help="only this one")
+    text = "compare the results of every engine with a reference"
+    VerifyConfig.add_options(verb("verify", verify_engines, text))
+    BenchConfig.add_options(verb("bench", bench_engines, "time every engine beside a reference"))
 
 
 def list_engines(args: argparse.Namespace) -> int:

@@ -1,64 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What lies between encoder and generator in `percast eval`: a law for symbols, or the waveform."""
 
-import argparse
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 from percast.blocks.channel import ChannelConfig
-from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS, open_profile
-from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
+from percast.blocks.waveform.profile import PRESETS, WaveformConfig
 from percast.engines.codecs.contract import CodedImage, Symbols
 from percast.engines.evaluation.evaluate import Arrival, Channel
-from percast.engines.evaluation.symbol_channel import SymbolChannel
-from percast.errors import UsageError
+from percast.engines.evaluation.symbol_channel import FADING, SymbolChannel
+from percast.flowgraphs.config import TransmitterConfig, papr_problems
 from percast.flowgraphs.numpy_link import LINK_FIGURES, NumpyLink
-from percast.quantity import quantity
+from percast.settings import SettingError, Settings, like, setting
 
-# Options that only the waveform has, with what they are when not given.
-_WAVEFORM_ONLY = {
-    "profile": DEFAULT_PROFILE,
-    "papr": DEFAULT_PAPR_DB,
-    "delay_spread": ChannelConfig.delay_spread,
-    "doppler": ChannelConfig.doppler,
-    "freq_offset": ChannelConfig.freq_offset,
-    "clock_ppm": ChannelConfig.clock_ppm,
-}
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("channel")
-    group.add_argument(
-        "--channel",
-        type=str.lower,
-        default="awgn",
-        metavar="NAME",
-        help="awgn (default) or rayleigh; with --waveform tdl-a .. tdl-e too",
-    )
-    group.add_argument(
-        "--erased", type=quantity, metavar="0..1", help="share of symbols that never arrive"
-    )
-    group.add_argument(
-        "--clipping",
-        type=quantity,
-        metavar="DB",
-        help="signal to the transmitter's clipping noise (default: none)",
-    )
-    group.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the channel (default 0)"
-    )
-    group.add_argument("--waveform", action="store_true", help="through the whole waveform")
-    for flag, metavar, text in (
-        ("--papr", "DB", "envelope limit of clip-and-filter, 0 = none"),
-        ("--delay-spread", "S", "RMS delay spread of a tdl model"),
-        ("--doppler", "HZ", "maximum Doppler frequency"),
-        ("--freq-offset", "HZ", "carrier offset"),
-        ("--clock-ppm", "P", "sample-clock offset"),
-    ):
-        default = _WAVEFORM_ONLY[flag[2:].replace("-", "_")]
-        text = f"waveform: {text} (default {default:g})"
-        group.add_argument(flag, type=quantity, metavar=metavar, help=text)
-    group.add_argument("--profile", metavar="NAME", help=f"waveform: {', '.join(PRESETS)}")
+_OF_CHANNEL = ("delay_spread", "doppler", "freq_offset", "clock_ppm")
+_OF_WAVEFORM = ("profile", "papr_db", *_OF_CHANNEL)
+_OF_SYMBOLS = ("erased", "clipping_db")
 
 
 class Opened(NamedTuple):
@@ -69,42 +27,96 @@ class Opened(NamedTuple):
     settings: dict[str, object]
 
 
-def open_channel(args: argparse.Namespace, snrs: list[float]) -> Opened:
-    """The channel that the options describe.
+@dataclass(frozen=True)
+class AirConfig(Settings):
+    """Both kinds of channel; None where a setting was not given.
 
-    Raises:
-        UsageError: an option, or one of the SNRs (dB), that makes no channel.
+    Args:
+        model: awgn or rayleigh; with the waveform any of `ChannelConfig`.
+        erased, clipping_db: of symbols; see `SymbolChannel`.
+        seed: of everything random here.
+        waveform: pictures go through the whole waveform, not as bare symbols.
+        papr_db: of the waveform, as the rest; see `TransmitterConfig`.
+        delay_spread, doppler, freq_offset, clock_ppm: see `ChannelConfig`.
+        profile: name of a preset.
     """
-    if args.waveform:
-        return _open_waveform(args, snrs)
-    for name in _WAVEFORM_ONLY:
-        if getattr(args, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')} needs --waveform")
-    for snr in snrs:
-        if not -100 <= snr <= 200:
-            raise UsageError(f"--snr {snr:g}: must lie in -100 to 200 dB")
-    law = SymbolChannel(args.channel, args.erased or 0.0, args.clipping or 0.0, args.seed)
 
-    def send(coded: CodedImage, symbols: Symbols, snr_db: float, picture: int) -> Arrival:
-        air = law.air(len(symbols), picture)
-        return Arrival(coded, *law.propagate(symbols, snr_db, air), {})
+    group = "channel"
 
-    return Opened(send, (), {"waveform": False, **asdict(law)})
+    model: str = like(
+        ChannelConfig, "model", "awgn",
+        "awgn (default) or rayleigh; with --waveform tdl-a .. tdl-e too",
+    )  # fmt: skip
+    erased: float | None = like(SymbolChannel, "erased", None, "share of symbols that never arrive")
+    clipping_db: float | None = like(
+        SymbolChannel, "clipping_db", None,
+        "signal to the transmitter's clipping noise (default: none)",
+    )  # fmt: skip
+    seed: int = like(SymbolChannel, "seed", 0, "of the channel (default %(default)s)")
+    waveform: bool = setting(False, "--waveform", "through the whole waveform")
+    papr_db: float | None = like(
+        TransmitterConfig, "papr_db", None,
+        "waveform: envelope limit of clip-and-filter, 0 = none "
+        f"(default {TransmitterConfig.papr_db:g})",
+    )  # fmt: skip
+    delay_spread: float | None = like(
+        ChannelConfig, "delay_spread", None,
+        f"waveform: RMS delay spread of a tdl model (default {ChannelConfig.delay_spread:g})",
+    )  # fmt: skip
+    doppler: float | None = like(
+        ChannelConfig, "doppler", None,
+        f"waveform: maximum Doppler frequency (default {ChannelConfig.doppler:g})",
+    )  # fmt: skip
+    freq_offset: float | None = like(
+        ChannelConfig, "freq_offset", None,
+        f"waveform: carrier offset (default {ChannelConfig.freq_offset:g})",
+    )  # fmt: skip
+    clock_ppm: float | None = like(
+        ChannelConfig, "clock_ppm", None,
+        f"waveform: sample-clock offset (default {ChannelConfig.clock_ppm:g})",
+    )  # fmt: skip
+    profile: str | None = like(WaveformConfig, "profile", None, f"waveform: {', '.join(PRESETS)}")
 
+    def check(self) -> Iterator[SettingError]:
+        if self.waveform:
+            for name in _OF_SYMBOLS:
+                if getattr(self, name) is not None:
+                    reason = "does not go with --waveform, which loses and clips by itself"
+                    yield SettingError(name, reason)
+        else:
+            for name in _OF_WAVEFORM:
+                if getattr(self, name) is not None:
+                    yield SettingError(name, "needs --waveform")
+            if self.model not in FADING:
+                reason = f"{self.model} needs --waveform: symbols go through {' or '.join(FADING)}"
+                yield SettingError("model", reason)
+        yield from papr_problems(self.papr_db)
 
-def _open_waveform(args: argparse.Namespace, snrs: list[float]) -> Opened:
-    for name in ("erased", "clipping"):
-        if getattr(args, name) is not None:
-            raise UsageError(
-                f"--{name} does not go with --waveform, which loses and clips by itself"
-            )
-    given = {name: getattr(args, name) for name in _WAVEFORM_ONLY}
-    chosen = {name: _WAVEFORM_ONLY[name] if v is None else v for name, v in given.items()}
-    settings = {"waveform": True, "seed": args.seed, **chosen}
-    papr, profile = chosen.pop("papr"), open_profile(chosen.pop("profile"))
-    if papr and not 3 <= papr <= 20:
-        raise UsageError(f"--papr {papr:g}: must be 0 (none) or lie between 3 and 20 dB")
-    config = ChannelConfig(model=args.channel, seed=args.seed, **chosen)
-    for snr in snrs:
-        replace(config, snr_db=snr)
-    return Opened(NumpyLink(profile, config, papr or None), LINK_FIGURES, settings)
+    def open(self, snrs_db: list[float]) -> Opened:
+        """The channel.
+
+        Raises:
+            UsageError: an SNR (dB) that makes no sense.
+        """
+        given = {name: v for name in _OF_CHANNEL if (v := getattr(self, name)) is not None}
+        config = ChannelConfig(model=self.model, seed=self.seed, **given)
+        with ChannelConfig.told_as_flags():
+            for snr_db in snrs_db:
+                replace(config, snr_db=snr_db)
+        return self._open_waveform(config) if self.waveform else self._open_symbols()
+
+    def _open_symbols(self) -> Opened:
+        law = SymbolChannel(self.model, self.erased or 0.0, self.clipping_db or 0.0, self.seed)
+
+        def send(coded: CodedImage, symbols: Symbols, snr_db: float, picture: int) -> Arrival:
+            air = law.air(len(symbols), picture)
+            return Arrival(coded, *law.propagate(symbols, snr_db, air), {})
+
+        return Opened(send, (), {"waveform": False, **asdict(law)})
+
+    def _open_waveform(self, config: ChannelConfig) -> Opened:
+        papr = TransmitterConfig.papr_db if self.papr_db is None else self.papr_db
+        profile = WaveformConfig(self.profile or WaveformConfig.profile).open()
+        settings = {"waveform": True, "seed": self.seed, "profile": profile.name, "papr": papr}
+        settings |= {name: getattr(config, name) for name in _OF_CHANNEL}
+        return Opened(NumpyLink(profile, config, papr or None), LINK_FIGURES, settings)

@@ -5,9 +5,11 @@ import argparse
 import contextlib
 import itertools
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from percast.blocks.images import open_source, parse_size
+from percast.blocks.images import PictureSource
+from percast.blocks.images.config import SourceConfig
 from percast.blocks.images.file_source import SUFFIXES
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.evaluation.evaluate import METRICS, Evaluation
@@ -15,11 +17,12 @@ from percast.engines.metrics import NEEDED, missing_weights, perceptual_cache
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
 from percast.errors import INTERRUPTED, LinkError, UsageError
 from percast.quantity import quantity
+from percast.settings import setting
 from percast.tools import report, terminal
 from percast.tools.options import add_output_options
-from percast.tools.settings import check_ranges, parse_list
-from percast.tools.verbs.eval import channel as eval_channel
+from percast.tools.settings import parse_list
 from percast.tools.verbs.eval import results as eval_results
+from percast.tools.verbs.eval.channel import AirConfig
 
 _LISTED = ("cbr", "design_snr_db", "realism")
 """Settings of the codec that take lists here, or mean something else."""
@@ -37,16 +40,35 @@ FID is that of patches of 256 x 256; below some 2,000 of them compare it over th
 """
 
 
+@dataclass(frozen=True)
+class EvalImages(SourceConfig):
+    """Pictures to evaluate.
+
+    Args:
+        frames: only the first so many.
+        out: folder for tables and plots.
+    """
+
+    frames: int | None = setting(
+        None, "--frames", "only the first N pictures",
+        metavar="N", parse=int, least=1, whole=True, unit="pictures",
+    )  # fmt: skip
+    out: Path | None = setting(
+        None, "--out", "folder for tables and plots", metavar="DIR", parse=Path
+    )
+
+    def open(self) -> PictureSource:
+        """All of them, once."""
+        return replace(self, frames=None).open() if self.frames else super().open()
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    images = parser.add_argument_group("images")
-    images.add_argument("--source", metavar="PATH", help="folder, file, or video:PATH")
-    images.add_argument("--frames", type=int, metavar="N", help="only the first N pictures")
-    images.add_argument("--size", metavar="WxH", help="crop to this shape and resize")
-    images.add_argument("--out", type=Path, metavar="DIR", help="folder for tables and plots")
+    # Not needed by `fetch-weights`, which comes after it.
+    EvalImages.add_options(parser, without=("zmq_keys", "insecure"), source=None)
     _add_point_options(parser)
-    eval_channel.add_options(parser)
+    AirConfig.add_options(parser)
     CodecConfig.add_options(parser, without=_LISTED)
     add_output_options(parser)
     parser.set_defaults(main=evaluate)
@@ -106,37 +128,30 @@ def fetch_weights(args: argparse.Namespace) -> int:
 
 def evaluate(args: argparse.Namespace) -> int:
     # Everything typed is checked before anything is opened.
-    if args.source is None:
-        raise UsageError("--source is missing: give a folder of pictures")
-    if args.frames is not None and args.frames < 1:
-        raise UsageError(f"--frames {args.frames}: give the number of pictures to evaluate")
-    check_ranges(args)
+    images, air = EvalImages.from_args(args), AirConfig.from_args(args)
     cbrs = parse_list("--cbr", args.cbr, parse_cbr)
     snrs = parse_list("--snr", args.snr, quantity)
     realisms = parse_list("--realism", args.realisms, quantity)
     metrics = _names(args.metrics, tuple(METRICS))
-    size = parse_size(args.size) if args.size else None
-    channel = eval_channel.open_channel(args, snrs)
+    channel = air.open(snrs)
     config = CodecConfig.from_args(args, cbr=cbrs[0], design_snr_db=CodecConfig.design_snr_db)
 
     with contextlib.ExitStack() as stack:
-        pictures = stack.enter_context(open_source(args.source, size=size))
-        if pictures.live and args.frames is None:
-            raise UsageError(f"--source {args.source} never ends: give --frames N")
+        pictures = stack.enter_context(images.open())
+        if pictures.live and images.frames is None:
+            raise UsageError(f"--source {images.source} never ends: give --frames N")
         evaluation = stack.enter_context(
-            Evaluation(
-                config, cbrs, snrs, realisms, channel.send, metrics, args.design_snr
-            )
-        )  # fmt: skip
-        table = eval_results.PictureTable(args.out, metrics, channel.link_figures)
+            Evaluation(config, cbrs, snrs, realisms, channel.send, metrics, args.design_snr)
+        )
+        table = eval_results.PictureTable(images.out, metrics, channel.link_figures)
         stack.callback(table.close)
-        total = _count(args.source, args.frames)
+        total = _count(images.source, images.frames)
         rows = total and total * len(evaluation.points)
         on_progress = stack.enter_context(terminal.progress_bar("evaluated", rows))
         named = ((picture.name, picture.rgb) for picture in pictures)
         interrupted = False
         try:
-            frames = itertools.islice(named, args.frames)
+            frames = itertools.islice(named, images.frames)
             for done, row in enumerate(evaluation.rows(frames), 1):
                 table.write(row)
                 on_progress(done)
@@ -149,9 +164,9 @@ def evaluate(args: argparse.Namespace) -> int:
         "model_id": evaluation.codec.model_id.hex(),
         "engine": about.engine,
         "precision": about.precision,
-        "channel": args.channel,
+        "channel": air.model,
         **channel.settings,
-        "size": args.size,
+        "size": images.size,
         "metrics": list(metrics),
         "pictures": max((point["pictures"] for point in points), default=0),
         "skipped": pictures.skipped,
@@ -160,8 +175,8 @@ def evaluate(args: argparse.Namespace) -> int:
         "points": points,
     }
     _warn_of_fid(result)
-    if args.out is not None:
-        eval_results.write_summary(args.out, result)
+    if images.out is not None:
+        eval_results.write_summary(images.out, result)
     if args.json:
         report.print_json(result)
     else:

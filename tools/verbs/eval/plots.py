@@ -69,7 +69,8 @@ def _curves(axes, points: list[dict], key: str, against: str) -> None:
             one = sorted((_x(p, against), p[key]) for p in curve if p["realism"] == realism)
             label = _name(fixed, against) + (f", realism {realism:g}" if len(realisms) > 1 else "")
             style = _STYLES[min(realisms.index(realism), len(_STYLES) - 1)]
-            axes.plot(*zip(*one, strict=True), style, color=f"C{index}", marker="o", label=label)
+            look = {"linestyle": style, "color": f"C{index}", "marker": "o"}
+            axes.plot(*zip(*one, strict=True), **look, label=label)
     if against == "cbr":
         _rate_axis(axes, sorted({Fraction(p["cbr_asked"]) for p in points}))
 

@@ -90,7 +90,21 @@ def test_a_wrong_or_truncated_network_is_one_line(rtx, encoder, precision, conte
 
 def test_an_unknown_target_is_a_usage_error_that_names_those_there_are(rtx, encoder):
     with pytest.raises(UsageError, match="sm86, sm89"):
+        build(encoder, rtx, "fp16", "sm77")
+
+
+def test_for_hopper_it_says_which_package_builds(rtx, encoder):
+    """No plan of this version runs there, not even one for any target."""
+    with pytest.raises(UsageError, match=r"no plans for sm90, .*\(pip install tensorrt\)"):
         build(encoder, rtx, "fp16", "sm90")
+
+
+def test_it_serves_the_gpus_that_it_knows_and_later_ones(rtx):
+    assert all(rtx.serves(target) for target in rtx.targets) and "sm120" in rtx.targets
+    assert rtx.serves("sm999")
+    assert not any(rtx.serves(target) for target in ("sm70", "sm90", "sm100"))
+    classic = tensorrt_package.Package(tensorrt_package.TENSORRT, rtx.trt)
+    assert classic.serves("sm90")
 
 
 def test_tensorrt_itself_builds_for_no_other_machine(rtx, encoder):

@@ -16,7 +16,7 @@ from percast.engines.runtimes.tensorrt import package as tensorrt_package
 from percast.errors import ModelError
 from tests.engines.runtimes.test_engine import generator_inputs
 from tests.standins.gpu import Graph
-from tests.standins.gpu_machine import forget_the_driver, gpu  # noqa: F401 - a fixture
+from tests.standins.gpu_machine import GPU, forget_the_driver, gpu  # noqa: F401 - a fixture
 
 onnx = pytest.importorskip("onnx", reason="TensorRT's fp16 needs onnx")
 
@@ -145,7 +145,7 @@ def test_a_driver_that_is_too_old_is_one_line(gpu, model, monkeypatch):
     def null_pointer(log):
         raise TypeError("pybind11::init(): factory function returned nullptr")
 
-    package = runtime_tensorrt.for_this_machine()
+    package = runtime_tensorrt.for_this_machine(GPU)
     monkeypatch.setattr(package.trt, "Runtime", null_pointer)
     with pytest.raises(ModelError, match="update the NVIDIA driver"):
         open_engine(model.generator.path, "tensorrt")

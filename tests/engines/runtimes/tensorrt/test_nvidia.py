@@ -135,11 +135,28 @@ def test_the_doctor_names_the_gpu_and_what_still_lacks(percast, driver):
             assert line in findings[name]["text"]
 
 
-def test_a_build_without_a_target_is_for_the_gpu_here(percast, driver, tmp_path):
+@pytest.fixture
+def only_rtx() -> None:
     if not tensorrt_package.installed(tensorrt_package.RTX):
         pytest.skip("no TensorRT-RTX: pip install tensorrt-rtx")
     if tensorrt_package.installed(tensorrt_package.TENSORRT):
-        pytest.skip("TensorRT itself needs a real GPU to build")
+        pytest.skip("TensorRT itself serves every GPU, and needs a real one to build")
+
+
+@pytest.mark.usefixtures("only_rtx")
+def test_on_hopper_doctor_auto_and_build_name_the_package_that_it_needs(percast, driver, tmp_path):
+    env = {"LD_LIBRARY_PATH": driver, "STANDIN_CAPABILITY": "90", "XDG_CACHE_HOME": str(tmp_path)}
+    run = percast("doctor", "--json", **env)
+    findings = {f["what"]: f for f in json.loads(run.out)}
+    assert not findings["tensorrt_rtx"]["ok"]
+    assert "sm90" in (told := findings["tensorrt_rtx"]["text"]) and "pip install tensorrt" in told
+    assert "tensorrt, which sm90 needs (pip install tensorrt" in findings["model base"]["text"]
+    run = percast("engine", "build", **env)
+    assert run.code == 4 and "pip install tensorrt" in run.complaint and "sm86" in run.complaint
+
+
+@pytest.mark.usefixtures("only_rtx")
+def test_a_build_without_a_target_is_for_the_gpu_here(percast, driver, tmp_path):
     run = percast(
         "engine", "build", "--json", LD_LIBRARY_PATH=driver, XDG_CACHE_HOME=str(tmp_path),
         STANDIN_CAPABILITY="89",

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which OFDM symbols of a packet a burst of interference has hit, and how much noise that is."""
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+# Error power at a symbol's pilots, over that of its neighbours, that only a burst explains: noise
+# alone exceeds it at the eight pilots of one symbol in 20,000.
+_BURST, _BURST_WINDOW = 3.0, 15
+_LOUD, _LOUD_WINDOW = 10.0, 31  # likewise of the power over that of the neighbours
+# The same over all carriers of header and training, where channels that move between its middle
+# and its ends reach 4.
+_HEAD_BURST = 10.0
+_NOISIER = 1.4  # noise over the header's that is no chance
+
+
+def blank(training: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Symbols that are all burst are put to zero, so that they lead nothing astray; unless these
+    were both training symbols.
+
+    Args:
+        training: complex64 [2, n_occupied], the training symbols.
+        rows: complex64 [symbols, n_occupied], header and payload.
+    """
+    power = np.concatenate([np.mean(np.abs(x) ** 2, axis=1) for x in (training, rows)])
+    if power.max() <= _LOUD * power.min():
+        return training, rows
+    # Of its neighbours: over the whole packet the channel may rise out of a fade.
+    usual = median_filter(power, _LOUD_WINDOW, mode="constant", cval=np.median(power))
+    loud = power > _LOUD * usual
+    if not loud.any() or loud[: len(training)].all():
+        return training, rows
+    calm = ~loud[:, None]
+    return training * calm[: len(training)], rows * calm[len(training) :]
+
+
+def hit(power: np.ndarray, noise: float) -> np.ndarray:
+    """Which symbols a burst has hit, bool [symbols].
+
+    Args:
+        power: float [symbols], of the error at the pilots of each.
+        noise: variance that it should have.
+    """
+    over = power > _BURST * noise
+    if over.any():
+        over &= power > _BURST * median_filter(power, _BURST_WINDOW, mode="mirror")
+    return over
+
+
+def calm_head(error: np.ndarray) -> np.ndarray:
+    """Which symbols of training and header no burst has hit, bool [symbols].
+
+    Args:
+        error: complex64 [symbols, n_occupied], what an estimate of the channel left over.
+    """
+    power = (np.abs(error) ** 2).mean(1)
+    return power <= _HEAD_BURST * np.median(power)
+
+
+def payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np.ndarray:
+    """Noise variance of every payload symbol, float [symbols].
+
+    The header's noise, unless the pilots show clearly more: the channel has moved since, or
+    somebody interfered. Bursts hit single symbols; all else is averaged over `window` of them.
+
+    Args:
+        pilot_error: complex64 [symbols, n_pilots].
+        noise: variance of the noise in the header.
+    """
+    power = (np.abs(pilot_error) ** 2).mean(1)
+    burst = hit(power, noise)
+    weights = np.ones(min(window, len(power)))
+    count = np.convolve(~burst, weights, "same")
+    local = np.convolve(np.where(burst, 0, power), weights, "same") / np.maximum(count, 1)
+    return np.where(burst, power, np.where(local > _NOISIER * noise, local, noise))

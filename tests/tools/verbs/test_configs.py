@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be typed can be written into a TOML table, and gives the same settings."""
+
+import argparse
+import tomllib
+from dataclasses import fields
+
+import pytest
+
+from percast.blocks.channel import ChannelConfig
+from percast.blocks.images.config import SinkConfig, SourceConfig
+from percast.blocks.recordings.config import RecordingConfig
+from percast.blocks.waveform.profile import WaveformConfig
+from percast.engines.evaluation.symbol_channel import SymbolChannel
+from percast.errors import UsageError
+from percast.flowgraphs.config import RunConfig, TransmitterConfig
+from percast.flowgraphs.radios.config import RadioConfig
+from percast.tools.cli import build_parser
+from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyConfig
+from percast.tools.verbs.eval.channel import AirConfig
+from percast.tools.verbs.eval.command import EvalImages
+
+# Of each class: every flag with what is typed, and the same as TOML.
+TABLES = {
+    SourceConfig: [
+        (("--source", "photos"), 'source = "photos"'),
+        (("--frames", "3"), "frames = 3"),
+        (("--size", "640x480"), 'size = "640x480"'),
+        (("--zmq-keys", "keys"), 'zmq_keys = "keys"'),
+        (("--insecure",), "insecure = true"),
+    ],
+    SinkConfig: [
+        (("--out", "zmq:tcp://127.0.0.1:5555"), 'out = "zmq:tcp://127.0.0.1:5555"'),
+        (("--frames", "3"), "frames = 3"),
+        (("--reference", "photos"), 'reference = "photos"'),
+        (("--size", "640x480"), 'size = "640x480"'),
+        (("--metrics", "lpips,psnr"), 'metrics = ["lpips", "psnr"]'),
+        (("--zmq-keys", "keys"), 'zmq_keys = "keys"'),
+        (("--insecure",), "insecure = true"),
+    ],
+    WaveformConfig: [
+        (("--profile", "wide-10m"), 'profile = "wide-10m"'),
+        (("--samp-rate", "8M"), 'samp_rate = "8M"'),
+    ],
+    TransmitterConfig: [
+        (("--fps", "12.5"), "fps = 12.5"),
+        (("--tx-level", "-20"), "tx_level = -20"),
+        (("--papr", "0"), "papr = 0"),
+        (("--callsign", "DK0XX"), 'callsign = "DK0XX"'),
+    ],
+    ChannelConfig: [
+        (("--channel", "TDL-C"), 'channel = "TDL-C"'),
+        (("--snr", "none"), 'snr = "none"'),
+        (("--delay-spread", "100n"), "delay_spread = 100e-9"),
+        (("--doppler", "5"), "doppler = 5"),
+        (("--freq-offset=-20k",), 'freq_offset = "-20k"'),
+        (("--clock-ppm", "20"), "clock_ppm = 20"),
+        (("--phase-noise", "50"), "phase_noise = 50.0"),
+        (("--iq-imbalance", "0.3,2"), "iq_imbalance = [0.3, 2]"),
+        (("--adc-bits", "8"), "adc_bits = 8"),
+        (("--seed", "5"), "seed = 5"),
+    ],
+    RadioConfig: [
+        (("--device", "uhd"), 'device = "uhd"'),
+        (("--args", "serial=1"), 'args = "serial=1"'),
+        (("--freq", "2.41G"), "freq = 2.41e9"),
+        (("--gain", "LNA=16,VGA=20"), "gain = { LNA = 16, VGA = 20 }"),
+        (("--antenna", "RX2"), 'antenna = "RX2"'),
+        (("--channels", "1"), "channels = 1"),
+        (("--lo-offset", "2M"), 'lo_offset = "2M"'),
+        (("--clock-source", "gpsdo"), 'clock_source = "gpsdo"'),
+        (("--time-source", "gpsdo"), 'time_source = "gpsdo"'),
+        (("--bandwidth", "4M"), "bandwidth = 4_000_000"),
+        (("--agc",), "agc = true"),
+        (("--reconnect",), "reconnect = true"),
+    ],
+    RecordingConfig: [
+        (("--record", "a.sigmf-meta"), 'record = "a.sigmf-meta"'),
+        (("--record-format", "ci8"), 'record_format = "ci8"'),
+    ],
+    RunConfig: [
+        (("--seconds", "1.5"), "seconds = 1.5"),
+        (("--control", "ipc:///tmp/x"), 'control = "ipc:///tmp/x"'),
+    ],
+    SymbolChannel: [
+        (("--channel", "rayleigh"), 'channel = "rayleigh"'),
+        (("--erased", "0.3"), "erased = 0.3"),
+        (("--clipping", "20"), "clipping = 20"),
+        (("--seed", "5"), "seed = 5"),
+    ],
+    AirConfig: [
+        (("--channel", "tdl-a"), 'channel = "tdl-a"'),
+        (("--seed", "5"), "seed = 5"),
+        (("--waveform",), "waveform = true"),
+        (("--papr", "0"), "papr = 0"),
+        (("--delay-spread", "100n"), 'delay_spread = "100n"'),
+        (("--doppler", "5"), "doppler = 5"),
+        (("--freq-offset", "2k"), 'freq_offset = "2k"'),
+        (("--clock-ppm", "-3"), "clock_ppm = -3"),
+        (("--profile", "robust-2m"), 'profile = "robust-2m"'),
+    ],
+    EvalImages: [
+        (("--source", "photos"), 'source = "photos"'),
+        (("--frames", "3"), "frames = 3"),
+        (("--size", "640x480"), 'size = "640x480"'),
+        (("--zmq-keys", "keys"), 'zmq_keys = "keys"'),
+        (("--insecure",), "insecure = true"),
+        (("--out", "tables"), 'out = "tables"'),
+    ],
+    BuildConfig: [
+        (("--model", "mse"), 'model = "mse"'),
+        (("--threads", "3"), "threads = 3"),
+        (("--engine", "tensorrt"), 'engine = "tensorrt"'),
+        (("--precision", "fp16"), 'precision = "fp16"'),
+        (("--target", "sm86"), 'target = "sm86"'),
+        (("--size", "64x80", "--size", "96x64"), 'size = ["64x80", "96x64"]'),
+    ],
+    VerifyConfig: [
+        (("--model", "mse"), 'model = "mse"'),
+        (("--threads", "3"), "threads = 3"),
+        (("--engine", "torch"), 'engine = "torch"'),
+        (("--precision", "fp32"), 'precision = "fp32"'),
+        (("--cbr", "1/48,1/24"), 'cbr = ["1/48", "1/24"]'),
+        (("--snr", "0,10"), "snr = [0, 10]"),
+    ],
+    BenchConfig: [
+        (("--model", "mse"), 'model = "mse"'),
+        (("--threads", "3"), "threads = 3"),
+        (("--engine", "torch"), 'engine = "torch"'),
+        (("--precision", "fp32"), 'precision = "fp32"'),
+        (("--size", "64x80"), 'size = ["64x80"]'),
+        (("--batch", "1,4"), "batch = [1, 4]"),
+        (("--runs", "3"), "runs = 3"),
+    ],
+}  # fmt: skip
+EXCLUDING = {AirConfig: {"erased", "clipping"}, BuildConfig: {"pictures", "portable"}}
+"""Keys that do not go with the others."""
+SAME = {
+    TransmitterConfig: {"session"},
+    RadioConfig: {"samp_rate"},
+    AirConfig: {"erased", "clipping_db"},
+    BuildConfig: {"engine", "pictures", "portable"},
+}
+"""Fields that are no options or keep their default; all others must show that they were set."""
+
+
+@pytest.mark.parametrize("settings", TABLES, ids=lambda settings: settings.__name__)
+def test_options_and_a_table_give_the_same_settings(settings):
+    options = [word for words, _ in TABLES[settings] for word in words]
+    table = tomllib.loads("\n".join(line for _, line in TABLES[settings]))
+    parser = argparse.ArgumentParser()
+    settings.add_options(parser)
+    every_key = {action.dest for action in parser._actions} - {"help"}
+    assert table.keys() == every_key - EXCLUDING.get(settings, set())
+    typed = settings.from_args(parser.parse_args(options))
+    assert typed == settings.from_mapping(table)
+    same = {f.name for f in fields(typed) if getattr(typed, f.name) == f.default}
+    assert same == SAME.get(settings, set())
+
+
+VERBS = {
+    "loopback": (SourceConfig, WaveformConfig, TransmitterConfig, ChannelConfig),
+    "tx": (SourceConfig, WaveformConfig, TransmitterConfig, RunConfig),
+    "rx": (SinkConfig, WaveformConfig, RadioConfig, RunConfig, RecordingConfig),
+    "replay": (SinkConfig, WaveformConfig),
+    "eval": (AirConfig,),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_takes_every_option_of_its_components(verb):
+    taken = build_parser([verb])._subparsers._group_actions[0].choices[verb]
+    for settings in VERBS[verb]:
+        parser = argparse.ArgumentParser()
+        settings.add_options(parser)
+        assert {action.dest for action in parser._actions} <= {a.dest for a in taken._actions}
+
+
+@pytest.mark.parametrize(
+    ("settings", "table", "line"),
+    [
+        (SourceConfig, {}, "[x] source is missing: folder or file"),
+        (SourceConfig, {"source": "a", "size": "9x9"}, "[x] size 9x9: each side must lie in"),
+        (SourceConfig, {"source": "a", "frames": -1}, "[x] frames must be a whole number"),
+        (SinkConfig, {"metrics": ["beauty"]}, "[x] metrics: beauty is unknown; there are psnr"),
+        (WaveformConfig, {"profile": "fast"}, "[x] profile fast is unknown; choose from robust-2m"),
+        (TransmitterConfig, {"papr": 2}, "[x] papr must be 0 (none) or lie between 3 and 20 dB"),
+        (TransmitterConfig, {"callsign": "MUCHTOOLONG"}, "[x] callsign MUCHTOOLONG: at most 10"),
+        (RadioConfig, {"device": "uhd", "freq": 0}, "[x] freq 0: must be a positive number of Hz"),
+        (RadioConfig, {"freq": 1e9}, "[x] device is missing: one of uhd"),
+        (RadioConfig, {"device": "uhd", "gain": "LNA="}, "[x] gain: 'LNA=' is not a gain such as"),
+        (RecordingConfig, {"record_format": "ci8"}, "[x] record_format ci8 is for recordings"),
+        (RunConfig, {"seconds": 0}, "[x] seconds must be positive, not 0"),
+        (RunConfig, {"control": "tcp://*:1"}, "[x] control tcp://*:1: give tcp://127.0.0.1"),
+        (AirConfig, {"doppler": 5}, "[x] doppler needs --waveform"),
+        (AirConfig, {"waveform": True, "erased": 0.2}, "[x] erased does not go with --waveform"),
+        (BuildConfig, {"pictures": "."}, "[x] pictures is for precision int8"),
+        (BuildConfig, {"target": "sm86", "portable": True}, "[x] portable does not go with"),
+        (BuildConfig, {"size": ["64x80", "a"]}, "[x] size: 'a': give WIDTHxHEIGHT"),
+        (BenchConfig, {"runs": 0}, "[x] runs must be a whole number at least 1"),
+    ],
+)  # fmt: skip
+def test_a_table_names_its_key(settings, table, line):
+    with pytest.raises(UsageError) as caught:
+        settings.from_mapping(table, "x")
+    assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
