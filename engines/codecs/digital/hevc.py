@@ -7,16 +7,17 @@ import numpy as np
 
 from percast.engines.codecs.contract import Picture
 from percast.engines.codecs.digital.sources import (
+    QP_SLOPE,
     BadPicture,
     checked,
     even,
     finest_within,
     most_pixels,
+    usual_quantiser,
 )
 from percast.errors import UsageError
 
 _FINEST, _COARSEST = 4, 51  # quantiser parameters
-_SLOPE = 0.115  # ln of the bytes that one of them saves
 
 
 class Hevc:
@@ -39,7 +40,12 @@ class Hevc:
 
     def encode_within(self, rgb: Picture, size: int) -> bytes | None:
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(even(rgb)), format="rgb24")
-        return finest_within(lambda qp: self._encode(frame, qp), _FINEST, _COARSEST, size, _SLOPE)
+
+        def encode(quantiser: int) -> bytes:
+            return self._encode(frame, quantiser)
+
+        start = usual_quantiser(rgb, size)
+        return finest_within(encode, _FINEST, _COARSEST, size, QP_SLOPE, start)
 
     def _encode(self, frame, quantiser: int) -> bytes:
         encoder = self._av.CodecContext.create("libx265", "w")

@@ -8,16 +8,17 @@ import numpy as np
 
 from percast.engines.codecs.contract import Picture
 from percast.engines.codecs.digital.sources import (
+    QP_SLOPE,
     BadPicture,
     checked,
     even,
     finest_within,
     most_pixels,
+    usual_quantiser,
 )
 from percast.errors import UsageError
 
 _FINEST, _COARSEST = 8, 63  # quantiser parameters
-_SLOPE = 0.115  # ln of the bytes that one of them saves
 _PATIENCE_S = 600.0  # with a picture; seconds are usual
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
@@ -51,7 +52,8 @@ class Vvc:
         def encode(quantiser: int) -> bytes:
             return self._run(*given, "-qp", str(quantiser), *wanted, data=whole.tobytes())
 
-        return finest_within(encode, _FINEST, _COARSEST, size, _SLOPE)
+        start = usual_quantiser(rgb, size)
+        return finest_within(encode, _FINEST, _COARSEST, size, QP_SLOPE, start)
 
     def decode(self, data: bytes, height: int, width: int) -> Picture:
         rows, columns = height + height % 2, width + width % 2

@@ -62,9 +62,9 @@ def test_the_finest_that_fits_is_found_either_way():
         sizes = np.sort(rng.integers(1, 1_000, 48))[::-1]  # finer ones are longer
         limit = int(rng.integers(1, 1_000))
         fitting = [size for size in sizes if size <= limit]
-        for slope in (0.0, 0.115, 1.0):
+        for slope, start in ((0.0, None), (0.115, None), (0.115, -3), (1.0, 40), (0.0, 99)):
             best = finest_within(
-                lambda step, sizes=sizes: bytes(sizes[step - 4]), 4, 51, limit, slope
+                lambda step, sizes=sizes: bytes(sizes[step - 4]), 4, 51, limit, slope, start
             )
             assert (best is None) == (not fitting)
             assert best is None or len(best) == max(fitting)
