@@ -8,6 +8,7 @@ import numpy as np
 
 from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, left_out
 from percast.blocks.queues.worker import leading
+from percast.blocks.stats.clock import CLOCK
 from percast.blocks.stats.tally import Tally
 from percast.blocks.waveform.header import Header
 from percast.blocks.worker_block import WorkerBlock
@@ -74,9 +75,9 @@ class ImageEncoder(WorkerBlock):
             self.publish(left_out(items[0][0]["image"]))
             return
         for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
-            read_at = int(meta["read_at"] * 1e6)
+            stamp = CLOCK.to_stamp(meta["read_at"])
             header = Header.of(
-                coded, len(symbols), self.session, meta["image"], self.callsign, read_at
+                coded, len(symbols), self.session, meta["image"], self.callsign, stamp
             )
             self.latent_symbols += len(symbols)
             self.source_samples += rgb.size

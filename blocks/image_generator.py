@@ -2,12 +2,12 @@
 """GNU Radio block: received symbols (PDUs) to pictures (PDUs)."""
 
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from percast.blocks.pdu import END, PictureSymbols, is_end, to_pdu
 from percast.blocks.queues.worker import leading
+from percast.blocks.stats.clock import CLOCK
 from percast.blocks.stats.tally import Tally
 from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codecs.contract import (
@@ -35,6 +35,7 @@ class _Arrived(PictureSymbols):
     def record(self, figures: Figures) -> dict:
         """What the sink writes down."""
         header = self.header
+        read_at, ours = CLOCK.from_stamp(header.timestamp_us)
         return self.figures | {
             "id": header.image,
             "session": header.session,
@@ -43,8 +44,8 @@ class _Arrived(PictureSymbols):
             "codec": self.codec.name,
             "cbr": len(self.symbols) / (3 * header.width * header.height),
             "callsign": header.callsign,
-            "read_at": header.timestamp_us / 1e6,
-            "decoded_at": time.time(),
+            "read_at": read_at,
+            "clocks_agree": ours,
             **({"codec_figures": dict(figures)} if figures else {}),
         }
 
@@ -125,9 +126,11 @@ class ImageGenerator(WorkerBlock):
                 self.faults.add(str(error))
             self.undecodable.add(str(error))
             record = first.record(getattr(error, "figures", {}))
+            record |= {"decoded_at": CLOCK.now(), "undecodable": str(error)}
             instead = getattr(error, "instead", None)
-            pixels = b"" if instead is None else instead.tobytes()
-            self.publish(to_pdu(record | {"undecodable": str(error)}, pixels))
+            self.publish(to_pdu(record, b"" if instead is None else instead.tobytes()))
             return
+        decoded_at = CLOCK.now()
         for item, (rgb, figures) in zip(items, pictures, strict=True):
-            self.publish(to_pdu(item.record(figures), rgb.tobytes()))
+            record = item.record(figures) | {"decoded_at": decoded_at}
+            self.publish(to_pdu(record, rgb.tobytes()))

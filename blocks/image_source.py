@@ -13,6 +13,7 @@ from percast.blocks.guard import Guarded, guarded
 from percast.blocks.images import Picture, PictureSource
 from percast.blocks.pdu import END, to_pdu
 from percast.blocks.queues.worker import Worker
+from percast.blocks.stats.clock import CLOCK
 
 
 class ImageSource(Guarded, gr.basic_block):
@@ -93,7 +94,7 @@ class ImageSource(Guarded, gr.basic_block):
                 if self.fps:
                     self._closing.wait(max(0.0, next_time - time.monotonic()))
                     next_time = max(next_time + 1 / self.fps, time.monotonic())
-                    picture = replace(picture, read_at=time.time())
+                    picture = replace(picture, read_at=CLOCK.now())
                 self._outbox.submit((self.images, picture))
                 self.images += 1
                 if self.fps and self.images == 1:

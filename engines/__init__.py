@@ -3,6 +3,7 @@
 
 - `manifest`: a model folder (networks + `manifest.json`), shipped or the user's own
 - `networks`, `onnx_weights`: the networks in torch, and the weights in an ONNX file
+- `pictures/`: picture files of any kind as RGB, for every room
 - `runtimes/`: what executes an ONNX network; one file per runtime
 - `codecs/`: picture -> unit-power complex symbols -> picture
 - `metrics/`: PSNR, MS-SSIM, LPIPS, DISTS, FID

@@ -99,6 +99,7 @@ class Receiver(gr.hier_block2):
                 psnr_db=means.mean("psnr_db"),
                 ms_ssim=means.mean("ms_ssim"),
                 lpips=means.mean("lpips"),
+                mismatched=self.sink.score.mismatched,
             ),
             Sync(
                 samples=seen.samples,
@@ -108,7 +109,7 @@ class Receiver(gr.hier_block2):
                 headers_lost=seen.headers_lost,
             ),
             Link(
-                cbr=means.mean("cbr"),
+                cbr=means.cbr(),
                 snr_db_measured=means.mean_db("snr_db"),
                 evm_db=means.mean_db("evm_db"),
                 freq_offset_hz_measured=means.mean("freq_offset_hz"),

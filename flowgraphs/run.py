@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from percast.errors import DeviceError
+from percast.signals import ending_signals, heed
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ def run(
 ) -> Ending:
     """Run a flowgraph until it is done, has failed or is interrupted.
 
-    The first SIGINT or SIGTERM lets pictures on their way arrive; the second stops at once.
+    The first SIGINT, SIGTERM or SIGHUP lets pictures on their way arrive; the second stops at
+    once.
 
     Args:
         graph: to run.
@@ -66,12 +68,13 @@ def run(
     """
     signals = 0
 
-    def note(*_) -> None:
+    def note(number: int, _) -> None:
         nonlocal signals
         signals += 1
+        heed(number)
 
     ours = threading.current_thread() is threading.main_thread()
-    before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)} if ours else {}
+    before = {s: signal.signal(s, note) for s in ending_signals()} if ours else {}
     try:
         try:
             graph.start()

@@ -124,3 +124,15 @@ def perceptual_weights() -> str:
 def load(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def gradient(width: int, height: int) -> np.ndarray:
+    """A smooth picture without symmetry, uint8 [height, width, 3]."""
+    x, y = np.linspace(0, 1, width), np.linspace(0, 1, height)[:, None]
+    channels = (200 * x + 0 * y, 220 * y + 0 * x, 120 * x * y + 60)
+    return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def make_rgb():
+    return gradient

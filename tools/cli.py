@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The command `percast VERB`; each verb is a module that adds its options and its `main`.
-
-Exit codes: 0 ok, 1 bug, 2 usage, 3 device, 4 model or engine, 5 link (nothing received),
-6 file (unreadable recording, unwritable or full output), 130 interrupted.
-"""
+"""The command `percast VERB`; each verb is a module that adds its options and its `main`."""
 
 from percast.tools import process  # isort: skip  # before numpy is loaded
 
@@ -11,13 +7,22 @@ import argparse
 import errno
 import importlib
 import logging
-import os
 import re
 import signal
 import sys
+import traceback
 
 from percast import __version__
 from percast.errors import INTERRUPTED, FileError, PercastError
+from percast.signals import ending_signals, interrupt
+
+# No docstring: `python -OO` has none.
+_EPILOG = """\
+Exit codes: 0 ok, 1 bug, 2 usage, 3 device, 4 model or engine, 5 link (nothing received),
+6 file (unreadable recording, unwritable or full output), 130 interrupted.
+"""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 VERBS = {
     "loopback": "transmitter -> channel model -> receiver in one GNU Radio process",
@@ -42,7 +47,7 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="percast",
         description="Real-time perceptual image transmission over software-defined radio.",
-        epilog=__doc__.split("\n\n", 1)[1],
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -59,15 +64,23 @@ def build_parser(argv: list[str]) -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    code = _run(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(sys.argv[1:] if argv is None else argv)
+    except Exception:  # a bug
+        if process.hanging:
+            traceback.print_exc()
+            process.leave_if_hanging(1)
+        raise
     process.leave_if_hanging(code)
     return code
 
 
 def _run(argv: list[str]) -> int:
+    process.let_stderr_fail()
     try:
-        # As Ctrl-C: what is open is closed, a radio above all.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # All as Ctrl-C: what is open is closed, a radio above all.
+        for number in set(ending_signals()) - {signal.SIGINT}:
+            signal.signal(number, interrupt)
         with process.signals_held():
             parser = build_parser(argv)
         args = parser.parse_args(argv)
@@ -79,43 +92,45 @@ def _run(argv: list[str]) -> int:
         # What a block met is raised when its graph has stopped, and told then.
         logging.getLogger("percast.blocks.guard").setLevel(logging.CRITICAL)
         code = args.main(args) or 0
-        _flush()
+        _check_output()
         return code
     except PercastError as error:
-        print(f"percast: {error}", file=sys.stderr)
+        process.say(f"percast: {error}")
         return error.exit_code
-    except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+    except SystemExit as end:  # of argparse: --help and --version print, too
+        if end.code:
             raise
-        print(f"percast: the output could not be written: {error.strerror}", file=sys.stderr)
-        return FileError.exit_code
+        if problem := process.stdout_broken():
+            return _tell_unwritten(problem)
+        raise
+    except OSError as error:
+        # If it was a print that overflowed the buffer, the rest of it cannot be written either.
+        problem = process.stdout_broken()
+        if not problem and error.errno not in _NO_ROOM:
+            raise
+        return _tell_unwritten(problem or error.strerror)
     except KeyboardInterrupt:
         return INTERRUPTED
     finally:
-        _silence_stdout_if_broken()
+        process.silence_broken_streams()
         # All is done and said: an impatient Ctrl-C must not change the exit code any more.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ending_signals():
             signal.signal(number, signal.SIG_IGN)
 
 
-def _flush() -> None:
+def _check_output() -> None:
     """Write out stdout while its errors can still be told.
 
     Raises:
-        FileError: its reader has gone, or its disk is full.
+        FileError: its reader has gone, its disk is full, or it was closed from the beginning.
     """
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        raise FileError(f"the output could not be written: {error.strerror}") from error
+    if problem := process.stdout_broken():
+        raise FileError(f"the output could not be written: {problem}")
 
 
-def _silence_stdout_if_broken() -> None:
-    """The interpreter flushes once more at its end, and would complain in its own words."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _tell_unwritten(problem: str) -> int:
+    process.say(f"percast: the output could not be written: {problem}")
+    return FileError.exit_code
 
 
 if __name__ == "__main__":

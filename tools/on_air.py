@@ -11,6 +11,7 @@ from percast.blocks.stats.tree import ReceiverStats, TransmitterStats
 from percast.errors import UsageError
 from percast.flowgraphs.config import RunConfig
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
+from percast.flowgraphs.radios.safety.naming import check_words
 from percast.tools import process, report
 from percast.tools.control import ControlServer
 
@@ -45,6 +46,7 @@ def radio_config(
     with RadioConfig.told_as_flags():
         config = RadioConfig.from_args(args, samp_rate=samp_rate)
         check_flags(config, transmit)
+        check_words(config, transmit)
     if run.control is not None and not config.hardware:
         raise UsageError(f"--control is for radios, not for --device {config.device}")
     return config
@@ -109,6 +111,7 @@ def on_air(config: RadioConfig, run: RunConfig, transmit: bool) -> Iterator[OnAi
 def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio
     station.stop()
     process.hanging |= station.hanging
+    process.watchman = process.watchman or station.watchman
 
 
 def describe(config: RadioConfig, took: dict) -> str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from percast.errors import FileError
+from percast.tools import process
 
 
 @contextlib.contextmanager
@@ -76,6 +77,8 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         f"PSNR {number(s['psnr_db'], '.2f', ' dB')}, MS-SSIM {number(s['ms_ssim'], '.4f')}, "
         f"LPIPS {number(s['lpips'], '.4f')}"
     )
+    if s.get("mismatched"):
+        yield "", f"{s['mismatched']} pictures without figures: their originals have another size"
     yield "code", f"{s['model']} on {s['engine_reason']}"
     if "radio" in s:
         yield "radio", radio_line(s)
@@ -163,4 +166,4 @@ def print_plan(plan: dict) -> None:
 
 def say(text: str) -> None:
     """One line to stderr for the person at the terminal."""
-    print(text, file=sys.stderr)
+    process.say(text)

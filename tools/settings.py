@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
+from percast import home
 from percast.blocks.images import parse_size
 from percast.engines.codecs import registry
 from percast.engines.codecs.config import CodecConfig
@@ -17,11 +18,13 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def gnu_radio() -> Iterator[None]:
-    """Imports inside: a missing GNU Radio becomes one line.
+    """Imports inside, for graphs to run: a missing GNU Radio becomes one line.
 
     Raises:
         DeviceError: it cannot be loaded.
+        FileError: there is nowhere for its settings.
     """
+    home.settle_gnu_radio()
     try:
         yield
     except ImportError as error:

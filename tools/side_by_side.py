@@ -44,6 +44,7 @@ SHOWN_METRICS = ("psnr", "lpips")  # below every picture
 SNR_DB = 10.0
 SIDE = 224  # pixels of each picture that are shown
 QUALITY = 90  # of the JPEG
+_ABOUT = "The same photographs at the same bandwidth through four systems, side by side."
 
 Key = tuple[str, str]
 """Rate, and the system's name."""
@@ -55,7 +56,7 @@ HEVC, DISTORTION_ONLY, PERCAST = "HEVC + 5G LDPC", "Distortion only", "percast"
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="side_by_side", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="side_by_side", description=_ABOUT)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="for the sheets")
     parser.add_argument("--source", metavar="FOLDER", help="other photographs (default the demo's)")
     parser.add_argument("--model", default="base", metavar="NAME", help="(default base)")

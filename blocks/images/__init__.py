@@ -2,7 +2,9 @@
 """Pictures in and out: folders, files, videos, cameras and ZeroMQ.
 
 `open_source` and `open_sink` take the texts of `--source` and `--out`; inside the program a
-picture is uint8 RGB [H, W, 3] with sides of `MIN_SIDE`..`MAX_SIDE` pixels.
+picture is uint8 RGB [H, W, 3] with sides of `MIN_SIDE`..`MAX_SIDE` pixels. What a file's pixels
+are is decided in `percast.engines.pictures`, for training and evaluation as well; what a video's
+are, in `video_source` and `video_frames`.
 """
 
 from percast.blocks.images.base import PictureSink, PictureSource

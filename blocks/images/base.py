@@ -3,7 +3,6 @@
 
 import os
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ from contextlib import closing
 import numpy as np
 
 from percast.blocks.images.picture import Picture
+from percast.blocks.stats.clock import CLOCK
 from percast.errors import UsageError
 
 
@@ -20,7 +20,8 @@ class PictureSource(ABC):
     Attributes:
         live: True where pictures come when they come (camera, zmq), so that the source may wait;
             False where the next one is there whenever asked for.
-        skipped: Pictures that could not be used, each counted once.
+        skipped: Pictures that could not be used, and files of a folder that are of kinds that are
+            not read, each counted once.
         dropped: Pictures of a live source that were replaced by a newer one before they were
             asked for.
     """
@@ -62,7 +63,7 @@ class PictureSource(ABC):
                 for rgb, name in pictures:
                     if self._closed.is_set():
                         return
-                    yield Picture(rgb, _printable(name), time.time())
+                    yield Picture(rgb, _printable(name), CLOCK.now())
                     handed_over += 1
                     if handed_over == self._frames:
                         return

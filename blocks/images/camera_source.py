@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from percast.blocks.images.base import PictureSource
-from percast.blocks.images.picture import BadPicture, Size, check_usable, fit
+from percast.blocks.images.picture import check_usable, fit
 from percast.blocks.images.video_frames import FrameConverter, import_av
+from percast.engines.pictures import BadPicture, Size
 from percast.errors import DeviceError, UsageError
 
 STALL_SECONDS = 10.0  # a camera that gives nothing for so long is taken for gone

@@ -11,11 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from percast.blocks.images.base import PictureSource
-from percast.blocks.images.decoding import decode_picture
-from percast.blocks.images.picture import BadPicture, Size, check_usable
+from percast.blocks.images.picture import check_usable
+from percast.engines.pictures import (
+    SUFFIXES,
+    BadPicture,
+    Size,
+    count_unread,
+    decode_picture,
+    has_picture_suffix,
+)
 from percast.errors import FileError
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
 CACHE_BYTES = 256_000_000
 
 log = logging.getLogger(__name__)
@@ -26,7 +32,8 @@ _Stamp = tuple[int, int]  # modification time in ns, bytes: a file that keeps bo
 class FileSource(PictureSource):
     """The pictures of a folder (its own files, in natural order of names), or one picture file.
 
-    The folder is listed once. A picture that cannot be used, or can no longer be, is skipped and
+    The folder is listed once; files of kinds that are not read, such as HEIC, are named in one
+    line and count as skipped, but for notes. A picture that cannot be used, or can no longer be, is skipped and
     logged once; a file that has changed is read again.
     """
 
@@ -50,7 +57,7 @@ class FileSource(PictureSource):
         super().__init__(frames)
         self._path = path
         self._size = size
-        self._files = _picture_files(path)
+        self._files, self.skipped = _picture_files(path)
         self._cache = _Cache(cache_bytes)
         self._unusable: dict[Path, tuple[_Stamp, str]] = {}
         self._reported: set[Path] = set()
@@ -131,25 +138,25 @@ class _Cache:
             self._left += rgb.nbytes
 
 
-def _picture_files(path: Path) -> list[Path]:
+def _picture_files(path: Path) -> tuple[list[Path], int]:
+    """The files to read, in order, and how many pictures of other kinds lie beside them."""
     if os.path.isfile(path):
-        return [path]
+        return [path], 0
     if not os.path.isdir(path):
         raise FileError(f"{path}: no such picture file or folder; check --source")
     try:
-        files = [
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in SUFFIXES
-            and not file.name.startswith(".")
-            and os.path.isfile(file)
-        ]
+        listed = [file for file in path.iterdir() if os.path.isfile(file)]
     except OSError as error:
         raise FileError(f"{path}: cannot be listed ({error.strerror}); check --source") from error
+    unread, kinds = count_unread(listed)
+    files = [file for file in listed if has_picture_suffix(file)]
     if not files:
         suffixes = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-        raise FileError(f"{path}: holds no pictures ({suffixes}); check --source")
-    return sorted(files, key=_natural_order)
+        but = f", only {kinds}, which are not read" if unread else ""
+        raise FileError(f"{path}: holds no pictures ({suffixes}){but}; check --source")
+    if unread:
+        log.warning("%s: %d left out, of kinds that are not read: %s", path, unread, kinds)
+    return sorted(files, key=_natural_order), unread
 
 
 def _natural_order(file: Path) -> tuple:

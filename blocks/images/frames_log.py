@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`frames.jsonl`: one line of JSON for each received picture."""
 
-import fcntl
 import json
 import logging
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from percast.blocks.images.records import to_json
 from percast.errors import FileError
+from percast.file_lock import lock_for_writing
 
 FILE_NAME = "frames.jsonl"
 
@@ -69,7 +69,8 @@ class FramesLog:
         with self._failing_clearly():
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
             try:
-                self._lock()
+                busy = "another receiver writes here; choose another --out"
+                lock_for_writing(self._file, self._path, busy)
                 self.last = self._mend()
             except BaseException:
                 os.close(self._file)
@@ -103,16 +104,6 @@ class FramesLog:
                 f"{self._path}: cannot be written ({error.strerror}); make room or choose "
                 "another --out"
             ) from error
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FileError(
-                f"{self._path}: another receiver writes here; choose another --out"
-            ) from error
-        except OSError as error:  # some network file systems have no locks
-            log.warning("%s: cannot be locked (%s)", self._path, error.strerror)
 
     def _mend(self) -> dict | None:
         """Drops a half line that a killed receiver left, or the next line would join it; gives

@@ -19,9 +19,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from percast.blocks.images.decoding import decode_picture
-from percast.blocks.images.picture import BadPicture
 from percast.blocks.images.records import to_json
+from percast.engines.pictures import BadPicture, decode_picture
 
 VERSION = 1
 MAX_HEADER_BYTES = 64 * 1024

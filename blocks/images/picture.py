@@ -8,19 +8,10 @@ import numpy as np
 from PIL import Image
 
 from percast.engines.codecs.contract import MAX_SIDE, MIN_SIDE
+from percast.engines.pictures import BadPicture, Size, check_pixels, fit_image
 from percast.errors import UsageError
 
 MIN_USABLE_SIDE = 16  # pixels: a picture with a shorter side is not worth enlarging
-MAX_PIXELS = 120_000_000  # decoded, such a picture takes half a gigabyte
-# A picture this many times larger than asked for is first averaged over whole pixels, which
-# is several times faster than LANCZOS over all of it and looks the same.
-REDUCING_GAP = 3.0
-
-Size = tuple[int, int]  # (width, height), pixels
-
-
-class BadPicture(ValueError):
-    """A picture cannot be used; the message says why, but not which picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +21,7 @@ class Picture:
     Attributes:
         rgb: uint8 [H, W, 3], read-only: a source may hand over the same array again.
         name: Where it comes from, such as a file's name.
-        read_at: `time.time()` of the hand-over, seconds.
+        read_at: time of the hand-over by `percast.blocks.stats.clock`, seconds.
     """
 
     rgb: np.ndarray
@@ -75,11 +66,7 @@ def check_usable(width: int, height: int, size: Size | None) -> None:
         raise BadPicture(
             f"{width}x{height} is too small: each side needs at least {MIN_USABLE_SIDE} pixels"
         )
-    if width * height > MAX_PIXELS:
-        raise BadPicture(
-            f"{width}x{height} is too large: more than {MAX_PIXELS // 10**6} megapixels "
-            "are not read, save it smaller"
-        )
+    check_pixels(width, height)
     if size is None and (shorter < MIN_SIDE or longer > MAX_SIDE):
         raise BadPicture(
             f"{width}x{height} cannot be sent as it is: each side must lie in "
@@ -101,21 +88,3 @@ def fit(rgb: np.ndarray, size: Size) -> np.ndarray:
     if rgb.shape[:2] == (height, width):
         return rgb
     return np.array(fit_image(Image.fromarray(rgb), size))
-
-
-def fit_image(image: Image.Image, size: Size) -> Image.Image:
-    """`fit` for a PIL image."""
-    return image.resize(
-        size, Image.Resampling.LANCZOS, box=_centre_box(image.size, size), reducing_gap=REDUCING_GAP
-    )
-
-
-def _centre_box(given: Size, wanted: Size) -> tuple[int, int, int, int]:
-    """The largest box about the centre of `given` with the aspect ratio of `wanted`.
-
-    Whole pixels, so that a picture that is only cropped keeps its values exactly.
-    """
-    width = max(1, min(given[0], round(given[1] * wanted[0] / wanted[1])))
-    height = max(1, min(given[1], round(given[0] * wanted[1] / wanted[0])))
-    left, top = (given[0] - width) // 2, (given[1] - height) // 2
-    return left, top, left + width, top + height

@@ -6,9 +6,10 @@ from pathlib import Path
 from percast.blocks.images.base import PictureSource
 from percast.blocks.images.camera_source import CameraSource
 from percast.blocks.images.file_source import FileSource
-from percast.blocks.images.picture import Size, check_size
+from percast.blocks.images.picture import check_size
 from percast.blocks.images.video_source import VideoSource
 from percast.blocks.images.zmq_images import ZmqImageSource
+from percast.engines.pictures import Size
 from percast.errors import UsageError
 
 

@@ -10,15 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from percast.blocks.images.base import PictureSource
-from percast.blocks.images.picture import BadPicture, Size, check_usable, fit
-from percast.blocks.images.video_frames import FrameConverter, import_av
+from percast.blocks.images.picture import check_usable, fit
+from percast.blocks.images.video_frames import FrameConverter, import_av, shown_size
+from percast.engines.pictures import BadPicture, Size
 from percast.errors import FileError
 
 log = logging.getLogger(__name__)
 
 
 class VideoSource(PictureSource):
-    """Every frame of a video file's first video stream, upright; damaged ones are skipped."""
+    """Every frame of a video file's main track, as a player shows it; damaged ones are skipped.
+
+    The main track is the one of most pixels, cover pictures and thumbnails last. Frames stand
+    upright, mirrored where the file says so, in square pixels. YCbCr of no stated matrix is BT.709
+    from 1280 columns or 577 lines on, else BT.601.
+    """
 
     def __init__(self, path: Path, size: Size | None = None, frames: int | None = None):
         """
@@ -41,16 +47,18 @@ class VideoSource(PictureSource):
     def _round(self) -> Iterator[tuple[np.ndarray, str]]:
         to_rgb = FrameConverter()
         usable = 0
-        with self._open() as container:
-            for index, frame in enumerate(self._frames_of(container)):
+        container, track = self._open()
+        with container:
+            for index, frame in enumerate(self._frames_of(container, track)):
                 try:
                     if frame.is_corrupt:
                         raise BadPicture("damaged")
-                    check_usable(frame.width, frame.height, self._size)
+                    shown = shown_size(frame.width, frame.height, track.sample_aspect_ratio)
+                    check_usable(*shown, self._size)
                 except BadPicture as problem:  # some streams change size on the way
                     self._report(f"frame {index}", problem)
                     continue
-                rgb = to_rgb(frame)
+                rgb = to_rgb(frame, track.sample_aspect_ratio)
                 usable += 1
                 yield (
                     rgb if self._size is None else fit(rgb, self._size),
@@ -72,21 +80,22 @@ class VideoSource(PictureSource):
                 f"video:{self._path}: not a readable video ({error.strerror})"
             ) from error
         try:
-            if not container.streams.video:
-                raise FileError(f"video:{self._path}: holds no video stream")
-            stream = container.streams.video[0]
-            check_usable(stream.width, stream.height, self._size)
+            track = _main_track(container)
+            if track is None:
+                raise FileError(f"video:{self._path}: holds no video stream that can be decoded")
+            shown = shown_size(track.width, track.height, track.sample_aspect_ratio)
+            check_usable(*shown, self._size)
         except BadPicture as problem:
             container.close()
             raise FileError(f"video:{self._path}: {problem}") from problem
         except FileError:
             container.close()
             raise
-        return container
+        return container, track
 
-    def _frames_of(self, container) -> Iterator:
+    def _frames_of(self, container, track) -> Iterator:
         """Decodes packet by packet, so that a damaged one costs no more than its own frames."""
-        packets = container.demux(container.streams.video[0])
+        packets = container.demux(track)
         for index in itertools.count():
             try:
                 packet = next(packets, None)
@@ -109,3 +118,20 @@ class VideoSource(PictureSource):
         if place not in self._damaged:
             self._damaged.add(place)
             self.skipped += 1
+
+
+def _main_track(container):
+    """The video stream that players show; None where there is none that can be decoded."""
+    decodable = [track for track in container.streams.video if track.codec_context is not None]
+    return max(decodable, key=_rank, default=None)
+
+
+def _rank(track) -> tuple[bool, int, bool, int]:
+    kinds = type(track.disposition)
+    beside = kinds.attached_pic | kinds.timed_thumbnails | kinds.still_image
+    return (
+        not track.disposition & beside,
+        track.width * track.height,
+        bool(track.disposition & kinds.default),
+        -track.index,
+    )

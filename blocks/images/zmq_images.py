@@ -25,8 +25,9 @@ from percast.blocks.images.messages import (
     decode_message,
     encode_message,
 )
-from percast.blocks.images.picture import BadPicture, Size, check_usable, fit
+from percast.blocks.images.picture import check_usable, fit
 from percast.blocks.images.zmq_keys import CurveServer
+from percast.engines.pictures import BadPicture, Size
 from percast.errors import UsageError
 
 QUEUE = 8  # messages that wait in a socket, each way

@@ -10,18 +10,26 @@ A folder of keys, in the files of `zmq.auth`:
 Source: https://rfc.zeromq.org/spec/25 (CurveZMQ), https://rfc.zeromq.org/spec/27 (ZAP).
 """
 
+import contextlib
+import logging
 import os
 import re
-from collections.abc import Iterable
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import zmq
 import zmq.auth
 from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils import z85
 
 from percast.errors import FileError, UsageError
 
+log = logging.getLogger(__name__)
+
 _SERVER, _CLIENTS = "server", "clients"
+_KEY_BYTES = 32
 
 
 class CurveServer:
@@ -41,12 +49,15 @@ class CurveServer:
         self._clients = Path(folder) / _CLIENTS
         secret = Path(folder) / f"{_SERVER}.key_secret"
         try:
-            self._public, self._secret = zmq.auth.load_certificate(secret)
-            if not zmq.auth.load_certificates(self._clients):
+            if (pair := _read_pair(secret)) is None:
+                raise ValueError(f"there is no {secret.name}")
+            self._public, self._secret = pair
+            if _read_public(secret.with_suffix(".key")) not in (None, self._public):
+                raise ValueError(f"{_SERVER}.key does not belong to {secret.name}")
+            # As `zmq.auth` will read them again.
+            if not [_read_public(path) for path in self._clients.glob("*.key")]:
                 raise ValueError(f"no NAME.key in {self._clients}: nobody could connect")
-            if self._secret is None:
-                raise ValueError(f"no secret key in {secret}")
-        except (OSError, ValueError, IndexError) as error:
+        except (OSError, ValueError) as error:
             raise FileError(
                 f"--zmq-keys {folder}: {error}; `percast keys {folder} NAME` makes keys"
             ) from error
@@ -68,36 +79,125 @@ class CurveServer:
 
 
 def create_keys(folder: str | Path, clients: Iterable[str]) -> list[Path]:
-    """Make what is missing of the server's pair and of each named client's.
+    """Make what is missing of the server's pair and of each named client's, or was left half-written
+    by a full disk. A client's secret key may have gone to the client's machine.
 
     Returns:
         The files that were made.
 
     Raises:
         UsageError: a name that is none.
-        FileError: the folder cannot be written.
+        FileError: the folder cannot be written, or half of a pair is damaged or lost that nobody
+            can make again.
     """
     folder = Path(folder)
     for name in clients:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) or name == _SERVER:
             raise UsageError(f"percast keys: {name!r} is no client's name (letters, digits, - _)")
-    made = []
     try:
         (folder / _CLIENTS).mkdir(parents=True, exist_ok=True)
-        for name in (_SERVER, *clients):
-            public = (
-                folder / f"{name}.key" if name == _SERVER else folder / _CLIENTS / f"{name}.key"
-            )
-            secret = folder / f"{name}.key_secret"
-            if public.exists() or secret.exists():
-                continue
-            before = os.umask(0o077)
-            try:
-                zmq.auth.create_certificates(folder, name)
-            finally:
-                os.umask(before)
-            os.replace(folder / f"{name}.key", public)
-            made += [public, secret]
+        made = _complete(folder, _SERVER, folder / f"{_SERVER}.key")
+        for name in clients:
+            made += _complete(folder, name, folder / _CLIENTS / f"{name}.key")
     except OSError as error:
         raise FileError(f"{folder}: cannot be written ({error.strerror})") from error
     return made
+
+
+def _complete(folder: Path, name: str, public: Path) -> list[Path]:
+    """Make what a pair lacks; see `create_keys`."""
+    secret = folder / f"{name}.key_secret"
+    damaged = set()
+
+    def usable(read, path: Path):
+        try:
+            return read(path)
+        except ValueError:
+            damaged.add(path)
+            return None
+
+    pair, lent = usable(_read_pair, secret), usable(_read_public, public)
+    if pair and lent not in (None, pair[0]):
+        raise FileError(f"{public} does not belong to {secret}: remove the one that is wrong")
+    if pair and lent:
+        return []
+    if lent:
+        if name != _SERVER and secret not in damaged:
+            return []
+        raise FileError(
+            f"{secret} is {'damaged' if secret in damaged else 'missing'}: bring it back, or "
+            f"remove it and {public} for a new pair"
+        )
+    for path in sorted(damaged):
+        log.warning("%s held no key: it is made anew", path)
+    with _beside(folder) as scratch:
+        new_public, new_secret = scratch / f"{name}.key", scratch / f"{name}.key_secret"
+        if pair:
+            new_public.write_text(f'metadata\ncurve\n    public-key = "{pair[0].decode()}"\n')
+        else:
+            zmq.auth.create_certificates(scratch, name)
+            _move(new_secret, secret)  # from which the public one can be told
+        _move(new_public, public)
+    return [public] if pair else [public, secret]
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A folder for what is not whole yet; what is made there is nobody else's to read."""
+    before = os.umask(0o077)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+            yield Path(scratch)
+    finally:
+        os.umask(before)
+
+
+def _move(new: Path, path: Path) -> None:
+    """Put a file in its place once all of it is on the disk.
+
+    Raises:
+        OSError: it is not, because the disk is full.
+    """
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    (_read_pair if new.suffix == ".key_secret" else _read_public)(new)
+    os.replace(new, path)
+
+
+def _read_public(path: Path) -> bytes | None:
+    """The public key in a file; None where there is no file.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    if not path.exists():
+        return None
+    return _read(path)[0]
+
+
+def _read_pair(path: Path) -> tuple[bytes, bytes] | None:
+    """The public and the secret key in a file; None where there is no file.
+
+    Raises:
+        ValueError: it holds no pair.
+    """
+    if not path.exists():
+        return None
+    public, secret = _read(path)
+    if secret is None or zmq.curve_public(secret) != public:
+        raise ValueError(
+            f"{path} is damaged: it holds no secret key, or not that of its public one"
+        )
+    return public, secret
+
+
+def _read(path: Path) -> tuple[bytes, bytes | None]:
+    """The keys in a file, in Z85 as `zmq` takes them."""
+    try:
+        keys = zmq.auth.load_certificate(path)
+        whole = all(len(z85.decode(key)) == _KEY_BYTES for key in keys if key is not None)
+    except (ValueError, LookupError, struct.error) as error:
+        raise ValueError(f"{path} is damaged: it holds no key") from error
+    if not whole:
+        raise ValueError(f"{path} is damaged: its key is no whole one")
+    return keys

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Reading recordings of complex samples: SigMF, and raw files of floats or bytes.
 
-The suffix says what a file is: `.sigmf-meta` (with its `.sigmf-data`, or the file that
-`core:dataset` names), `.sigmf` (an archive of both), `.cf32` (little-endian float pairs), `.cs8`
-(signed byte pairs, full scale 127).
+The suffix, in small letters or capitals, says what a file is: `.sigmf-meta` (with its
+`.sigmf-data`, or the file that `core:dataset` names), `.sigmf` (an archive of both), `.cf32`
+(little-endian float pairs), `.cs8` (signed byte pairs, full scale 127).
 """
 
 import hashlib
 import logging
 import tarfile
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,9 +22,19 @@ from percast.errors import FileError, UsageError
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 RAW = {".cf32": sample_type("cf32_le"), ".cs8": sample_type("ci8")}
-META, ARCHIVE = ".sigmf-meta", ".sigmf"
+META, DATA, ARCHIVE = ".sigmf-meta", ".sigmf-data", ".sigmf"
 SUFFIXES = (META, ARCHIVE, *RAW)
+
+# What files of these kinds begin with.
+_PACKED = {
+    b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip", b"7z\xbc\xaf\x27\x1c": "7z",
+}  # fmt: skip
+_PACKED_SUFFIXES = {".gz": "gzip", ".tgz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd",
+                    ".zip": "zip", ".7z": "7z"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,7 @@ class Recording:
         channels: interleaved ones, of which the first is read.
         samp_rate: samples/s, None where the file does not say.
         freq: Hz, likewise.
+        meta: where that is a file of its own.
     """
 
     path: Path
@@ -46,6 +59,12 @@ class Recording:
     channels: int = 1
     samp_rate: float | None = None
     freq: float | None = None
+    meta: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it lies in."""
+        return (self.path,) if self.meta is None else (self.path, self.meta)
 
     def read(self, start: int, count: int) -> np.ndarray:
         """Up to `count` samples from `start`, complex64; fewer only at the end.
@@ -130,9 +149,16 @@ def known_suffix(path: Path) -> str:
         UsageError: none of them.
     """
     for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
+        if path.name.lower().endswith(suffix):
             return suffix
+    if kind := _PACKED_SUFFIXES.get(path.suffix.lower()):
+        raise UsageError(f"{path}: is packed with {kind}; unpack it first")
     raise UsageError(f"{path}: a recording ends in {', '.join(SUFFIXES)}")
+
+
+def data_name(meta: str) -> str:
+    """The usual name of the file of samples for a name that ends in `META`."""
+    return meta[: -len("meta")] + ("DATA" if meta.endswith("META") else "data")
 
 
 def _checked(recording: Recording) -> Recording:
@@ -148,38 +174,64 @@ def _check_whole(path: Path, size: int, frame: int) -> None:
 
 def _open_pair(path: Path) -> Recording:
     meta = _parse(path, path.read_bytes())
-    name = meta.dataset or path.name.removesuffix("-meta") + "-data"
-    data = path.with_name(name)
-    if not data.is_file():
-        raise FileError(f"{path}: its samples {data.name} are missing")
-    return _open_sigmf(meta, _Extent(data, 0, data.stat().st_size))
+    there = {file.name: file for file in path.parent.iterdir() if file.is_file()}
+    data = _samples(path, path.name, meta, there)
+    return replace(_open_sigmf(meta, _Extent(data, 0, data.stat().st_size)), meta=path)
+
+
+def _samples(path: Path, name: str, meta: Metadata, there: Mapping[str, T]) -> T:
+    """The samples among files of one folder: those that `core:dataset` names, or else those of the
+    usual name, for both files may have been renamed; in whatever letters, if need be."""
+    usual = data_name(name)
+    for wanted in filter(None, (meta.dataset, usual)):
+        found = there.get(wanted)
+        if found is None:
+            alike = [other for other in there if other.lower() == wanted.lower() and other != name]
+            found = there[alike[0]] if len(alike) == 1 else None
+        if found is not None:
+            if meta.dataset and wanted == usual != meta.dataset:
+                log.warning("%s: names %s, which is not there; %s is", path, meta.dataset, usual)
+            return found
+    raise FileError(f"{path}: its samples {meta.dataset or usual} are missing")
 
 
 def _open_archive(path: Path) -> Recording:
     """The only recording of an uncompressed tar file, read where it lies."""
-    members: dict[str, _Extent] = {}
+    members: dict[PurePosixPath, _Extent] = {}
     size = path.stat().st_size
     try:
         with tarfile.open(path, "r:") as archive:
             for m in archive:
-                if m.isreg() and 0 <= m.offset_data <= size and m.size >= 0:
+                name = PurePosixPath(m.name)
+                # macOS puts a file ._NAME beside each NAME.
+                if not m.isreg() or name.name.startswith("._"):
+                    continue
+                if 0 <= m.offset_data <= size and m.size >= 0:
                     extent = _Extent(path, m.offset_data, min(m.size, size - m.offset_data))
-                    members[m.name] = extent
+                    members[name] = extent
     except (tarfile.TarError, ValueError, OverflowError) as error:
         # What comes before the damage is still there.
         if not members:
+            with open(path, "rb") as file:
+                _check_unpacked(path, file.read(8))
             raise FileError(f"{path}: not a SigMF archive ({error})") from error
-    names = [name for name in members if name.endswith(META)]
+    names = [name for name in members if name.name.lower().endswith(META)]
     if len(names) != 1:
         raise FileError(f"{path}: holds {len(names)} recordings; unpack it and name one")
-    meta = _parse(path, members[names[0]].read())
-    data = members.get(names[0].removesuffix("-meta") + "-data")
-    if data is None:
-        raise FileError(f"{path}: holds no samples")
-    return _open_sigmf(meta, data)
+    name = names[0]
+    meta = _parse(path, members[name].read())
+    there = {other.name: e for other, e in members.items() if other.parent == name.parent}
+    return _open_sigmf(meta, _samples(path, name.name, meta, there))
+
+
+def _check_unpacked(path: Path, begins: bytes) -> None:
+    for magic, kind in _PACKED.items():
+        if begins.startswith(magic):
+            raise FileError(f"{path}: is packed with {kind}; unpack it first")
 
 
 def _parse(path: Path, text: bytes) -> Metadata:
+    _check_unpacked(path, text)
     try:
         return read_metadata(text)
     except ValueError as error:

@@ -66,7 +66,7 @@ def sample_type(name: object) -> SampleType:
     Raises:
         ValueError: unknown, or real samples.
     """
-    match = _NAME.fullmatch(name) if isinstance(name, str) else None
+    match = _NAME.fullmatch(name.lower()) if isinstance(name, str) else None
     if match is None or match[2] + match[3] in ("f8", "f16", "i64", "u64"):
         raise ValueError(f"unknown core:datatype {name}")
     if match[1] == "r":

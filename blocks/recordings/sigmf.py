@@ -7,6 +7,7 @@ recording, and percast decodes what is whole.
 
 import json
 import math
+import re
 from dataclasses import dataclass
 
 from percast.blocks.recordings.sample_types import SampleType, sample_type
@@ -30,7 +31,8 @@ class Metadata:
         freq: carrier in Hz of the first capture that has one, likewise.
         channels: interleaved channels.
         sha512: of the whole file of samples, hexadecimal, or None.
-        dataset: name of the file of samples in the same folder, where it is not the usual one.
+        dataset: name of the file of samples in the same folder, where it is said to be another
+            than the usual one.
         headers: (first sample, bytes that stand before it and are none) of the captures.
         trailer: bytes at the end that are no samples.
     """
@@ -93,8 +95,8 @@ def read_metadata(text: bytes) -> Metadata:
         raise ValueError(f"not SigMF metadata ({type(error).__name__}: {error})") from error
     if not 1 <= channels <= 1024:
         raise ValueError(f"not SigMF metadata (core:num_channels {channels})")
-    if dataset is not None and not _is_file_name(dataset):
-        raise ValueError("not SigMF metadata (core:dataset must name a file in the same folder)")
+    if dataset is not None:
+        dataset = _file_name(dataset)
     return Metadata(
         datatype=sample_type(kind),
         samp_rate=rate,
@@ -110,7 +112,9 @@ def read_metadata(text: bytes) -> Metadata:
 def _count(value: object) -> int:
     if value is None:
         return 0
-    if not isinstance(value, int) or not 0 <= value < 1 << 63:
+    # Languages without whole numbers write 0.0 and 1e3.
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole or not 0 <= value < 1 << 63:
         raise ValueError(f"{value!r:.40} where a number of samples or bytes should be")
     return int(value)
 
@@ -120,5 +124,10 @@ def _positive(value: object, least: float = 0.0, most: float = 1e12) -> float | 
     return float(value) if sane else None
 
 
-def _is_file_name(value: object) -> bool:
-    return isinstance(value, str) and value not in ("", ".", "..") and not set(value) & set("/\\\0")
+def _file_name(value: object) -> str:
+    """The name of a file in the same folder. Some programs write a whole path, of which the folder
+    is as it once was on some machine; a way out of this folder is no such thing."""
+    parts = re.split(r"[/\\]", value) if isinstance(value, str) else [""]
+    if parts[-1] in ("", ".", "..") or ".." in parts or "\0" in parts[-1]:
+        raise ValueError("not SigMF metadata (core:dataset must name a file in the same folder)")
+    return parts[-1]

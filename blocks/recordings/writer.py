@@ -20,6 +20,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from percast import __version__
 from percast.blocks.recordings.reader import ARCHIVE, META, RAW, known_suffix
 from percast.blocks.recordings.sample_types import sample_type
 from percast.errors import FileError, UsageError
+from percast.file_lock import lock_for_writing
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,7 @@ class RecordingWriter:
 
     A recorder that is killed leaves its samples and the metadata of a few seconds before; the
     checksum comes at the end. After an error the file holds what came before it, in whole samples.
+    Nobody else writes it at the same time.
 
     Args:
         path: its suffix says what to write; SigMF samples are cf32_le, or ci8 where asked.
@@ -55,7 +58,7 @@ class RecordingWriter:
 
     Raises:
         UsageError: unknown suffix.
-        FileError: the file cannot be written.
+        FileError: the file cannot be written, or somebody else writes or reads it.
     """
 
     def __init__(
@@ -67,13 +70,10 @@ class RecordingWriter:
         hardware: str | None = None,
     ):
         self.path = Path(path)
+        self.data = written_files(self.path)[0]
         suffix = known_suffix(self.path)
-        if suffix == ARCHIVE:
-            raise UsageError(f"{path}: archives are only read; write {META} and pack it")
         self.datatype = RAW.get(suffix) or sample_type(datatype)
         self._sigmf = suffix == META
-        name = self.path.name.removesuffix("-meta") + "-data" if self._sigmf else self.path.name
-        self.data = self.path.with_name(name)
         self.length = 0
         self.saturated = 0
         self._digest = hashlib.sha512()
@@ -85,7 +85,8 @@ class RecordingWriter:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: what was given to write() outlives the process.
-            self._file = open(self.data, "wb", buffering=0)  # noqa: SIM115 - closed by close()
+            self._file = open(self.data, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+            self._begin()
         except OSError as error:
             raise _unwritable(self.data, error) from error
         self._write_meta()
@@ -140,16 +141,33 @@ class RecordingWriter:
         if self._file.closed:
             return
         try:
-            self._file.close()
-        except OSError as error:
-            raise _unwritable(self.data, error) from error
+            self._write_meta(self._digest.hexdigest())
+        finally:
+            self._release()
         if self.saturated:
             log.warning(
                 "%s: %d values were saturated; lower the level, or record floats",
                 self.data,
                 self.saturated,
             )
-        self._write_meta(self._digest.hexdigest())
+
+    def _release(self) -> None:
+        """Close the file, and with it the lock: the next writer may begin."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _unwritable(self.data, error) from error
+
+    def _begin(self) -> None:
+        """Empty the file, once it is this writer's alone."""
+        try:
+            busy = "another program writes or reads this recording; choose another name"
+            lock_for_writing(self._file.fileno(), self.data, busy)
+            if self.data.is_file():  # a pipe has nothing to be emptied
+                self._file.truncate(0)
+        except BaseException:
+            self._file.close()
+            raise
 
     def _cut(self) -> None:
         """Back to the last whole write, which also leaves room for the metadata."""
@@ -188,6 +206,38 @@ class RecordingWriter:
                 raise
         except OSError as error:
             raise _unwritable(self.path, error) from error
+
+
+def written_files(path: str | Path) -> tuple[Path, ...]:
+    """The files that a recording of this name is written to, its samples first.
+
+    Raises:
+        UsageError: unknown suffix, or one that is only read.
+    """
+    path = Path(path)
+    suffix = known_suffix(path)
+    if suffix == ARCHIVE:
+        raise UsageError(f"{path}: archives are only read; write {META} and pack it")
+    if suffix == META:
+        return path.with_name(path.name.removesuffix("-meta") + "-data"), path
+    return (path,)
+
+
+def check_not_read(path: str | Path, read: Iterable[Path], flag: str) -> None:
+    """Refuse to record over what is being read, under whatever name or link.
+
+    Args:
+        path: of the recording to be written.
+        read: the files that are read.
+        flag: that names the recording.
+
+    Raises:
+        UsageError: one of them is written, too; or see `written_files`.
+    """
+    read = [file for file in read if file.exists()]
+    for file in written_files(path):
+        if file.exists() and any(file.samefile(other) for other in read):
+            raise UsageError(f"{flag} {path}: that is what is to be read; choose another name")
 
 
 def _capture(start: int, freq: float | None) -> dict:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures of merit of received pictures against their originals."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from percast.engines.metrics import Lpips, ms_ssim, psnr
+
+log = logging.getLogger(__name__)
 
 METRICS = ("psnr", "ms-ssim", "lpips")
 _KEEP = 64  # originals kept for pictures still on their way
@@ -17,6 +20,9 @@ class Scorer:
 
     Args:
         metrics: which of `METRICS`.
+
+    Attributes:
+        mismatched: pictures of another size than their originals, which get no figures.
     """
 
     def __init__(self, metrics: Iterable[str] = METRICS):
@@ -29,6 +35,7 @@ class Scorer:
             self._metrics["lpips"] = lpips
         self._originals: OrderedDict[int, tuple[str, np.ndarray]] = OrderedDict()
         self._circle: list[tuple[str, np.ndarray]] = []
+        self.mismatched = 0
 
     def remember(self, number: int, name: str, rgb: np.ndarray) -> None:
         """Keep an original (uint8 [H, W, 3]) until its picture is scored."""
@@ -47,6 +54,18 @@ class Scorer:
         name, original = self._originals.pop(record["id"], (None, None))
         if original is None and self._circle:
             name, original = self._circle[record["id"] % len(self._circle)]
-        if rgb is not None and original is not None and original.shape == rgb.shape:
-            figures |= {key: metric(original, rgb) for key, metric in self._metrics.items()}
+        if rgb is not None and original is not None and self._metrics:
+            if original.shape == rgb.shape:
+                figures |= {key: metric(original, rgb) for key, metric in self._metrics.items()}
+            else:
+                self._note_mismatch(name, original, rgb)
         return {"name": name, **figures}
+
+    def _note_mismatch(self, name: str, original: np.ndarray, rgb: np.ndarray) -> None:
+        self.mismatched += 1
+        if self.mismatched == 1:
+            log.warning(
+                "no figures where sizes differ: %s is %dx%d, what was received of it %dx%d; "
+                "--size must be the sender's",
+                name, original.shape[1], original.shape[0], rgb.shape[1], rgb.shape[0],
+            )  # fmt: skip

@@ -160,8 +160,10 @@ class ReceivedImages:
         undecodable: arrived too damaged for the codec, or it made a mistake.
         foreign: those that no codec here decodes, by reason.
         frames_per_second: from the first picture read to the last one decoded.
-        latency_ms: p50 and p99 from the picture read to the picture decoded, by both ends' clocks.
+        latency_ms: p50 and p99 from the picture read to the picture decoded; None where the
+            sender's clock is not known to be ours.
         psnr_db, ms_ssim, lpips: against the originals.
+        mismatched: without these, for their originals have another size.
     """
 
     received: int
@@ -174,6 +176,7 @@ class ReceivedImages:
     psnr_db: float | None
     ms_ssim: float | None
     lpips: float | None
+    mismatched: int = 0
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,7 @@ class Link:
     """Means over the decoded pictures; those in dB over powers.
 
     Attributes:
-        cbr: complex channel symbols per source sample.
+        cbr: all complex channel symbols over all source samples.
         snr_db_measured: Es/N0 per occupied subcarrier.
         evm_db: over pilots and the header.
         freq_offset_hz_measured: carrier of the sender over ours.

@@ -30,7 +30,7 @@ TABLE = (
     ("realism", "B", "sender's wish for the generator, 0..255 for 0..1"),
     ("seed", "H", "of the interleaver"),
     ("callsign", "10s", "ASCII, padded with NUL"),
-    ("timestamp", "Q", "microseconds since 1970 at which the picture was read"),
+    ("timestamp", "Q", "when the picture was read; see `percast.blocks.stats.clock`"),
 )
 _LAYOUT = struct.Struct(">" + "".join(code for _, code, _ in TABLE))
 HEADER_BYTES = _LAYOUT.size + 4  # with the CRC-32

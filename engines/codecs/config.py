@@ -83,7 +83,8 @@ class CodecConfig(Settings):
         metavar="NAME", parse=str,
     )  # fmt: skip
     cbr: Fraction = setting(
-        Fraction(1, 48), "--cbr", "channel bandwidth ratio (default %(default)s)",
+        Fraction(1, 48), "--cbr", "channel bandwidth ratio: all complex symbols over all source samples, "
+        "3 per pixel (default %(default)s)",
         metavar="R", parse=parse_cbr,
     )  # fmt: skip  # noqa: RUF009
     design_snr_db: float = setting(

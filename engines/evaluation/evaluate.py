@@ -281,7 +281,7 @@ class Evaluation:
         links = dict.fromkeys(key for row in rows for key in row.link)
         return {
             "cbr_asked": str(point.cbr),
-            "cbr": mean(row.cbr for row in rows),
+            "cbr": _bandwidth_ratio(rows),
             "snr_db": point.snr_db,
             "realism": point.realism,
             "design_snr_db": rows[0].design_snr_db,
@@ -327,6 +327,12 @@ def open_metrics(names: Sequence[str], threads: int) -> dict[str, Metric]:
         elif name in _DEEP and (metric := _DEEP[name].open(threads)):
             metrics[METRICS[name]] = metric
     return metrics
+
+
+def _bandwidth_ratio(rows: Sequence[Row]) -> float:
+    """All symbols over all source samples: a large picture weighs more than a small one."""
+    samples = [row.width * row.height for row in rows]
+    return sum(row.cbr * size for row, size in zip(rows, samples, strict=True)) / sum(samples)
 
 
 def _milliseconds(start: float) -> float:

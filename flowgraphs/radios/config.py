@@ -4,6 +4,7 @@
 import argparse
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,6 +182,8 @@ class Radio:
         tune: sets a frequency and a gain while the radio runs, None for as it is; gives what the
             device took.
         events: the block has a port `async_msgs`.
+        stopping: to be held while its graph is stopped.
+        watchman: switches the board off if this process ends without having closed it.
     """
 
     block: Any
@@ -191,6 +194,8 @@ class Radio:
     latency: float = 0.0
     tune: Callable[[float | None, Gain | None], dict] | None = None
     events: bool = False
+    stopping: Callable[[], AbstractContextManager] = nullcontext
+    watchman: Any = None
 
 
 # The most that is known of: 15 buffers of 131072 samples in SoapyHackRF and gr-osmosdr, and four

@@ -6,10 +6,15 @@ loaded when they are asked for.
 """
 
 import importlib
+from dataclasses import replace
+from functools import partial
 
 from percast.errors import DeviceError, PercastError
 from percast.flowgraphs.radios.config import DEVICES, Radio, RadioConfig
 from percast.flowgraphs.radios.explain import explain
+from percast.flowgraphs.radios.safety.naming import check_there, check_words, hackrf_named
+from percast.flowgraphs.radios.safety.stopping import woken_last
+from percast.flowgraphs.radios.safety.watchman import Watchman
 
 __all__ = ["DEVICES", "Radio", "RadioConfig", "open_sink", "open_source"]
 
@@ -48,6 +53,8 @@ def open_sink(config: RadioConfig) -> Radio:
 
 
 def _open_radio(config: RadioConfig, transmit: bool) -> Radio:
+    check_words(config, transmit)
+    check_there(config, transmit)
     try:
         driver = importlib.import_module(f"percast.flowgraphs.radios.{config.device}")
     except ImportError as error:
@@ -56,8 +63,23 @@ def _open_radio(config: RadioConfig, transmit: bool) -> Radio:
             f"--device {config.device}: no driver ({error}); apt install {package}"
         ) from error
     try:
-        return driver.open_radio(config, transmit)
+        radio = driver.open_radio(config, transmit)
     except PercastError:
         raise
     except Exception as error:  # noqa: BLE001 - drivers throw RuntimeError, ValueError and others
         raise DeviceError(explain(error, config, transmit)) from error
+    return _watched(radio, config) if transmit else radio
+
+
+def _watched(radio: Radio, config: RadioConfig) -> Radio:
+    """A sink that does not stay on the air: a HackRF sends until it is told to stop."""
+    if (name := hackrf_named(config)) is None:
+        return radio
+    watchman = Watchman(name)
+    radio = replace(radio, watchman=watchman, close=partial(_close, radio, watchman))
+    return replace(radio, stopping=woken_last) if radio.took["driver"] == "gr-osmosdr" else radio
+
+
+def _close(radio: Radio, watchman: Watchman) -> None:
+    radio.close()
+    watchman.dismiss()

@@ -9,6 +9,7 @@ from percast.flowgraphs.radios.config import Gain, RadioConfig
 
 Range = tuple[float, float]
 
+_DETUNED = 1e5  # Hz: more than steps of a synthesizer, and beyond what a receiver acquires
 BUFFER = 1 << 17  # samples that a receiving driver's block may be ahead of the next one
 
 
@@ -24,6 +25,7 @@ class Frontend(abc.ABC):
 
     def __init__(self, block: Any, transmit: bool):
         self.block, self.transmit = block, transmit
+        self._freq: float | None = None  # where it is tuned to
 
     @abc.abstractmethod
     def set_rate(self, rate: float) -> float:
@@ -91,7 +93,7 @@ class Frontend(abc.ABC):
                 _named(f"--{name}-source {source}", set_source, source)
         took = {"samp_rate": self.set_rate(config.samp_rate)}
         took["bandwidth"] = self.set_bandwidth(config.bandwidth)
-        took["freq"] = self.set_freq(config.freq)
+        took["freq"] = self._tuned(config.freq)
         if config.antenna is not None:
             if config.antenna not in self.antennas():
                 have = ", ".join(self.antennas()) or "no choice"
@@ -104,6 +106,16 @@ class Frontend(abc.ABC):
         else:
             took["gain"] = self.set_gain(self._first_gain(config.gain))
         return took
+
+    def _tuned(self, freq: float) -> float:
+        """Drivers bring a frequency into the radio's range without a word."""
+        got = self.set_freq(freq)
+        if got and abs(got - freq) > _DETUNED:
+            if self._freq is not None:
+                self.set_freq(self._freq)
+            raise UsageError(f"--freq {freq:.10g}: this radio tunes to {got:.10g} Hz instead")
+        self._freq = freq
+        return got
 
     def _first_gain(self, asked: Gain | None) -> Gain:
         """What was asked, and the default of what was not."""
@@ -134,7 +146,7 @@ class Frontend(abc.ABC):
         """Change a running radio; see `Radio.tune`."""
         took = {}
         if freq is not None:
-            took["freq"] = self.set_freq(freq)
+            took["freq"] = self._tuned(freq)
         if gain is not None:
             took["gain"] = self.set_gain(gain)
         return took

@@ -5,7 +5,6 @@ gr-osmosdr waits for ever for a board that was unplugged, and then cannot open i
 `--reconnect` takes gr-soapy.
 """
 
-import contextlib
 import importlib.util
 import logging
 from math import ceil
@@ -13,6 +12,8 @@ from math import ceil
 from percast.errors import DeviceError
 from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.flowgraphs.radios.hackrf_board import HackrfBoard
+from percast.flowgraphs.radios.safety.boards import serial_numbers
+from percast.flowgraphs.radios.safety.naming import hackrf_fields
 
 log = logging.getLogger(__name__)
 
@@ -51,37 +52,33 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
 def _through_osmosdr(args: str, transmit: bool, buffers: int) -> HackrfBoard:
     from percast.flowgraphs.radios.osmosdr import HackrfFrontend, make_block
 
-    if "hackrf" not in args:
-        args = f"hackrf={args or 0}"
-    if transmit and "buffers" not in args:
-        args += f",buffers={buffers}"
-    return HackrfFrontend(make_block(args, transmit), transmit)
+    parts = hackrf_fields(args)
+    if transmit:
+        parts = {"buffers": str(buffers)} | parts
+    parts["hackrf"] = parts["hackrf"].lower() or "0"
+    block = make_block(",".join(f"{name}={value}" for name, value in parts.items()), transmit)
+    return HackrfFrontend(block, transmit)
 
 
 def _through_soapy(args: str, transmit: bool, buffers: int) -> HackrfBoard:
     from percast.flowgraphs.radios.soapy import HackrfFrontend, make_block
 
-    parts = f"driver=hackrf,{_serial(args.removeprefix('hackrf='))}".rstrip(",")
-    block = make_block(parts, transmit, f"buffers={buffers}" if transmit else "")
+    parts = hackrf_fields(args)
+    count = parts.pop("buffers", buffers)
+    serial = _serial(parts.pop("hackrf"))
+    parts = {"driver": "hackrf"} | ({"serial": serial} if serial else {}) | parts
+    text = ",".join(f"{name}={value}" for name, value in parts.items())
+    block = make_block(text, transmit, f"buffers={count}" if transmit else "")
     return HackrfFrontend(block, transmit)
 
 
 def _serial(name: str) -> str:
-    """The board that gr-osmosdr knows by a digit (an index) or the end of its serial number, as
-    SoapyHackRF wants it; other arguments stay as they are."""
-    first, _, rest = name.partition(",")
-    if not first or "=" in first:
+    """The whole serial number, which SoapyHackRF wants, of a board that gr-osmosdr knows by a digit
+    (an index) or the end of it; "" for any board."""
+    there = serial_numbers()
+    if not name or not there:
         return name
-    serial = first
-    with contextlib.suppress(ImportError):  # it takes whole serial numbers only
-        import SoapySDR
-
-        there = [dict(found)["serial"] for found in SoapySDR.Device.enumerate("driver=hackrf")]
-        if len(first) == 1 and first.isdigit():
-            there = there[int(first) :]
-        else:
-            there = [one for one in there if one.endswith(first)]
-        if not there:
-            raise RuntimeError("no hackrf device matches")
-        serial = there[0]
-    return f"serial={serial},{rest}".rstrip(",")
+    meant = there[int(name) :] if len(name) == 1 else [s for s in there if s.endswith(name.lower())]
+    if not meant:
+        raise RuntimeError("no hackrf device matches")
+    return meant[0]

@@ -11,6 +11,9 @@ _TRANSMIT = {"AMP": ("RF", 0.0, 14.0), "VGA": ("IF", 0.0, 47.0)}
 # Hz, of the MAX2837: https://hackrf.readthedocs.io/en/latest/sampling_rate.html
 _FILTERS = (1.75e6, 2.5e6, 3.5e6, 5e6, 5.5e6, 6e6, 7e6, 8e6, 9e6, 10e6, 12e6, 14e6, 15e6, 20e6,
             24e6, 28e6)  # fmt: skip
+# Hz: what the board tunes to (specified from 1 MHz to 6 GHz), and the sample rates that it makes:
+# https://hackrf.readthedocs.io/en/latest/hackrf_one.html
+_LIMITS = {"freq": (1e6, 7.25e9), "samp_rate": (2e6, 20e6), "bandwidth": (1.75e6, 28e6)}
 _OCCUPIED = 0.8  # of the sample rate: a little more than the waveform takes
 
 
@@ -24,10 +27,16 @@ class HackrfBoard(Frontend):
     renamed = False  # the driver has names of its own for the gain stages
 
     def set_rate(self, rate: float) -> float:
+        check_limits(samp_rate=rate)
         self._rate = super().set_rate(rate)
         return self._rate
 
+    def set_freq(self, freq: float) -> float:
+        check_limits(freq=freq)
+        return super().set_freq(freq)
+
     def set_bandwidth(self, bandwidth: float | None) -> float | None:
+        check_limits(bandwidth=bandwidth)
         wide = (f for f in _FILTERS if f >= _OCCUPIED * self._rate)
         return super().set_bandwidth(bandwidth or next(wide, _FILTERS[-1]))
 
@@ -82,6 +91,23 @@ def board_stages(transmit: bool) -> dict[str, Range]:
 def board_total(transmit: bool) -> Range:
     """See `Frontend.total_range`; without the amplifier."""
     return 0.0, 47.0 if transmit else 102.0
+
+
+def check_limits(**values: float | None) -> None:
+    """Refuse what no HackRF can be set to; drivers take some of it without a word.
+
+    Args:
+        values: freq, samp_rate and bandwidth in Hz, None for what is not asked.
+
+    Raises:
+        UsageError: naming the option and its range.
+    """
+    for name, value in values.items():
+        low, high = _LIMITS[name]
+        if value is not None and not low <= value <= high:
+            raise UsageError(
+                f"--{name.replace('_', '-')} {value:.10g}: a HackRF takes {low:.10g} to {high:.10g} Hz"
+            )
 
 
 def is_hackrf(stages: dict[str, Range]) -> bool:

@@ -16,6 +16,7 @@ from percast.blocks.recording_source import RecordingSource
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.zmq_sample_source import ZmqSampleSource
+from percast.file_lock import lock_for_reading
 from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.settings import SettingError
 
@@ -32,7 +33,9 @@ def open_file_source(config: RadioConfig) -> Radio:
     """
     recording = open_recording(_path(config))
     took = {"samp_rate": recording.samp_rate, "freq": recording.freq}
-    return Radio(RecordingSource(recording), took, live=False)
+    held = open(recording.path, "rb")  # noqa: SIM115 - closed with the radio
+    lock_for_reading(held.fileno())
+    return Radio(RecordingSource(recording), took, live=False, close=held.close)
 
 
 def open_file_sink(config: RadioConfig) -> Radio:

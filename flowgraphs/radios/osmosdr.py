@@ -3,10 +3,11 @@
 
 import osmosdr
 
-from percast.errors import DeviceError, UsageError
+from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
 from percast.flowgraphs.radios.frontend import BUFFER
 from percast.flowgraphs.radios.hackrf_board import HackrfBoard, is_hackrf
+from percast.flowgraphs.radios.safety.naming import check_given, fields, usrps_only
 from percast.flowgraphs.radios.usrp_calls import UsrpCalls
 
 
@@ -70,15 +71,13 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
             of its drivers, and has crashed on that.
         RuntimeError: gr-osmosdr's.
     """
-    if not config.args:
-        raise DeviceError(
-            "--device osmosdr: name the radio with --args, such as --args hackrf=0 or rtl=0; "
-            "`percast devices` lists what is there"
-        )
+    check_given(config, "hackrf=0 or rtl=0")
     if config.channel:
         raise UsageError(f"--channels {config.channel}: --device osmosdr has channel 0 only")
-    front = OsmosdrFrontend(make_block(config.args, transmit), transmit)
-    if "hackrf" in config.args or is_hackrf(front.stages()):
+    given = fields(config.args)
+    args = usrps_only(config.args) if "uhd" in given else config.args.strip()
+    front = OsmosdrFrontend(make_block(args, transmit), transmit)
+    if "hackrf" in given or is_hackrf(front.stages()):
         front = HackrfFrontend(front.block, transmit)
     took = {"driver": front.driver, **front.set_up(config)}
     latency = most_latency(took["samp_rate"])

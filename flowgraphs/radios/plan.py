@@ -4,7 +4,8 @@
 from percast.blocks.waveform.profile import Profile
 from percast.flowgraphs.radios.config import RadioConfig
 from percast.flowgraphs.radios.frontend import check_gain
-from percast.flowgraphs.radios.hackrf_board import board_stages, board_total
+from percast.flowgraphs.radios.hackrf_board import board_stages, board_total, check_limits
+from percast.flowgraphs.radios.safety.naming import fields, hackrf_named
 
 # Upper edge in Hz and the least and most dBm at the antenna port at full gain:
 # https://hackrf.readthedocs.io/en/latest/faq.html, "what is the transmit power of HackRF?"
@@ -29,10 +30,12 @@ def plan(
         tx_level: mean power of a packet, dB relative to full scale.
 
     Raises:
-        UsageError: a gain that a HackRF does not have; other radios are asked when they are open.
+        UsageError: a gain or frequency that a HackRF does not have; other radios are asked when they are open.
     """
-    if config.gain is not None and _is_hackrf(config):
-        check_gain(config.gain, board_stages(transmit), board_total(transmit))
+    if config.hardware and hackrf_named(config) is not None:
+        check_limits(freq=config.freq, samp_rate=profile.samp_rate, bandwidth=config.bandwidth)
+        if config.gain is not None:
+            check_gain(config.gain, board_stages(transmit), board_total(transmit))
     half = profile.occupied_bandwidth / 2
     band = (config.freq - half, config.freq + half) if config.freq else (None, None)
     told = {
@@ -61,9 +64,9 @@ def eirp_note(config: RadioConfig, tx_level: float | None) -> str | None:
     """What is published of a radio's power, in words; None where nothing is radiated."""
     if not config.hardware:
         return None
-    if not _is_hackrf(config):
+    if hackrf_named(config) is None:
         usrp = "a USRP B200/B210 gives more than 10 dBm at full gain; antenna gain comes on top"
-        if _fields(config.args).get("type") == "b200":
+        if fields(config.args).get("type") == "b200":
             return usrp
         known = f"; {usrp}" if config.device == "uhd" else "; antenna gain comes on top"
         return f"unknown: see the radio's data sheet, or measure it{known}"
@@ -78,14 +81,3 @@ def eirp_note(config: RadioConfig, tx_level: float | None) -> str | None:
         f"a HackRF gives at most {low} to {high} dBm here (full scale, VGA=47,AMP=14), and at this "
         f"gain and level some {less:g} dB less; antenna gain comes on top"
     )
-
-
-def _is_hackrf(config: RadioConfig) -> bool:
-    fields = _fields(config.args)
-    return config.device == "hackrf" or "hackrf" in fields or fields.get("driver") == "hackrf"
-
-
-def _fields(args: str) -> dict[str, str]:
-    """Of NAME=VALUE,NAME=VALUE, as all drivers take them."""
-    pairs = (part.partition("=") for part in args.split(","))
-    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -7,6 +7,7 @@ from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
 from percast.flowgraphs.radios.frontend import BUFFER, Frontend, Range
 from percast.flowgraphs.radios.hackrf_board import HackrfBoard, is_hackrf
+from percast.flowgraphs.radios.safety.naming import check_given
 
 
 class SoapyFrontend(Frontend):
@@ -87,8 +88,10 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
 
     Raises:
         UsageError: a setting that this radio does not have.
+        DeviceError: `--args` names none.
         RuntimeError, ValueError: gr-soapy's.
     """
+    check_given(config, "driver=hackrf")
     if config.channel:
         raise UsageError(f"--channels {config.channel}: --device soapy has channel 0 only")
     front = SoapyFrontend(make_block(config.args, transmit), transmit)

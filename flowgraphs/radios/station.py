@@ -32,6 +32,11 @@ _SETTLING = 1.0  # at the start, where drivers run empty once
 # Graphs that do not stop; never collected, for their destructors would wait for ever.
 _left_behind: list[Session] = []
 
+_STILL_ON = (
+    "the driver does not let go of the radio, which may still be transmitting: unplug it, unless it "
+    "is said below that it has been switched off"
+)
+
 
 class Station:
     """Keeps a radio running.
@@ -68,6 +73,7 @@ class Station:
         self.error: Exception | None = None
         self.failure: Exception | None = None
         self.hanging = False  # a driver that does not stop was left behind
+        self.watchman = None  # of its board
         self.reconnected = 0
         self.meter = LevelMeter()
         self.on_capture: Callable[[int, float], None] = lambda start, freq: None
@@ -230,12 +236,18 @@ class Station:
                 return
             for name, count in session.counts().items():
                 self._counts[name] += count
-        if session.stop(_STOP) and self._tuning.acquire(timeout=_STOP):
+        # A transmitter's driver first sends what it has.
+        limit = 2 * _STOP + session.radio.latency if self.transmit else _STOP
+        with session.radio.stopping():
+            stopped = session.stop(limit)
+        if stopped and self._tuning.acquire(timeout=_STOP):
             session.radio.close()
             self._tuning.release()
         else:
-            self.hanging = True
+            self.hanging, self.watchman = True, session.radio.watchman
             _left_behind.append(session)
+            if self.transmit:
+                log.warning(_STILL_ON)
             if self._chatter:
                 self._chatter.stays = True
 

@@ -10,6 +10,7 @@ from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
 from percast.flowgraphs.radios.frontend import BUFFER
 from percast.flowgraphs.radios.hackrf_board import HackrfBoard, is_hackrf
+from percast.flowgraphs.radios.safety.naming import usrps_only
 from percast.flowgraphs.radios.usrp_calls import UsrpCalls
 
 _LATENCY = 0.5  # seconds that bursts lie in buffers of host and USRP, with room to spare
@@ -95,10 +96,11 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         RuntimeError and others: UHD's.
     """
     stream = uhd.stream_args(cpu_format="fc32", channels=[config.channel or 0])
+    args = usrps_only(config.args)
     if transmit:
-        block = uhd.usrp_sink(config.args, stream, "packet_len" if config.bursts else "")
+        block = uhd.usrp_sink(args, stream, "packet_len" if config.bursts else "")
     else:
-        block = uhd.usrp_source(config.args, stream)
+        block = uhd.usrp_source(args, stream)
         block.set_min_output_buffer(BUFFER)
     front = UhdFrontend(block, transmit, config.lo_offset, config.bandwidth)
     if not config.bursts and is_hackrf(front.stages()):

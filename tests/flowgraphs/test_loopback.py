@@ -52,7 +52,7 @@ def test_going_round_loses_nothing(percast, small_photos):
 
 def test_no_cliff(percast, photos, perceptual_weights):
     """From 20 to 0 dB PSNR falls and LPIPS rises, in small steps. (Above the design SNR of 10 dB
-    the encoder holds both back.)"""
+    the encoder holds both back: from 20 to 15 dB they stay.)"""
     psnr, lpips = [], []
     for snr in (20, 15, 10, 5, 0):
         run = percast("loopback", "--source", photos, "--snr", snr, "--json",
@@ -61,8 +61,8 @@ def test_no_cliff(percast, photos, perceptual_weights):
         psnr.append(run.json["psnr_db"])
         lpips.append(run.json["lpips"])
     assert (np.diff(psnr) < 0.1).all() and (np.diff(psnr) > -3.5).all(), psnr
-    assert (np.diff(lpips) > -0.001).all() and (np.diff(lpips) < 0.15).all(), lpips
-    assert lpips[4] > lpips[3] > lpips[2] > max(lpips[:2])
+    steps = np.diff(lpips)
+    assert abs(steps[0]) < 0.002 and (steps[1:] > 0).all() and (steps < 0.15).all(), lpips
     assert psnr[-1] > 20 and lpips[-1] < 0.4
 
 

@@ -2,14 +2,18 @@
 """Recordings through the commands: `rx --record`, damaged ones, and the air at its worst."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from percast.blocks.channel.impairments import complex_noise
+from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import modulate
 from tests.blocks.waveform.conftest import Link
@@ -71,11 +75,49 @@ def test_a_byte_recording_is_a_quarter_of_the_size_and_gives_all_pictures(percas
     assert percast("replay", heard, "--json").json["received"] == 6
 
 
-def test_a_recording_is_not_written_over_itself(percast, sent):
-    before = sent.with_suffix(".sigmf-data").stat().st_size
-    run = percast("rx", "--device", "file", "--args", sent, "--record", sent)
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("way", ["name", "dataset", "hard", "symbolic"])
+def test_a_recording_is_not_written_over_itself(percast, sent, tmp_path, way):
+    data = shutil.copy(sent.with_suffix(".sigmf-data"), tmp_path / "in.sigmf-data")
+    given = Path(shutil.copy(sent, tmp_path / "in.sigmf-meta"))
+    target = tmp_path / "out.cf32"
+    if way == "hard":
+        os.link(data, target)
+    elif way == "symbolic":
+        target.symlink_to(data)
+    else:
+        target = given
+    if way == "dataset":
+        meta = json.loads(given.read_text())
+        meta["global"]["core:dataset"] = "in.sigmf-data"
+        given = tmp_path / "other.sigmf-meta"
+        given.write_text(json.dumps(meta))
+    before = bytes_in(tmp_path)
+    run = percast("rx", "--device", "file", "--args", given, "--record", target)
     assert run.code == 2 and "another name" in run.complaint
-    assert sent.with_suffix(".sigmf-data").stat().st_size == before
+    assert bytes_in(tmp_path) == before
+
+
+def test_a_second_sender_into_a_recording_is_refused(percast, small_photos, tmp_path):
+    path = tmp_path / "r.sigmf-meta"
+    writer = RecordingWriter(path, 4e6)
+    writer.write(np.ones(1000, np.complex64))
+    before = bytes_in(tmp_path)
+    run = percast("tx", "--device", "file", "--args", path, "--source", small_photos)
+    assert run.code == 6 and "another program" in run.complaint
+    assert bytes_in(tmp_path) == before
+    writer.close()
+
+
+def test_a_sender_does_not_write_over_its_own_source(percast, tmp_path):
+    film = tmp_path / "film.cf32"
+    film.write_bytes(b"a film")
+    run = percast("tx", "--device", "file", "--args", film, "--source", f"video:{film}")
+    assert run.code == 2 and "choose another" in run.complaint
+    assert film.read_bytes() == b"a film"
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_reception(sent, photos, tmp_path):

@@ -53,6 +53,18 @@ def test_replay_gives_the_same_pictures_twice_to_the_bit(percast, recording, pho
     assert figures[0] == figures[1]
 
 
+def test_originals_of_another_size_are_told_and_counted(percast, recording, small_photos):
+    run = percast("replay", recording, "--reference", small_photos)
+    assert run.code == 0, run.err
+    (line,) = [x for x in run.err.splitlines() if "--size" in x]
+    assert "64x64" in line and "256x256" in line
+    assert re.search(r"PSNR -.*\n +6 pictures without figures", run.out)
+    run = percast("replay", recording, "--reference", small_photos, "--size", "256x256", "--json",
+                  "--metrics", "psnr")  # fmt: skip
+    assert run.code == 0 and "--size" not in run.err
+    assert run.json["mismatched"] == 0 and run.json["psnr_db"] is not None
+
+
 def test_replay_tells_how_fast_it_was(percast, recording):
     run = percast("replay", recording, "--realism", 0.5)
     assert run.code == 0, run.err

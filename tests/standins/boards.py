@@ -57,10 +57,22 @@ class Computer:
         new = self.ports / f".{serial}"  # appears whole or not at all
         new.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
         new.rename(self.ports / serial)
+        self._mode(digit).unlink(missing_ok=True)
         return serial
 
     def unplug(self, digit: str) -> None:
         (self.ports / serial_number(digit)).unlink()
+
+    def mode(self, digit: str) -> str | None:
+        """What a board does, whatever has become of the process that told it: off, receive or
+        transmit; None where it was never opened since it was plugged in."""
+        try:
+            return self._mode(digit).read_text() or None
+        except FileNotFoundError:
+            return None
+
+    def _mode(self, digit: str) -> Path:
+        return self.ports / f".mode.{serial_number(digit)}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@
  *                         ppm           error of its clock, for carrier and sample rate (0)
  *                         noise_figure  dB (10)
  *                         dc            DC offset of the receiver, share of full scale (0.02)
+ *                         hangs         1: to stop it takes for ever (0)
  *   FAKE_HACKRF_AIR     file of the air, the same for all computers
  *
  * To remove the file is to unplug the board, to write it again is to plug it in. What the real library
@@ -87,7 +88,7 @@ typedef struct {
 struct hackrf_device {
 	int file;
 	char serial[SERIAL_DIGITS + 1];
-	double ppm, noise_figure, dc;
+	double ppm, noise_figure, dc, hangs;
 	double rate;
 	uint64_t freq;
 	unsigned lna, vga, txvga, amp;
@@ -135,6 +136,7 @@ static void read_settings(hackrf_device *device)
 		sscanf(line, "ppm=%lf", &device->ppm);
 		sscanf(line, "noise_figure=%lf", &device->noise_figure);
 		sscanf(line, "dc=%lf", &device->dc);
+		sscanf(line, "hangs=%lf", &device->hangs);
 	}
 }
 
@@ -148,6 +150,23 @@ static bool plugged(const hackrf_device *device)
 static int command(const hackrf_device *device)
 {
 	return plugged(device) ? SUCCESS : fail_usb("No such device (it may have been disconnected)");
+}
+
+/* The command that libhackrf sends to start and to stop; hackrf_close() sends one to stop, too. */
+static int set_mode(const hackrf_device *device, const char *mode)
+{
+	char name[SERIAL_DIGITS + 8], path[4096];
+	int result = command(device);
+	if (result != SUCCESS)
+		return result;
+	snprintf(name, sizeof name, ".mode.%s", device->serial);
+	board_path(path, sizeof path, name);
+	FILE *file = fopen(path, "we");
+	if (file) {
+		fputs(mode, file);
+		fclose(file);
+	}
+	return SUCCESS;
 }
 
 static int open_board(const char *serial, hackrf_device **device)
@@ -462,7 +481,7 @@ static int start_thread(hackrf_device *device)
 
 static int start(hackrf_device *device, bool sends, callback_fn callback, void *context)
 {
-	int result = command(device);
+	int result = set_mode(device, sends ? "transmit" : "receive");
 	if (result != SUCCESS)
 		return result;
 	if (device->set_up)
@@ -481,10 +500,12 @@ static int stop(hackrf_device *device)
 {
 	if (!device->set_up)
 		return OTHER;
+	while (device->hangs)
+		pause();
 	device->streaming = false;
 	pthread_join(device->thread, NULL);
 	device->set_up = false;
-	return command(device);
+	return set_mode(device, "off");
 }
 
 int hackrf_start_rx(hackrf_device *device, callback_fn callback, void *context)
@@ -516,7 +537,7 @@ int hackrf_close(hackrf_device *device)
 {
 	if (device->set_up)
 		stop(device);
-	int result = command(device);
+	int result = set_mode(device, "off");
 	close(device->file);
 	free(device);
 	open_devices--;

@@ -86,7 +86,7 @@ def test_no_room_imports_an_upper_one(room):
             assert name.split(".")[0] not in ROOMS, f"{path}: import {name} through percast."
 
 
-WINGS = ("runtimes", "codecs", "metrics", "evaluation", "training", "export")
+WINGS = ("pictures", "runtimes", "codecs", "metrics", "evaluation", "training", "export")
 """Of the engines; each may import the ground floor and those before it."""
 
 
@@ -163,3 +163,10 @@ def test_the_command_line_loads_neither_torch_nor_engines_at_once():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_one_room_reads_picture_files():
+    """A second reader would show other pixels for EXIF, profiles, 16 bits or transparency."""
+    for path in (p for room in ROOMS for p in source_files(room)):
+        if path.parent != ROOT / "engines" / "pictures":
+            assert "Image.open(" not in path.read_text(), path

@@ -17,6 +17,7 @@ from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.waveform.profile import open_profile
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.codecs.digital.schemes import Scheme, scheme_for
+from percast.engines.pictures import decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools import report
 from percast.tools.contact_sheet import Cell, draw
@@ -139,8 +140,8 @@ def make_sheet(sent: Path, received: Path, digital: Path) -> Image.Image:
     by_hevc = {record["id"]: record for record in read_frames(digital)}
     rows = []
     for record in read_frames(received)[:SHOWN]:
-        original = _load(sent / f"{Path(record['name']).stem}.png")
-        arrived = _load(received / record["file"])
+        original = decode_picture(sent / f"{Path(record['name']).stem}.png")
+        arrived = decode_picture(received / record["file"])
         symbols = round(record["cbr"] * original.size)
         raw = f"{Path(record['name']).stem[2:]}, {original.nbytes * 8 // 1000} kbit raw"
         rows.append(
@@ -172,15 +173,10 @@ def make_sheet(sent: Path, received: Path, digital: Path) -> Image.Image:
 def _digital_cell(folder: Path, record: dict | None, symbols: int) -> Cell:
     if record is None or record["file"] is None:
         return Cell(None, "this one was lost")
-    return Cell(_load(folder / record["file"]), f"{symbols} symbols  {_quality(record)}")
+    return Cell(decode_picture(folder / record["file"]), f"{symbols} symbols  {_quality(record)}")
 
 
 def _quality(figures: dict) -> str:
     lpips = figures.get("lpips")
     distance = "" if lpips is None else f"LPIPS {lpips:.3f}  "
     return f" {distance}PSNR {figures['psnr_db']:.1f} dB"
-
-
-def _load(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))

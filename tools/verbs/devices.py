@@ -10,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
+from percast import home
 from percast.tools import report
 
 _TIMEOUT = 20  # seconds; UHD asks the network, too
@@ -67,6 +68,7 @@ def main(args: argparse.Namespace) -> int:
 
 def look() -> list[Drivers]:
     """All that each driver finds; they look at the same time."""
+    home.settle_gnu_radio(runs=False)
     finders = (find_usrps, find_osmosdr, find_soapy)
     with ThreadPoolExecutor() as pool:
         usrps, osmosdr, soapy = pool.map(lambda find: find(), finders)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from percast import home
 from percast.errors import ModelError, PercastError
 
 
@@ -80,6 +81,7 @@ def check_gnuradio() -> Iterator[Finding]:
         "(`make setup` does both)"
     )
     try:
+        home.settle_gnu_radio(runs=False)
         from gnuradio import gr
     except Exception as error:  # noqa: BLE001 - a broken package may raise anything
         yield Finding("gnuradio", False, f"{hint} ({type(error).__name__}: {error})", 3)
@@ -200,6 +202,19 @@ def _soapy_modules() -> Finding:
     return Finding(what, bool(names), ", ".join(names) or hint)
 
 
+def check_editor() -> Iterator[Finding]:
+    what = "gnuradio-companion"
+    try:
+        from percast.tools.verbs.grc import editor_lacks
+
+        lacking = editor_lacks()
+    except Exception as error:  # noqa: BLE001 - a broken package may raise anything
+        yield Finding(what, False, f"cannot be looked at ({error})")
+        return
+    hint = f"the editor of flowgraphs: apt install {' '.join(lacking)}"
+    yield Finding(what, not lacking, hint if lacking else str(shutil.which(what)))
+
+
 def check_machine() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0))
     yield Finding("cores", cores >= 2, f"{cores}" if cores >= 2 else "1: the link will be slow")
@@ -214,5 +229,6 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_metrics,
     check_extras,
     check_radios,
+    check_editor,
     check_machine,
 )

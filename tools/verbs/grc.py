@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from percast import blocks, flowgraphs
+from percast import blocks, flowgraphs, home
 from percast.errors import FileError
 from percast.tools import report
 
@@ -63,6 +63,8 @@ def install(args: argparse.Namespace) -> int:
         companion = shutil.which("gnuradio-companion") or "gnuradio-companion"
         report.say(f"start it in this environment: {sys.executable} {companion}")
     report.say(f"examples: {EXAMPLES}")
+    if lacking := editor_lacks():
+        report.say(f"the editor does not start without: apt install {' '.join(lacking)}")
     return 0
 
 
@@ -87,6 +89,7 @@ def local_blocks() -> Path:
     """The folder of the user's own blocks: GRC_HIER_PATH, as GNU Radio's configuration says
     (`[grc] local_blocks_path`), or GNU Radio Companion's default."""
     if not (paths := os.environ.get("GRC_HIER_PATH")):
+        home.settle_gnu_radio(runs=False)
         try:
             from gnuradio import gr
         except ImportError:  # it may be installed later
@@ -94,7 +97,33 @@ def local_blocks() -> Path:
         else:
             paths = gr.prefs().get_string("grc", "local_blocks_path", "")
     first = next(filter(None, paths.split(os.pathsep)), "~/.grc_gnuradio")
-    return Path(os.path.expandvars(first)).expanduser()
+    named = os.path.expandvars(first)
+    if named == "~" or named.startswith("~/"):
+        return home.user_home() / named[2:]
+    return Path(os.path.expanduser(named))
+
+
+def editor_lacks() -> list[str]:
+    """Debian's packages that gnuradio-companion needs to start, and this Python does not find.
+
+    They are what the package gnuradio leaves to others: it depends on the bridge to GTK, and not on
+    GTK's own description. The programme asks for the same things in the same way.
+    """
+    lacking = [] if shutil.which("gnuradio-companion") else ["gnuradio"]
+    try:
+        import gi
+    except ImportError:
+        return [*lacking, "python3-gi", "python3-gi-cairo", "gir1.2-gtk-3.0"]
+    for package, find in (
+        ("python3-gi-cairo", lambda: gi.require_foreign("cairo", "Context")),
+        ("gir1.2-gtk-3.0", lambda: gi.require_version("Gtk", "3.0")),
+        ("gir1.2-pango-1.0", lambda: gi.require_version("PangoCairo", "1.0")),
+    ):
+        try:
+            find()
+        except (ImportError, ValueError):
+            lacking.append(package)
+    return lacking
 
 
 def _our_links(folder: Path) -> list[Path]:

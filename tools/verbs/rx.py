@@ -5,13 +5,13 @@ import argparse
 import contextlib
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from percast.blocks.images.config import SinkConfig
 from percast.blocks.recordings.config import RecordingConfig
-from percast.blocks.recordings.reader import META
+from percast.blocks.recordings.reader import ARCHIVE, META
 from percast.blocks.recordings.recorder import Recorder
+from percast.blocks.recordings.writer import check_not_read
 from percast.blocks.stats.tree import ReceiverStats
 from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.engines.codecs.config import CodecConfig
@@ -56,11 +56,6 @@ class RxConfig:
         waveform, run = WaveformConfig.from_args(args), RunConfig.from_args(args)
         radio = radios.radio_config(args, waveform.open().samp_rate, run, transmit=False)
         recording = RecordingConfig.from_args(args)
-        path = recording.record
-        if path and radio.device == "file" and Path(path).resolve() == Path(radio.args).resolve():
-            raise UsageError(
-                f"--record {path}: that is the recording to be read; choose another name"
-            )
         sink, code = SinkConfig.from_args(args), CodecConfig.from_args(args)
         return cls(sink, code, waveform, radio, recording, run)
 
@@ -142,9 +137,13 @@ def _open_input(wanted: RxConfig, stack: contextlib.ExitStack) -> _Input:
     with RadioConfig.told_as_flags():
         local = open_source(wanted.radio)
     stack.callback(local.close)
+    if wanted.radio.device == "file" and wanted.recording.record:
+        check_not_read(wanted.recording.record, local.block.recording.files, "--record")
     if wanted.waveform.samp_rate is None and local.took.get("samp_rate"):
         profile = replace(profile, samp_rate=local.took["samp_rate"])
-    elif wanted.waveform.samp_rate is None and wanted.radio.args.endswith(META):
+    elif wanted.waveform.samp_rate is None and (
+        wanted.radio.args.lower().endswith((META, ARCHIVE))
+    ):
         raise UsageError(f"{wanted.radio.args}: does not say its sample rate; give --samp-rate")
     return _Input(profile, local.took, local.live, local=local)
 

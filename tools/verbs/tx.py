@@ -5,9 +5,12 @@ import argparse
 import contextlib
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from percast.blocks.images.config import SourceConfig
+from percast.blocks.recordings.reader import DATA, SUFFIXES
+from percast.blocks.recordings.writer import check_not_read
 from percast.blocks.waveform.profile import WaveformConfig
 from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED
@@ -60,6 +63,8 @@ def main(args: argparse.Namespace) -> int:
         told = plan(wanted.radio, wanted.waveform.open(), transmit=True, tx_level=level)
         radios.tell_plan(told, args.json)
         return 0
+    if wanted.radio.device == "file" and wanted.radio.args:
+        check_not_read(wanted.radio.args, _read_by(wanted.source.source), "--args")
     summary, ending = transmit(wanted)
     if args.json:
         report.print_json(summary)
@@ -70,6 +75,14 @@ def main(args: argparse.Namespace) -> int:
         return INTERRUPTED
     summaries.check_codec(summary)
     return 0
+
+
+def _read_by(source: str) -> list[Path]:
+    """The files of pictures that `--source` names."""
+    path = Path(source.removeprefix("video:"))
+    if not path.is_dir():
+        return [path]
+    return [file for file in path.iterdir() if not file.name.endswith((*SUFFIXES, DATA))]
 
 
 def transmit(wanted: TxConfig) -> tuple[dict, object]:

@@ -20,12 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from percast.engines.pictures import (
+    SUFFIXES,
+    BadPicture,
+    count_unread,
+    decode_picture,
+    has_picture_suffix,
+)
 from percast.errors import FileError, UsageError
 
 MAGIC = b"PERCPACK"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
 MIN_SIDE = 64
 """Pixels; smaller pictures are left out, as the codec takes none either."""
 
@@ -83,12 +88,13 @@ def open_pictures(
             np.concatenate([part.reshape(-1, 3) for part in parts] or [np.empty((0, 3), np.uint8)]),
             np.array([part.shape[:2] for part in parts], np.int64).reshape(-1, 2),
         )
-        left_out = reader.left_out
+        line = reader.about
     elif source.is_file():
         pictures, left_out = _large_enough(_open_pack(source), min_side)
+        line = _about(left_out)
     else:
         raise UsageError(f"{source} is neither a folder of pictures nor a pack")
-    if line := _about(left_out):
+    if line:
         say(line)
     if not len(pictures):
         raise UsageError(
@@ -133,8 +139,8 @@ def pack(
             where = out.tell()
             np.save(out, np.array(sizes, np.int64).reshape(-1, 2))
             out.write(where.to_bytes(8, "little"))
-        if line := _about(reader.left_out):
-            say(line)
+        if reader.about:
+            say(reader.about)
         if not sizes:
             raise UsageError(f"{folder} holds no usable picture ({', '.join(SUFFIXES)})")
         os.replace(partial, file)
@@ -146,7 +152,7 @@ def pack(
 
 
 class _FolderReader:
-    """Iterates over the pictures under a folder; `left_out` fills with (name, reason)."""
+    """Iterates over the pictures under a folder, and knows then which it left out."""
 
     def __init__(
         self,
@@ -154,11 +160,19 @@ class _FolderReader:
         min_side: int,
         each: Callable[[int, int], None] = lambda done, total: None,
     ):
-        self.folder, self.min_side, self.each = folder, min_side, each
-        self.left_out: list[tuple[str, str]] = []
+        self.min_side, self.each = min_side, each
+        self.left_out: list[tuple[str, str]] = []  # name and reason
+        self._files = sorted(path for path in folder.rglob("*") if path.is_file())
+
+    @property
+    def about(self) -> str:
+        """One line about what was left out, or nothing."""
+        unread, kinds = count_unread(self._files)
+        others = f"left out {unread} of kinds that are not read: {kinds}" if unread else ""
+        return "; ".join(line for line in (_about(self.left_out), others) if line)
 
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
-        paths = sorted(p for p in self.folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+        paths = [path for path in self._files if has_picture_suffix(path)]
         with ThreadPoolExecutor() as pool:  # Pillow decodes without the interpreter's lock
             for first in range(0, len(paths), _AT_ONCE):
                 batch = paths[first : first + _AT_ONCE]
@@ -175,9 +189,8 @@ class _FolderReader:
 def _read(path: Path) -> npt.NDArray[np.uint8] | None:
     """uint8 [H, W, 3], or None: a damaged file among thousands must not stop the rest."""
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except Exception:  # Pillow's decoders raise all kinds, struct.error and KeyError among them
+        return decode_picture(path)
+    except BadPicture:
         return None
 
 

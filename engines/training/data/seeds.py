@@ -18,6 +18,7 @@ class Purpose(IntEnum):
     CHANNEL = 1
     START = 2
     VALIDATION = 3
+    PHASE = 4
 
 
 def sequence(purpose: Purpose, seed: int, process: int, step: int) -> np.random.SeedSequence:

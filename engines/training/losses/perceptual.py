@@ -111,6 +111,24 @@ class Perceptual(nn.Module):
         return features
 
 
+def at_phase(image: Tensor, phase: tuple[int, int], most: int) -> Tensor:
+    """The part of a picture that begins at a phase, of one size for all phases.
+
+    AlexNet's first layer looks at every fourth pixel. Seen at one phase only, the generator weaves
+    a mesh that pleases LPIPS at that phase and nobody else; so each step looks at another one.
+
+    Args:
+        image: [N, 3, H, W].
+        phase: rows and columns that are left out before it, each from 0 to `most`.
+        most: the largest that a phase may be.
+
+    Returns:
+        [N, 3, H - most, W - most], a view.
+    """
+    (down, right), (height, width) = phase, image.shape[2:]
+    return image[..., down : down + height - most, right : right + width - most]
+
+
 def texture_distance(x: Tensor, y: Tensor, window: int) -> Tensor:
     """Wasserstein distortion (Qiu et al., "Wasserstein distortion: unifying fidelity and realism",
     2023): squared 2-Wasserstein distance of Gaussians with the local means and deviations,

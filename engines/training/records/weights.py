@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Weights that training starts from, and those that it leaves for `percast.engines.export.export`."""
+"""Weights that training starts from, and those that it leaves for `percast.engines.export`."""
 
 import os
 from pathlib import Path
@@ -17,6 +17,7 @@ from percast.engines.training.records import prototype
 from percast.errors import FileError, ModelError
 
 FILE_NAME = "weights.pt"
+FIRST_STAGE_NAME = "weights-stage1.pt"
 
 State = dict[str, Tensor]
 
@@ -47,7 +48,7 @@ def initial(link: Link, source: str) -> bool:
 
 
 def save(path: Path, link: Link, config: Config, step: int, images: int, adversarial: bool) -> None:
-    """Writes weights in fp16, in the prototype's form, which `percast.engines.export.export` reads.
+    """Writes weights in fp16, in the prototype's form, which `percast.engines.export` reads.
 
     Raises:
         FileError: the file cannot be written; one that was there is then left as it was.

@@ -232,3 +232,44 @@ def test_a_negative_number_of_frames_is_a_usage_error(save):
 def test_a_size_that_cannot_be_sent_is_a_usage_error(save):
     with pytest.raises(UsageError, match="64..2160"):
         open_source(str(save("a.png")), size=(8, 8))
+
+
+READ = "apng avif bmp dib gif ico j2k jfif jp2 jpe jpeg jpg pbm pcx pgm png pnm ppm qoi sgi tga".split()
+READ += ["tif", "tiff", "webp"]
+
+
+def test_a_folder_gives_every_kind_of_picture_that_pillow_decodes(tmp_path):
+    for suffix in READ:
+        kind = {"apng": "PNG", "j2k": "JPEG2000", "pgm": "PPM", "pnm": "PPM", "pbm": "PPM"}
+        mode = "1" if suffix == "pbm" else "L" if suffix == "pgm" else "RGB"
+        Image.new(mode, (256, 192), 1 if suffix == "pbm" else "white").save(
+            tmp_path / f"{suffix}.{suffix.upper()}", kind.get(suffix)
+        )
+    with open_source(str(tmp_path)) as source:
+        pictures = list(source)
+        assert source.skipped == 0
+    assert [picture.name.split(".")[0] for picture in pictures] == READ
+    for picture in pictures:
+        assert picture.rgb.mean() > 250, picture.name
+
+
+def test_pictures_of_kinds_that_are_not_read_are_named_in_one_line_and_count(
+    tmp_path, save, caplog
+):
+    save("a.png")
+    others = ["b.heic", "c.HEIC", "d.jxl", "e.CR2", "f.mov", "g.what"]
+    for name in (*others, "notes.txt", "frames.jsonl", "LICENSE", ".h.heic"):
+        (tmp_path / name).write_bytes(b"?")
+    (tmp_path / "folder.heic").mkdir()
+    with caplog.at_level(logging.WARNING):
+        source = open_source(str(tmp_path), frames=3)
+        assert len(list(source)) == 3
+    assert source.skipped == 6
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "6 left out" in line and "1 .cr2, 2 .heic, 1 .jxl, 1 .mov, 1 .what" in line
+
+
+def test_a_folder_of_nothing_but_such_says_so(tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"?")
+    with pytest.raises(FileError, match="holds no pictures .*only 1 .heic, which are not read"):
+        open_source(str(tmp_path))

@@ -47,3 +47,40 @@ def test_originals_do_not_pile_up():
         scorer.remember(i, "", rgb)
     assert scorer(rgb, {"id": 0})["psnr_db"] is None
     assert scorer(rgb + 1, {"id": 999})["psnr_db"] is not None
+
+
+def test_without_the_senders_clock_there_is_no_latency_and_still_a_rate():
+    stats = LinkStats()
+    stats.add(record(0) | {"read_at": 5e9, "clocks_agree": False})
+    assert stats.frames_per_second() is None
+    for i in range(1, 5):
+        stats.add(record(2 * i) | {"read_at": 0.0, "clocks_agree": False})
+    assert stats.latency_ms() == {"p50": None, "p99": None}
+    assert stats.frames_per_second() == pytest.approx(0.5)
+
+
+def test_the_bandwidth_ratio_is_all_symbols_over_all_samples():
+    stats = LinkStats()
+    assert stats.cbr() is None
+    stats.add(record(0, cbr=1 / 96, width=768, height=512))
+    stats.add(record(1, cbr=1 / 24, width=64, height=64))
+    samples = 3 * 768 * 512, 3 * 64 * 64
+    assert stats.cbr() == pytest.approx((samples[0] / 96 + samples[1] / 24) / sum(samples))
+
+
+def test_a_picture_of_another_size_than_its_original_is_counted_and_told_once(caplog):
+    scorer = Scorer(("psnr",))
+    scorer.compare_with([("big.png", np.zeros((128, 96, 3), np.uint8))])
+    for i in range(3):
+        assert scorer(np.zeros((64, 48, 3), np.uint8), {"id": i})["psnr_db"] is None
+    assert scorer(np.ones((128, 96, 3), np.uint8), {"id": 3})["psnr_db"] is not None
+    assert scorer.mismatched == 3
+    (line,) = caplog.messages
+    assert "big.png is 96x128" in line and "48x64" in line and "--size" in line
+
+
+def test_where_no_figures_are_asked_for_no_size_is_wrong(caplog):
+    scorer = Scorer(())
+    scorer.compare_with([("big.png", np.zeros((128, 128, 3), np.uint8))])
+    scorer(np.zeros((64, 64, 3), np.uint8), {"id": 0})
+    assert scorer.mismatched == 0 and not caplog.messages

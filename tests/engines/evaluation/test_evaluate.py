@@ -64,7 +64,9 @@ def test_the_rate_is_what_was_really_sent(model, pictures):
     sent = {(row.picture, str(row.point.cbr)): row.cbr for row in rows}
     assert sent["small", "1/48"] == pytest.approx(1 / 48)
     assert sent["wide", "1/48"] == pytest.approx(16 * 5 * 7 / (3 * 65 * 97))
-    assert summary[1]["cbr"] == pytest.approx((sent["wide", "1/48"] + 1 / 48) / 2)
+    samples = {row.picture: 3 * row.width * row.height for row in rows}
+    symbols = {name: sent[name, "1/48"] * count for name, count in samples.items()}
+    assert summary[1]["cbr"] == pytest.approx(sum(symbols.values()) / sum(samples.values()))
 
 
 def test_a_metric_that_a_picture_is_too_small_for_is_none(model, pictures):

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from percast.engines.metrics import Lpips
-from percast.engines.training.losses.perceptual import Perceptual, texture_distance
+from percast.engines.training.losses.perceptual import Perceptual, at_phase, texture_distance
 from percast.errors import ModelError
 
 
@@ -71,6 +71,26 @@ def test_batches_are_judged_picture_by_picture(perceptual, draw):
     ):  # fmt: skip
         torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-6)
         assert together[1] == 0 and together[0] > 0
+
+
+def test_a_pattern_as_fine_as_the_first_layers_grid_gains_nothing_by_its_phase(perceptual):
+    """LPIPS strides by 4: at one phase it prefers one mesh to the same mesh a pixel further on."""
+    grey = torch.full((1, 3, 67, 67), 0.5)
+    y, x = torch.meshgrid(torch.arange(67), torch.arange(67), indexing="ij")
+
+    def mesh(shift):
+        on = ((y + shift) % 4 == 0) & ((x + 2 * shift) % 4 == 0)
+        return grey + 0.3 * on
+
+    def seen(shift, phases):
+        pairs = ((at_phase(mesh(shift), p, 3), at_phase(grey, p, 3)) for p in phases)
+        return sum(perceptual(a, b)[0].item() for a, b in pairs) / len(phases)
+
+    everywhere = [(down, right) for down in range(4) for right in range(4)]
+    one = [seen(shift, [(0, 0)]) for shift in range(4)]
+    assert max(one) > 1.02 * min(one)
+    averages = [seen(shift, everywhere) for shift in range(4)]
+    assert averages == pytest.approx([averages[0]] * 4, rel=1e-4)
 
 
 def test_other_noise_of_the_same_kind_is_nearly_the_same_texture():

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from percast.blocks.images import open_source
 from percast.engines.training.data.pictures import open_pictures, pack
 from percast.errors import FileError, UsageError
 from tests.conftest import load
@@ -97,3 +98,37 @@ def test_nothing_usable_is_an_error_and_leaves_no_file(tmp_path):
     with pytest.raises(FileError, match="cannot write"):
         pack(tmp_path / "empty", tmp_path / "no" / "data.pack")
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_pack_holds_what_the_link_would_send(tmp_path):
+    """Turned, of 16 bits, transparent, of another colour space, of other suffixes."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    rgb = Image.fromarray(rng.integers(0, 256, (70, 90, 3), dtype=np.uint8))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    rgb.save(folder / "a.jpg", exif=turned)
+    Image.fromarray(rng.integers(0, 65536, (70, 90), dtype=np.uint16)).save(folder / "b.png")
+    hidden = rgb.copy()
+    hidden.putalpha(Image.linear_gradient("L").resize(rgb.size))
+    hidden.save(folder / "c.png")
+    rgb.convert("CMYK").save(folder / "d.jfif")
+    rgb.save(folder / "e.gif")
+    pack(folder, tmp_path / "data.pack")
+    packed = open_pictures(tmp_path / "data.pack")
+    with open_source(str(folder)) as sent:
+        pictures = [picture.rgb for picture in sent]
+    assert len(packed) == len(pictures) == 5
+    for index, picture in enumerate(pictures):
+        np.testing.assert_array_equal(packed[index], picture)
+    assert packed[0].shape == (90, 70, 3)
+
+
+def test_kinds_that_are_not_read_are_named_in_the_same_line(mixed, tmp_path):
+    for name in ("a.heic", "deeper/b.heic", "c.nef"):
+        (mixed / name).write_bytes(b"?")
+    lines = []
+    pack(mixed, tmp_path / "data.pack", lines.append)
+    assert len(lines) == 1 and lines[0].startswith("left out 3 pictures")
+    assert lines[0].endswith("left out 3 of kinds that are not read: 2 .heic, 1 .nef")

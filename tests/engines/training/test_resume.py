@@ -15,7 +15,7 @@ from tests.engines.training.runs import ALONE, rows, states_equal, train
 
 
 def test_a_resumed_run_is_bit_for_bit_an_uninterrupted_one(resumed, with_features):
-    whole, parts = resumed(lpips_weight=1, texture_weight=0.5)
+    whole, parts = resumed(lpips_weight=1, texture_weight=0.5, second_lr=0.5)
     assert states_equal(checkpoint.load_newest(whole), checkpoint.load_newest(parts))
     timeless = [
         [{k: v for k, v in row.items() if not k.startswith(("minutes", "images_per", "data_sh"))}

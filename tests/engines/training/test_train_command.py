@@ -61,6 +61,30 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, tiny, tmp_path):
     assert states_equal(ours, theirs)
 
 
+def test_the_recipe_for_a_gpu_runs_through_both_stages_on_a_cpu(start, images, tmp_path):
+    """With networks, crops and batches small enough for one; resumed to the bit."""
+    small = (
+        "encoder_channels=[8,12,16]", "encoder_blocks=[1,1,1]", "generator_channels=[16,12,8]",
+        "generator_blocks=[1,1,1]", "discriminator_channels=[8,8,12,12]", "crop=64", "batch=4",
+        "held_out=2", "warmup=4", "log_every=5", "save_every=10", "validation_pictures=0",
+        "lpips_weight=0", "texture_weight=0",
+    )  # fmt: skip
+    options = [part for change in small for part in ("--set", change)]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    begin = ("--config", "gpu", "--steps", 20, "--data", images, *options)
+    finish(start("--out", whole, *begin))
+    assert [row["stage"] for row in rows(whole / "train.csv")] == ["1", "2", "2", "2"]
+    assert (whole / "weights.pt").is_file() and (whole / "weights-stage1.pt").is_file()
+
+    process = start("--out", killed, *begin)
+    wait_for(process, killed, 10)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    finish(start("--out", killed, "--data", images, "--resume"))
+    ours, theirs = (checkpoint.load_newest(folder) for folder in (whole, killed))
+    assert states_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_saves_first(run, tmp_path, kind):
     process = run(tmp_path, "--steps", 100_000, "--set", "save_every=50000")

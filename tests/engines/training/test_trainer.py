@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from PIL import Image
 
+from percast.engines.training.losses.perceptual import at_phase
 from percast.engines.training.records import checkpoint, weights
 from percast.engines.training.trainer import Trainer
 from percast.errors import FileError, ModelError, UsageError
@@ -41,6 +42,35 @@ def test_a_run_leaves_all_that_it_promises(tiny, tmp_path, with_features):
         # Two held-out pictures, 90x128 and 85x134 before they are cut to blocks; three columns.
         assert sheet.size == (3 * 80, 128 + 128)
     assert weights.read(out / "weights.pt")["seen"] == 48
+
+
+def test_lpips_looks_from_another_pixel_in_each_step(tiny, tmp_path, with_features, monkeypatch):
+    looked = []
+    monkeypatch.setattr(
+        "percast.engines.training.trainer.at_phase",
+        lambda image, phase, most: looked.append((phase, most)) or at_phase(image, phase, most),
+    )
+    train(tiny(steps=8, lpips_weight=1), tmp_path)
+    pairs = list(zip(looked[::2], looked[1::2], strict=True))
+    assert len(pairs) == 8 and all(received == original for received, original in pairs)
+    assert {most for _, most in looked} == {3}
+    assert len({phase for phase, _ in looked}) > 3
+    assert all(0 <= shift <= 3 for phase, _ in looked for shift in phase)
+    looked.clear()
+    train(tiny(steps=1, lpips_weight=1, crop=48), tmp_path / "no room for another")
+    assert looked == [((0, 0), 0)] * 2
+
+
+def test_each_stage_has_its_own_rise_and_fall_of_learning_rates(tiny, tmp_path):
+    config = tiny(second_lr=0.5, log_every=1, warmup=2)
+    train(config, tmp_path)
+    rates = [float(row["lr"]) / config.lr for row in rows(tmp_path / "train.csv")]
+    assert rates[0] == pytest.approx(0.5)  # of two steps of warm-up
+    assert rates[1] > rates[5] and rates[5] < 0.15  # the first cosine's end
+    assert rates[6] == pytest.approx(0.25)  # half of the peak, half warm
+    assert rates[7] == max(rates[6:]) < 0.5 and rates[11] < 0.1
+    kept = weights.read(tmp_path / "weights-stage1.pt")
+    assert kept["seen"] == 24
 
 
 def test_without_features_lpips_is_empty_and_said_once(tiny, tmp_path, monkeypatch, caplog):

@@ -67,6 +67,33 @@ def test_gains_beyond_the_board_are_refused_with_its_range(gain):
         Hackrf(transmit=False).set_gain(gain)
 
 
+@pytest.mark.parametrize("freq", [7.3e9, 2410.0])
+def test_a_running_hackrf_is_not_tuned_beyond_its_range(freq):
+    with pytest.raises(UsageError, match="--freq"):
+        Hackrf(transmit=True).tune(freq, None)
+
+
+class Clipping(Stages):
+    """A driver that brings a frequency into the radio's range without a word."""
+
+    def set_freq(self, freq):
+        self.tuned = min(freq, 6e9)
+        return self.tuned
+
+
+Clipping.__abstractmethods__ = frozenset()
+
+
+def test_a_radio_that_tunes_elsewhere_does_not_go_on_the_air():
+    with pytest.raises(UsageError, match="--freq 7300000000: this radio tunes to 6000000000"):
+        Clipping(transmit=True).tune(7.3e9, None)
+    running = Clipping(transmit=True)
+    assert running.tune(5.8e9, None) == {"freq": 5.8e9}
+    with pytest.raises(UsageError):
+        running.tune(7.3e9, None)
+    assert running.tuned == 5.8e9
+
+
 def test_a_hackrf_is_known_by_its_stages():
     assert is_hackrf({"VGA": (0, 47), "AMP": (0, 14)})
     assert not is_hackrf({"PGA": (0, 76)})

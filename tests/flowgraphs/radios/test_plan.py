@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `--dry-run` tells."""
 
+from dataclasses import replace
+
 import pytest
 
 from percast.blocks.waveform.profile import open_profile
@@ -41,6 +43,36 @@ def test_published_power_or_unknown(device, args, freq, words):
 def test_gains_that_a_hackrf_does_not_have_are_refused(device, args, gain):
     with pytest.raises(UsageError, match="--gain .*: this radio"):
         plan(config(device, args, gain=gain), PROFILE, transmit=True, tx_level=-12.0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"freq": 7.3e9}, {"freq": 2410.0}, {"freq": 0.99e6}, {"bandwidth": 1e6}, {"bandwidth": 40e6}],
+)
+@pytest.mark.parametrize(
+    ("device", "args"),
+    [("hackrf", ""), ("soapy", "driver=hackrf"), ("osmosdr", "hackrf=0"),
+     ("uhd", "type=soapy,driver=hackrf")],
+)  # fmt: skip
+def test_what_a_hackrf_cannot_be_set_to_is_refused(device, args, options):
+    (name,) = options
+    with pytest.raises(UsageError, match=f"--{name} .*a HackRF takes"):
+        plan(config(device, args, **options), PROFILE, transmit=False)
+
+
+@pytest.mark.parametrize("rate", [1e6, 21e6])
+def test_a_hackrf_has_no_such_sample_rate(rate):
+    with pytest.raises(UsageError, match="--samp-rate"):
+        plan(config("hackrf"), replace(PROFILE, samp_rate=rate), transmit=False)
+
+
+@pytest.mark.parametrize("freq", [1e6, 2.41e9, 7.25e9])
+def test_the_edges_of_a_hackrf_are_in_its_range(freq):
+    assert plan(config("hackrf", freq=freq), PROFILE, transmit=False)["freq"] == freq
+
+
+def test_other_radios_have_other_ranges():
+    plan(config("uhd", "type=b200", freq=7.3e9), PROFILE, transmit=False)
 
 
 def test_usrps_send_bursts_and_what_hides_behind_uhd_does_not():

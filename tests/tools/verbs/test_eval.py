@@ -42,6 +42,17 @@ TOLERANCE = {
 WEIGHTS = {"lpips": "lpips", "lpips_vgg": "lpips-vgg", "dists": "dists", "fid": "fid"}
 
 
+def test_the_bandwidth_ratio_is_the_loopbacks(percast, photos, tmp_path):
+    """All symbols over all samples: pictures of several sizes do not count alike."""
+    for name, size in (("a", (256, 200)), ("b", (64, 64)), ("c", (72, 65))):
+        Image.open(photos / "0.png").crop((0, 0, *size)).save(tmp_path / f"{name}.png")
+    common = ("--source", tmp_path, "--cbr", "1/48", "--metrics", "psnr", "--json")
+    runs = [percast("eval", *common, "--snr", 20), percast("loopback", *common, "--snr", 20)]
+    assert [run.code for run in runs] == [0, 0], runs[0].err + runs[1].err
+    (point,) = runs[0].json["points"]
+    assert point["cbr"] == pytest.approx(runs[1].json["cbr"], rel=1e-9)
+
+
 def parse(*options: object) -> argparse.Namespace:
     return build_parser(["eval"]).parse_args(["eval", *map(str, options)])
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from percast.blocks.images import PictureSource
 from percast.blocks.images.config import SourceConfig
-from percast.blocks.images.file_source import SUFFIXES
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.evaluation.evaluate import METRICS, Evaluation
 from percast.engines.metrics import NEEDED, missing_weights, perceptual_cache
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
+from percast.engines.pictures import has_picture_suffix
 from percast.errors import INTERRUPTED, LinkError, UsageError
 from percast.quantity import quantity
 from percast.settings import setting
@@ -205,7 +205,7 @@ def _count(source: str, frames: int | None) -> int | None:
     if not path.exists():
         return frames
     files = path.iterdir() if path.is_dir() else [path]
-    count = sum(file.suffix.lower() in SUFFIXES for file in files)
+    count = sum(has_picture_suffix(file) for file in files)
     return count if frames is None else min(count, frames)
 
 

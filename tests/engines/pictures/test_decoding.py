@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from percast.blocks.images.decoding import decode_picture
-from percast.blocks.images.picture import BadPicture
+from percast.engines.pictures import BadPicture, decode_picture
 
 
 def anything(width, height):
@@ -139,7 +138,7 @@ def test_a_truncated_file_is_a_bad_picture(tmp_path, suffix):
 def test_whatever_bytes_are_damaged_nothing_but_a_bad_picture_is_raised(tmp_path, make_rgb):
     random = np.random.default_rng(1)
     bad = 0
-    for suffix in ("png", "jpg", "webp", "bmp", "tif", "ppm"):
+    for suffix in "png jpg webp bmp tif ppm gif avif jp2 qoi ico sgi pcx tga".split():
         path = tmp_path / f"a.{suffix}"
         Image.fromarray(make_rgb(64, 64)).save(path)
         whole = np.frombuffer(path.read_bytes(), np.uint8)
@@ -173,7 +172,7 @@ MEASURE = """
 import resource, sys, warnings
 from pathlib import Path
 warnings.simplefilter("error")
-from percast.blocks.images.decoding import decode_picture
+from percast.engines.pictures import decode_picture
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 rgb = decode_picture(Path(sys.argv[1]), lambda w, h: None, (256, 256))
 print(rgb.shape, rgb.mean(), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1000)

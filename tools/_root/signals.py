@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signals that end a run, and terminals that are lost with an ssh connection."""
+
+import errno
+import os
+import signal
+import stat
+import termios
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Ctrl-C, SIGTERM, and the SIGHUP of a lost terminal unless `nohup` has it ignored."""
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    return (signal.SIGINT, signal.SIGTERM, *hangup)
+
+
+def interrupt(number: int, frame: object) -> None:
+    """Handler of an ending signal: ends what runs as Ctrl-C does.
+
+    Raises:
+        KeyboardInterrupt: always.
+    """
+    heed(number)
+    signal.default_int_handler(number, frame)
+
+
+def heed(number: int) -> None:
+    """What every handler of an ending signal does first. Writing to a terminal that is gone fails,
+    and what a run has to tell and to close after SIGHUP must not fail with it."""
+    if number == signal.SIGHUP:
+        _let_go_of_lost_terminals()
+
+
+def _let_go_of_lost_terminals() -> None:
+    """Put nothing in the place of descriptors whose terminal has hung up."""
+    for name in os.listdir("/proc/self/fd"):
+        if _is_lost(int(name)):
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, int(name))
+            os.close(nothing)
+
+
+def _is_lost(file: int) -> bool:
+    try:
+        if not stat.S_ISCHR(os.fstat(file).st_mode):
+            return False
+        termios.tcgetattr(file)
+    except OSError:  # closed meanwhile
+        return False
+    except termios.error as error:
+        return error.args[0] == errno.EIO  # what is no terminal says ENOTTY
+    return False
