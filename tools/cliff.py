@@ -41,7 +41,8 @@ CHANNELS = ("awgn", "tdl-c")
 FIGURES = {"lpips": "lpips", "dists": "dists", "psnr": "psnr_db"}
 _LABELS = {"lpips": "LPIPS (AlexNet)", "dists": "DISTS", "psnr_db": "PSNR, dB"}
 _GREY = 128
-_SPREAD_DB = 8.0  # above the mean SNR: no packet of a fading channel is better by more
+_SPREAD_DB = {"awgn": 1.0}  # above the SNR, where schemes are still tried
+_FADING_SPREAD_DB = 8.0
 
 Send = Callable[[CodedImage, Symbols], Picture | None]
 """A coded picture through the channel, and decoded; None where that cannot be."""
@@ -103,9 +104,9 @@ class Sender:
         coded = self._coded(scheme.index)
         return Result(coded and send(*coded), scheme.information)
 
-    def best(self, send: Send, snr_db: float) -> Result:
-        """With the fastest scheme that gets through."""
-        near = [i for i, least in thresholds().items() if least <= snr_db + _SPREAD_DB]
+    def best(self, send: Send, most_db: float) -> Result:
+        """With the fastest scheme that gets through, of those for at most `most_db`."""
+        near = [i for i, least in thresholds().items() if least <= most_db]
         for index in reversed(near):
             if (coded := self._coded(index)) is None:
                 break
@@ -161,7 +162,8 @@ def measure(
                     send = partial(_through, link, codecs, snr_db, number)
                     found["percast"].append(sender.percast(send))
                     found["fixed"].append(sender.fixed(send))
-                    found["best"].append(sender.best(send, snr_db))
+                    spread = _SPREAD_DB.get(channel, _FADING_SPREAD_DB)
+                    found["best"].append(sender.best(send, snr_db + spread))
                 for system, results in found.items():
                     row = _row(channel, system, snr_db, photos, results, metrics)
                     report.say(
@@ -245,7 +247,7 @@ def draw(rows: list[Row], cbr: Fraction, pictures: int):
             plot.set_title(channel.upper() if down == 0 else "")
         axes[-1][across].set_xlabel("SNR, dB")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=1, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", frameon=False)
     figure.suptitle(f"{cbr} channel symbols per source sample, mean over {pictures} photographs")
     return figure
 

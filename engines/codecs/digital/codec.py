@@ -34,8 +34,9 @@ from percast.engines.codecs.contract import (
 )
 from percast.engines.codecs.digital.modulation import demodulate, modulate
 from percast.engines.codecs.digital.schemes import SCHEMES, Scheme, parse_scheme, scheme_for
-from percast.engines.codecs.digital.sources import BadPicture, Source
+from percast.engines.codecs.digital.sources import Source
 from percast.engines.codecs.digital.transport import Transport
+from percast.engines.pictures import BadPicture
 from percast.errors import UsageError
 
 STRIDE = 16

@@ -8,13 +8,13 @@ import numpy as np
 from percast.engines.codecs.contract import Picture
 from percast.engines.codecs.digital.sources import (
     QP_SLOPE,
-    BadPicture,
     checked,
     even,
     finest_within,
     most_pixels,
     usual_quantiser,
 )
+from percast.engines.pictures import BadPicture
 from percast.errors import UsageError
 
 _FINEST, _COARSEST = 4, 51  # quantiser parameters

@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     print(
         f"# SNR (Es/N0) at which {LOST:.0%} of transport blocks of {THRESHOLD_SYMBOLS} symbols, a "
-        "256x256 picture at 1/48,\n# are lost in AWGN; made by percast.engines.codecs.digital.measure"
-        "\nmcs,snr_db"
+        "256x256 picture at 1/48,\n# are lost in AWGN; made by percast.engines.codecs.digital.measure "
+        f"--blocks {args.blocks}\nmcs,snr_db"
     )
     for index in args.mcs:
         snr_db = threshold(Transport(THRESHOLD_SYMBOLS, SCHEMES[index]), args.blocks)
@@ -41,8 +41,8 @@ def main(argv: list[str] | None = None) -> int:
 def threshold(transport: Transport, blocks: int = _BLOCKS) -> float:
     """SNR in dB at which `LOST` of the transport blocks are lost.
 
-    From a decibel above the Shannon limit upwards, first in long steps with few blocks, then in short
-    ones; between the last two the logarithm of the share is interpolated.
+    From a decibel above the Shannon limit upwards, first in long steps with few blocks, then in
+    short ones; between the last two the logarithm of the share is interpolated.
     """
     snr_db = 10 * log10(2**transport.scheme.information - 1) + 1
     while lost(transport, snr_db, _GLANCE, _GLANCE // 3) > 0.25:

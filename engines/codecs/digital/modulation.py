@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gray-mapped QAM of unit mean power (3GPP TS 38.211, section 5.1), and what a receiver reads off it.
+"""Gray-mapped QAM of unit mean power (3GPP TS 38.211, section 5.1), and what receivers read off it.
 
 The bits of a symbol take turns between its real and its imaginary part; both carry the same code.
 """

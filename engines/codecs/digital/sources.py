@@ -8,10 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from percast.engines.codecs.contract import Picture
-
-
-class BadPicture(Exception):
-    """Bytes that are no picture of the size that was asked for."""
+from percast.engines.pictures import BadPicture
 
 
 class Source(Protocol):
@@ -35,7 +32,8 @@ class Source(Protocol):
     def decode(self, data: bytes, height: int, width: int) -> Picture:
         """The picture, uint8 [height, width, 3].
 
-        Whatever the bytes are it neither crashes nor hangs nor takes memory beyond such a picture's.
+        Whatever the bytes are it neither crashes nor hangs, nor takes memory beyond what such a
+        picture needs.
 
         Raises:
             BadPicture: they are no such picture.

@@ -2,13 +2,13 @@
 """JPEG and WebP, through Pillow."""
 
 import io
-import warnings
 
 import numpy as np
 from PIL import Image
 
 from percast.engines.codecs.contract import Picture
-from percast.engines.codecs.digital.sources import BadPicture, finest_within
+from percast.engines.codecs.digital.sources import finest_within
+from percast.engines.pictures import BadPicture, decode_picture
 
 _BEST_QUALITY = 95  # Pillow's; above it JPEG only grows
 
@@ -36,13 +36,15 @@ class Still:
         return finest_within(encode, 0, _BEST_QUALITY, size)
 
     def decode(self, data: bytes, height: int, width: int) -> Picture:
+        def check(stored_width: int, stored_height: int) -> None:
+            """Before any memory is taken for it."""
+            if (stored_width, stored_height) != (width, height):
+                raise BadPicture(f"{stored_width}x{stored_height} in place of {width}x{height}")
+
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of sizes, which are checked here
-                image = Image.open(io.BytesIO(data), formats=[self.name])
-            if image.size != (width, height):  # before any memory is taken for it
-                raise BadPicture(f"a picture of {image.size}, not {width}x{height}")
-            return np.asarray(image.convert("RGB")).copy()
-        # Pillow's decoders raise whatever their C code and struct come upon.
-        except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            rgb = decode_picture(io.BytesIO(data), check, formats=(self.name.upper(),))
+        except BadPicture as error:
             raise BadPicture(f"no {self.name} picture: {error}") from error
+        if rgb.shape != (height, width, 3):  # turned by metadata
+            raise BadPicture(f"no {self.name} picture of {width}x{height}")
+        return rgb

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Block error rates of Sionna's LDPC code at three schemes, which ours are held to.
 
-    python tests/engines/codecs/digital/sionna_bler.py > tests/engines/codecs/digital/sionna_bler.csv
+    cd tests/engines/codecs/digital; python sionna_bler.py > sionna_bler.csv
 
-needs Sionna (docs/digital-link.md says how it installs). One code block each: base graph 2 and QPSK,
-base graph 1 and 64-QAM, base graph 1 and 256-QAM; 40 iterations of its belief propagation, which
-updates all checks at once where ours goes layer by layer and needs about half as many.
+needs Sionna (docs/digital-link.md says how it installs). One code block each: base graph 2 and
+QPSK, base graph 1 and 64-QAM, base graph 1 and 256-QAM; 40 iterations of its belief propagation,
+which updates all checks at once where ours goes layer by layer and needs about half as many.
 """
 
 import numpy as np

@@ -6,10 +6,11 @@ import pytest
 import skimage.data
 
 from percast.engines.codecs.digital.hevc import Hevc
-from percast.engines.codecs.digital.sources import BadPicture, Source, finest_within
+from percast.engines.codecs.digital.sources import Source, finest_within
 from percast.engines.codecs.digital.still import Still
 from percast.engines.codecs.digital.vvc import Vvc
 from percast.engines.metrics import psnr
+from percast.engines.pictures import BadPicture
 from percast.errors import UsageError
 
 OPEN: dict[str, Callable[[], Source]] = {
@@ -71,7 +72,7 @@ def test_the_finest_that_fits_is_found_either_way():
 
 
 def test_damage_is_a_picture_or_refused(source, photo):
-    """A thousand payloads of noise, cut short, or with bytes changed; VVC, a process each, fewer."""
+    """A thousand payloads of noise, cut short, or with bytes changed; fewer of VVC, a process each."""
     height, width = photo.shape[:2]
     data = source.encode_within(photo, 2_500)
     rng = np.random.default_rng(2)
