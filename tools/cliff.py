@@ -3,10 +3,10 @@
 
     python -m percast.tools.cliff FOLDER --source PHOTOS
 
-writes `cliff.csv` and `cliff.png` (needs matplotlib): means over the photographs of percast, encoded
-for 10 dB; of `hevc-ldpc` with the scheme that it takes for 10 dB; and of `hevc-ldpc` with the best
-scheme for each photograph at each SNR, as if the sender knew the channel beforehand. A photograph
-that cannot be decoded counts as a grey one.
+writes `cliff.csv` and `cliff.png` (needs matplotlib): means over the photographs of percast,
+encoded for 10 dB; of `hevc-ldpc` with the scheme that it takes for 10 dB; and of `hevc-ldpc` with
+the best scheme for each photograph at each SNR, as if the sender knew the channel beforehand. A
+photograph that cannot be decoded counts as a grey one.
 """
 
 import argparse

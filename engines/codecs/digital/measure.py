@@ -29,8 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     print(
         f"# SNR (Es/N0) at which {LOST:.0%} of transport blocks of {THRESHOLD_SYMBOLS} symbols, a "
-        "256x256 picture at 1/48,\n# are lost in AWGN; made by percast.engines.codecs.digital.measure "
-        f"--blocks {args.blocks}\nmcs,snr_db"
+        "256x256 picture at 1/48,\n# are lost in AWGN; made by "
+        f"percast.engines.codecs.digital.measure --blocks {args.blocks}\nmcs,snr_db"
     )
     for index in args.mcs:
         snr_db = threshold(Transport(THRESHOLD_SYMBOLS, SCHEMES[index]), args.blocks)

@@ -72,7 +72,7 @@ def test_the_finest_that_fits_is_found_either_way():
 
 
 def test_damage_is_a_picture_or_refused(source, photo):
-    """A thousand payloads of noise, cut short, or with bytes changed; fewer of VVC, a process each."""
+    """A thousand payloads of noise, cut short, or changed; fewer of VVC, a process each."""
     height, width = photo.shape[:2]
     data = source.encode_within(photo, 2_500)
     rng = np.random.default_rng(2)
