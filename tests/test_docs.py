@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the pages say is true of this checkout: links lead somewhere, commands are understood and run."""
+"""What the pages say is true here: links lead somewhere, commands are understood, and run."""
 
 import re
 import shlex
@@ -22,7 +22,8 @@ PAGES = [*GUIDES, *(p for room in ("engines", "tools") for p in (ROOT / room).rg
 # Not here: radios, trained models, endless runs, sockets that wait for the other end, and what
 # changes the machine or takes minutes.
 _NOT_HERE = re.compile(
-    r"--device (hackrf|uhd|soapy|osmosdr|zmq)|models/mine|--frames 0|zmq:|video:|camera:|--codec \w+:"
+    r"--device (hackrf|uhd|soapy|osmosdr|zmq)|models/mine|--frames 0|zmq:|video:|camera:"
+    r"|--codec \w+:"
 )
 _RUNS = ("loopback", "tx", "replay", "doctor", "devices", "keys", "eval")
 
@@ -34,7 +35,8 @@ def name(path: Path) -> str:
 def commands(page: Path) -> list[list[str]]:
     """The `percast` commands of a page's sh blocks, split as a shell would."""
     found = []
-    for block in re.findall(r"^```sh\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+    text = page.read_text("utf-8")
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line.rstrip(" &"), comments=True)
             if words[:1] == ["percast"]:
@@ -74,7 +76,7 @@ def test_commands_that_need_no_hardware_run(page, small_photos, tmp_path):
     for folder in ("PHOTOS", "KODAK"):
         (tmp_path / folder).mkdir()
         for path in sorted(small_photos.glob("*.png"))[:2]:
-            with Image.open(path) as image:  # MS-SSIM and the sizes in the commands need some pixels
+            with Image.open(path) as image:  # MS-SSIM needs some pixels
                 image.resize((192, 192)).save(tmp_path / folder / path.name)
     for argv in commands(page):
         text = shlex.join(argv)

@@ -49,7 +49,7 @@ class Channel:
         occupied_fraction: float = 1.0,
     ):
         """Args:
-        config: the channel; validated here.
+        config: the channel.
         samp_rate: Hz.
         signal_power: mean |x|^2 of the transmitted samples while a burst is on.
         occupied_fraction: occupied over all subcarriers, in (0, 1].

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.evaluate import METRICS, Arrival, Evaluation
 from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.engines.metrics import find_weights
@@ -46,7 +47,8 @@ def measure(model, crops):
             air = law.air(len(symbols), picture)
             return Arrival(coded, *law.propagate(symbols, snr_db, air), {})
 
-        with Evaluation(model, cbrs, snrs, realisms, send, metrics, design_snr_db) as evaluation:
+        config = CodecConfig(model=str(model.folder))
+        with Evaluation(config, cbrs, snrs, realisms, send, metrics, design_snr_db) as evaluation:
             for _ in evaluation.rows(crops):
                 pass
             summary = evaluation.summary()

@@ -91,7 +91,9 @@ def options(photos, codec, *more):
 
 
 def send(photos, codec, *more):
-    outcome = loopback.run(options(photos, codec, *more), lambda record: None)
+    outcome = loopback.run(
+        loopback.LoopbackConfig.from_args(options(photos, codec, *more)), lambda record: None
+    )
     outcome.ending.check()
     return outcome.summary
 
@@ -185,11 +187,11 @@ def test_the_rate_can_change_while_it_runs(small_photos):
         if len(rates) == 3:
             graph.transmitter.encoder.aim(cbr=Fraction(1, 24))
 
-    with open_codec("learned") as codec, open_source(str(small_photos), frames=30) as pictures:
+    with open_codec("learned") as codec, open_source(str(small_photos), frames=150) as pictures:
         graph = Loopback(
             pictures, codec, open_profile(), ChannelConfig(snr_db=20.0), open_sink(None),
             Scorer(()), change,
         )  # fmt: skip
         run(graph).check()
-    assert len(rates) == 30 and rates == sorted(rates)
+    assert len(rates) == 150 and rates == sorted(rates)
     np.testing.assert_allclose([rates[0], rates[-1]], [1 / 48, 1 / 24])

@@ -27,7 +27,7 @@ def test_both_ends_tell_how_they_do_while_they_run(ends, percast, tmp_path):  # 
     assert received["link"]["snr_db_measured"] == pytest.approx(25, abs=3)
     assert received["radio"]["asked"]["freq"] == 2.4e9
     assert -60 < received["radio"]["level"]["loudest_dbfs"] < 0
-    assert received["waveform"] == sent["waveform"] and received["engine"]["model"] == "base"
+    assert received["waveform"] == sent["waveform"] and received["codec"]["model"] == "base"
 
     ends.wait_for_more(receiver)
     assert ask("rx")["images"]["decoded"] > received["images"]["decoded"]

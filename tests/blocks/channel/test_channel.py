@@ -196,7 +196,7 @@ def test_a_carrier_offset_turns_the_phase_by_the_sample(chunk):
         ({}, float("nan"), "--samp-rate"),
         ({"freq_offset": 1e6}, 2e6, "--freq-offset"),
         ({"model": "tdl-a", "doppler": 5e4}, 2e6, "--doppler"),
-        ({"snr_db": float("nan")}, 2e6, "--snr"),
+        ({"snr_db": float("nan")}, 2e6, "snr_db"),
     ],
 )
 def test_a_channel_that_the_sample_rate_forbids_is_refused(change, samp_rate, word):
