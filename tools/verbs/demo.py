@@ -4,6 +4,7 @@
 import argparse
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import log10
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from percast.blocks.images import fit, parse_size, read_frames
 from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.waveform.profile import open_profile
 from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.contract import Picture
+from percast.engines.codecs.digital.codec import DoesNotFit
 from percast.engines.codecs.digital.schemes import Scheme, scheme_for
+from percast.engines.codecs.registry import open_codec
 from percast.engines.pictures import decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools import report
@@ -90,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
         wanted,
         source=SourceConfig(str(sent), frames=len(photographs())),
         sink=SinkConfig(str(digital)),
-        code=CodecConfig("hevc-ldpc", cbr=CBR, mcs=str(digital_scheme().index)),
+        code=_digital_code(),
     )
     loopback.run(other, lambda record: None).ending.check()
     sheet = out / "contact_sheet.png"
@@ -127,9 +131,12 @@ def _sent_name(number: int, photo: Photo) -> str:
     return f"{number}-{photo.name}.png"
 
 
+@lru_cache(maxsize=1)
 def digital_scheme() -> Scheme:
-    """The fastest modulation and coding scheme that the demo's channel lets through often enough:
-    where all but a share `OUTAGE` of the packets have the capacity of AWGN that the scheme needs."""
+    """The fastest modulation and coding scheme that the demo's channel lets through often enough.
+
+    All but a share `OUTAGE` of the packets have the capacity of AWGN in which the scheme works.
+    """
     capacity = outage_capacity(CHANNEL, open_profile(), OUTAGE)
     return scheme_for(10 * log10(2**capacity - 1))
 
@@ -148,7 +155,7 @@ def make_sheet(sent: Path, received: Path, digital: Path) -> Image.Image:
             [
                 Cell(original, raw),
                 Cell(arrived, f"{symbols} symbols  {_quality(record)}"),
-                _digital_cell(digital, by_hevc.get(record["id"]), symbols),
+                _digital_cell(digital, by_hevc.get(record["id"]), original),
             ]
         )
     lines = [
@@ -170,10 +177,22 @@ def make_sheet(sent: Path, received: Path, digital: Path) -> Image.Image:
     return draw("percast: photographs over OFDM radio", lines, columns, rows)
 
 
-def _digital_cell(folder: Path, record: dict | None, symbols: int) -> Cell:
-    if record is None or record["file"] is None:
-        return Cell(None, "this one was lost")
-    return Cell(decode_picture(folder / record["file"]), f"{symbols} symbols  {_quality(record)}")
+def _digital_code() -> CodecConfig:
+    return CodecConfig("hevc-ldpc", cbr=CBR, mcs=str(digital_scheme().index))
+
+
+def _digital_cell(folder: Path, record: dict | None, original: Picture) -> Cell:
+    if record is not None and record["file"] is not None:
+        symbols = round(record["cbr"] * original.size)
+        arrived = decode_picture(folder / record["file"])
+        return Cell(arrived, f"{symbols} symbols  {_quality(record)}")
+    code = _digital_code()
+    try:
+        with open_codec(code.codec, code, ("encode",)) as codec:
+            codec.encode(original)
+    except DoesNotFit:
+        return Cell(None, "HEVC does not fit at this rate")
+    return Cell(None, "this one was lost")
 
 
 def _quality(figures: dict) -> str:
