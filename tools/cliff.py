@@ -28,7 +28,7 @@ from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.codecs.contract import Codec, CodedImage, Picture, Symbols, Undecodable
 from percast.engines.codecs.digital.codec import DoesNotFit
-from percast.engines.codecs.digital.schemes import SCHEMES, scheme_for, thresholds
+from percast.engines.codecs.digital.schemes import scheme_for, thresholds
 from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation.evaluate import open_metrics
 from percast.errors import FileError, PercastError, UsageError
@@ -73,18 +73,9 @@ class Row:
     system: str
     snr_db: float
     delivered: float
-    bits_per_symbol: float | None
     lpips: float
     dists: float
     psnr_db: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """One photograph through a system: None where nothing can be shown of it."""
-
-    picture: Picture | None
-    bits_per_symbol: float | None = None
 
 
 class Sender:
@@ -94,25 +85,33 @@ class Sender:
         self._learned, self._digital, self._original = learned, digital, original
         self._sent: dict[int | None, tuple[CodedImage, Symbols] | None] = {}
 
-    def percast(self, send: Send) -> Result:
+    def percast(self, send: Send) -> Picture | None:
         if None not in self._sent:
             self._sent[None] = self._learned.encode(self._original)
-        return Result(send(*self._sent[None]))
+        return send(*self._sent[None])
 
-    def fixed(self, send: Send) -> Result:
-        scheme = scheme_for(DESIGN_SNR_DB)
-        coded = self._coded(scheme.index)
-        return Result(coded and send(*coded), scheme.information)
+    def fixed(self, send: Send) -> Picture | None:
+        coded = self._coded(scheme_for(DESIGN_SNR_DB).index)
+        return None if coded is None else send(*coded)
 
-    def best(self, send: Send, most_db: float) -> Result:
-        """With the fastest scheme that gets through, of those for at most `most_db`."""
-        near = [i for i, least in thresholds().items() if least <= most_db]
-        for index in reversed(near):
-            if (coded := self._coded(index)) is None:
-                break
-            if (picture := send(*coded)) is not None:
-                return Result(picture, SCHEMES[index].information)
-        return Result(None)
+    def best(self, send: Send, most_db: float) -> Picture | None:
+        """With the fastest scheme that gets through, of those for at most `most_db`.
+
+        Where one does, all slower ones do: the range is halved. One that is too slow for the
+        picture to fit counts as getting through.
+        """
+        best, low, high = None, 0, sum(least <= most_db for least in thresholds().values())
+        while low < high:
+            index = (low + high) // 2
+            coded = self._coded(index)
+            picture = None if coded is None else send(*coded)
+            if picture is not None:
+                best = picture
+            if picture is not None or coded is None:
+                low = index + 1
+            else:
+                high = index
+        return best
 
     def _coded(self, index: int) -> tuple[CodedImage, Symbols] | None:
         if index not in self._sent:
@@ -157,7 +156,7 @@ def measure(
                 open_profile(DEFAULT_PROFILE), ChannelConfig(model=channel), DEFAULT_PAPR_DB
             )
             for snr_db in snrs:
-                found: dict[str, list[Result]] = {"percast": [], "fixed": [], "best": []}
+                found: dict[str, list[Picture | None]] = {"percast": [], "fixed": [], "best": []}
                 for number, sender in enumerate(senders):
                     send = partial(_through, link, codecs, snr_db, number)
                     found["percast"].append(sender.percast(send))
@@ -197,21 +196,19 @@ def _row(
     system: str,
     snr_db: float,
     photos: list[Picture],
-    results: list[Result],
+    results: list[Picture | None],
     metrics: dict,
 ) -> Row:
     figures: dict[str, list[float]] = {name: [] for name in metrics}
     for original, result in zip(photos, results, strict=True):
-        shown = np.full_like(original, _GREY) if result.picture is None else result.picture
+        shown = np.full_like(original, _GREY) if result is None else result
         for name, metric in metrics.items():
             figures[name].append(metric(original, shown))
-    bits = [result.bits_per_symbol for result in results if result.bits_per_symbol is not None]
     return Row(
         channel=channel,
         system=system,
         snr_db=snr_db,
-        delivered=fmean(result.picture is not None for result in results),
-        bits_per_symbol=fmean(bits) if bits else None,
+        delivered=fmean(result is not None for result in results),
         **{name: fmean(values) for name, values in figures.items()},
     )
 
