@@ -33,9 +33,9 @@ class _Piece:
 class OfdmModulator(Guarded, gr.sync_block):
     """Modulates each picture into packets and plays them out; silent in between.
 
-    Message input `symbols`: `PictureSymbols`, or `left_out` of a picture that will not come; then the end
-    message. Message output `sent`: the image counter, once the last sample of the picture is out, or
-    where it was left out.
+    Message input `symbols`: `PictureSymbols`, or `left_out` of a picture that will not come; then
+    the end message. Message output `sent`: the image counter, once the last sample of the picture
+    is out, or where it was left out.
 
     Args:
         profile: the waveform.

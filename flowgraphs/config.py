@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings of a transmitter and of a run. No GNU Radio, so that a command line can be read without."""
+"""Settings of a transmitter and of a run. No GNU Radio, so that a command line can be read without
+it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

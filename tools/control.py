@@ -3,8 +3,8 @@
 
 ZeroMQ REQ/REP, one JSON object each way: {"freq": 2.41e9, "gain": 20} (either may be missing;
 texts such as "2.41G" and "VGA=20" are understood) is answered by {"ok": true, "took": {...}} or
-{"ok": false, "error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of figures
-(`percast.blocks.stats.tree`). On this machine only: the socket has no password.
+{"ok": false, "error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of
+figures (`percast.blocks.stats.tree`). On this machine only: the socket has no password.
 """
 
 import argparse

@@ -33,8 +33,8 @@ class FileSource(PictureSource):
     """The pictures of a folder (its own files, in natural order of names), or one picture file.
 
     The folder is listed once; files of kinds that are not read, such as HEIC, are named in one
-    line and count as skipped, but for notes. A picture that cannot be used, or can no longer be, is skipped and
-    logged once; a file that has changed is read again.
+    line and count as skipped, but for notes. A picture that cannot be used, or can no longer be, is
+    skipped and logged once; a file that has changed is read again.
     """
 
     def __init__(

@@ -79,8 +79,8 @@ class CurveServer:
 
 
 def create_keys(folder: str | Path, clients: Iterable[str]) -> list[Path]:
-    """Make what is missing of the server's pair and of each named client's, or was left half-written
-    by a full disk. A client's secret key may have gone to the client's machine.
+    """Make what is missing of the server's pair and of each named client's, or was left
+    half-written by a full disk. A client's secret key may have gone to the client's machine.
 
     Returns:
         The files that were made.

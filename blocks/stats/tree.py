@@ -63,7 +63,9 @@ class CodecInUse:
     codec_figures: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, codec: Codec, faults: dict[str, int], figures: dict[str, float] | None = None) -> Self:
+    def of(
+        cls, codec: Codec, faults: dict[str, int], figures: dict[str, float] | None = None
+    ) -> Self:
         about = codec.about()
         return cls(
             codec.name,

@@ -14,24 +14,28 @@ _HEAD_BURST = 10.0
 _NOISIER = 1.4  # noise over the header's that is no chance
 
 
-def blank(training: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def blank(rows: np.ndarray) -> np.ndarray:
     """Symbols that are all burst are put to zero, so that they lead nothing astray; unless these
     were both training symbols.
 
     Args:
-        training: complex64 [2, n_occupied], the training symbols.
-        rows: complex64 [symbols, n_occupied], header and payload.
+        rows: complex64 [symbols, n_occupied], the two training symbols first.
     """
-    power = np.concatenate([np.mean(np.abs(x) ** 2, axis=1) for x in (training, rows)])
+    power = row_power(rows)
     if power.max() <= _LOUD * power.min():
-        return training, rows
+        return rows
     # Of its neighbours: over the whole packet the channel may rise out of a fade.
     usual = median_filter(power, _LOUD_WINDOW, mode="constant", cval=np.median(power))
     loud = power > _LOUD * usual
-    if not loud.any() or loud[: len(training)].all():
-        return training, rows
-    calm = ~loud[:, None]
-    return training * calm[: len(training)], rows * calm[len(training) :]
+    if not loud.any() or loud[:2].all():
+        return rows
+    return rows * ~loud[:, None]
+
+
+def row_power(rows: np.ndarray) -> np.ndarray:
+    """Mean power of each row, complex64 [rows, n], float32 [rows]."""
+    parts = rows.view(np.float32)
+    return np.einsum("ij,ij->i", parts, parts) / np.float32(rows.shape[1])
 
 
 def hit(power: np.ndarray, noise: float) -> np.ndarray:
@@ -53,8 +57,8 @@ def calm_head(error: np.ndarray) -> np.ndarray:
     Args:
         error: complex64 [symbols, n_occupied], what an estimate of the channel left over.
     """
-    power = (np.abs(error) ** 2).mean(1)
-    return power <= _HEAD_BURST * np.median(power)
+    power = row_power(error)
+    return power <= _HEAD_BURST * np.sort(power)[len(power) // 2]
 
 
 def payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np.ndarray:
@@ -67,7 +71,7 @@ def payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np
         pilot_error: complex64 [symbols, n_pilots].
         noise: variance of the noise in the header.
     """
-    power = (np.abs(pilot_error) ** 2).mean(1)
+    power = row_power(pilot_error)
     burst = hit(power, noise)
     weights = np.ones(min(window, len(power)))
     count = np.convolve(~burst, weights, "same")

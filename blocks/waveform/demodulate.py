@@ -2,13 +2,14 @@
 """One packet's carriers to its header, and then to equalised symbols with their noise."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from percast.blocks.waveform import bursts
 from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.drift import channel_change
-from percast.blocks.waveform.estimate import estimate_channel, residual_variance
+from percast.blocks.waveform.estimate import energy, estimate_channel, residual_variance
 from percast.blocks.waveform.header import HEADER_BYTES, Header
 from percast.blocks.waveform.preamble import pilot_values, training_carriers
 from percast.blocks.waveform.profile import Profile
@@ -66,20 +67,21 @@ class _Head:
     error: np.ndarray
 
 
-def read_header(profile: Profile, training: np.ndarray, rows: np.ndarray) -> Header | None:
+def read_header(profile: Profile, rows: np.ndarray) -> Header | None:
     """First pass: the header, from the training symbols' channel estimate.
 
     Args:
-        training: complex64 [2, n_occupied], the training symbols.
-        rows: complex64 [header_symbols, n_occupied].
+        rows: complex64 [2 + header_symbols, n_occupied], the training symbols and the header.
 
     Returns:
         None when its CRC is wrong, or it does not fit the profile.
     """
     p = profile
-    training, rows = bursts.blank(training, rows)
-    channel, noise = _training_estimate(p, training)
-    llr = _header_llr(p, rows, channel, noise)
+    rows = bursts.blank(rows)
+    response = _training_response(p, rows[:2])
+    channel = estimate_channel(p, response)
+    noise = _noise(response - channel, channel, p.cp_len)
+    llr = _header_llr(p, rows[2:], channel, noise)
     found: list[Header] = []
 
     def accept(bits: np.ndarray) -> bool:
@@ -93,12 +95,7 @@ def read_header(profile: Profile, training: np.ndarray, rows: np.ndarray) -> Hea
 
 
 def demodulate(
-    profile: Profile,
-    header: Header,
-    training: np.ndarray,
-    rows: np.ndarray,
-    freq_offset: float,
-    start: int,
+    profile: Profile, header: Header, rows: np.ndarray, freq_offset: float, start: int
 ) -> Packet:
     """Second pass over a packet whose header is known: everything known serves as pilots.
 
@@ -106,31 +103,33 @@ def demodulate(
     0.05 dB in place of the 0.35 dB of the two alone.
 
     Args:
-        training: complex64 [2, n_occupied], the training symbols.
-        rows: complex64 [header_symbols + payload_symbols, n_occupied].
-        freq_offset: already removed from both, cycles per sample.
+        rows: complex64 [2 + header_symbols + payload_symbols, n_occupied], the training symbols,
+            header and payload.
+        freq_offset: already removed, cycles per sample.
         start: stream position, for `Packet.start`.
     """
     p = profile
-    training, rows = bursts.blank(training, rows)
-    received = np.concatenate([training, rows])
-    time = _symbol_times(p, len(rows))
-    known, pilots = _known_head(p, header), pilot_values(p)[: len(rows)]
-    rough, _ = _training_estimate(p, training)
+    rows = bursts.blank(rows)
+    rough = estimate_channel(p, _training_response(p, rows[:2]))
+    heads = 2 + p.header_symbols
+    response = rows[:heads] * _known_head(p, header)
+    known = pilot_values(p)[: len(rows) - 2]
+    pilots = rows[2:].take(p.pilot_index, axis=1) * known
 
-    gains = _common_gains(p, rows, rough, known[2:], pilots)
+    time = _symbol_times(p)[: len(rows)]
+    gains = _common_gains(p, response[2:], pilots, rough)
     rate = rotation_rate(gains)
-    turn = phasors(-rate * time)
-    received *= turn[:, None]
-    since_training = time[2:] - time[:2].mean()
-    drift, carrier = _drift(p, received[2:], rough, pilots, gains * turn[2:], since_training)
-    received *= phasors(-drift * np.outer(time, carrier))
+    turn = phasors(-rate * time[2:])
+    since_training = time[2:] - (time[0] + time[1]) / 2
+    drift, carrier = _drift(p, pilots * turn[:, None], rough, gains * turn, since_training)
+    right = phasors(np.outer(time, -(rate + drift * carrier).astype(np.float32)))
 
-    head = _head_estimate(p, received[: len(known)], known, rough)
-    payload = received[len(known) :]
-    response, pilot_error = _payload_response(p, head, payload, pilots[p.header_symbols :])
+    head = _head_estimate(p, response * right[:heads], rough)
+    payload = rows[heads:] * right[heads:]
+    pilots = payload.take(p.pilot_index, axis=1) * known[p.header_symbols :]
+    channel, pilot_error = _payload_response(p, head, pilots)
     noise = bursts.payload_noise(pilot_error, head.noise)
-    symbols, noise_var = _equalised(payload[:, p.data_index], response[:, p.data_index], noise)
+    symbols, noise_var = _equalised(payload.take(p.data_index, axis=1), channel, noise)
 
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
     return Packet(
@@ -146,75 +145,67 @@ def demodulate(
     )
 
 
-def _training_estimate(p: Profile, training: np.ndarray) -> tuple[np.ndarray, float]:
-    """Channel (complex64 [n_occupied]) and noise variance from the training symbols that are not
-    blanked."""
-    training = training[training.any(1)]
-    known = np.broadcast_to(training_carriers(p), training.shape)
-    channel = estimate_channel(p, training, known)
-    return channel, _noise(training, channel * known, p.cp_len)
+def _training_response(p: Profile, training: np.ndarray) -> np.ndarray:
+    """Y X* of the training symbols that are not blanked, complex64 [1 or 2, n_occupied]."""
+    return training[training.any(1)] * training_carriers(p).conj()
 
 
 def _header_llr(p: Profile, rows: np.ndarray, channel: np.ndarray, noise: float) -> np.ndarray:
     """Log-likelihood ratios of the header's BPSK symbols, 4 Re(Y H*) / sigma^2, float [n]."""
-    pilots = pilot_values(p)[: p.header_symbols]
-    matched = rows * channel.conj()
+    at_pilots = channel[p.pilot_index]
+    pilots = rows.take(p.pilot_index, axis=1) * pilot_values(p)[: p.header_symbols]
     # The training symbols come before the header and have phase 0 by definition.
-    anchor = len(p.pilot_index) * np.mean(np.abs(channel) ** 2)
-    rate = rotation_rate(
-        np.concatenate([[anchor, anchor], (matched[:, p.pilot_index] * pilots).sum(1)])
-    )
-    turn = phasors(-rate * np.arange(2, 2 + p.header_symbols))
-    at_pilots = channel[p.pilot_index] * pilots
-    pilot_power = (np.abs(rows[:, p.pilot_index] * turn[:, None] - at_pilots) ** 2).mean(1)
+    anchor = len(at_pilots) * energy(channel) / len(channel)
+    rate = rotation_rate(np.concatenate([[anchor, anchor], pilots @ at_pilots.conj()]))
+    turn = phasors(-rate * np.arange(2, 2 + p.header_symbols))[:, None]
+    pilot_power = bursts.row_power(pilots * turn - at_pilots)
     row_noise = np.where(bursts.hit(pilot_power, noise), pilot_power, noise)[:, None]
-    return 4 * ((matched[:, p.data_index] * turn[:, None]).real / row_noise).ravel()
+    matched = rows * (turn * channel.conj())
+    return 4 * (matched.real.take(p.data_index, axis=1) / row_noise).ravel()
 
 
 def _known_head(p: Profile, header: Header) -> np.ndarray:
-    """Training symbols and re-encoded header, complex64 [2 + header_symbols, n_occupied]."""
+    """Training symbols and re-encoded header, conjugated, complex64 [2 + header_symbols,
+    n_occupied]."""
     known = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
-    known[:2] = training_carriers(p)
-    known[2:, p.data_index] = header_carriers(p, header)
-    known[2:, p.pilot_index] = pilot_values(p)[: p.header_symbols]
+    known[:2] = training_carriers(p).conj()
+    pilots = pilot_values(p)[: p.header_symbols]
+    known[2:] = np.hstack([header_carriers(p, header), pilots]).take(p.carrier_order, axis=1)
     return known
 
 
-def _symbol_times(p: Profile, rows: int) -> np.ndarray:
+@lru_cache(maxsize=8)
+def _symbol_times(p: Profile) -> np.ndarray:
     """When training, header and payload symbols come, in OFDM symbols since the first of the
-    header, float [2 + rows]. The training symbols have no prefix between them."""
-    return np.concatenate([[-1 - p.fft_size / p.symbol_len, -1.0], np.arange(rows)])
+    header, float32 [2 + header and payload]. The training symbols have no prefix between them."""
+    rows = np.arange(p.header_symbols + p.max_payload_symbols)
+    return np.concatenate([[-1 - p.fft_size / p.symbol_len, -1.0], rows]).astype(np.float32)
 
 
 def _common_gains(
-    p: Profile, rows: np.ndarray, channel: np.ndarray, known: np.ndarray, pilots: np.ndarray
+    p: Profile, header: np.ndarray, pilots: np.ndarray, channel: np.ndarray
 ) -> np.ndarray:
-    """Gain that all carriers of a symbol share, mean of Y H* X*, complex64 [symbols].
+    """Gain that all carriers of a symbol share, mean of Y X* H*, complex64 [symbols].
 
     Args:
-        rows: complex64 [symbols, n_occupied], header and payload.
+        header: complex64 [header_symbols, n_occupied], Y X*: of it all carriers count, of the
+            payload the pilots.
+        pilots: complex64 [symbols, n_pilots], Y X* at the pilots of header and payload.
         channel: complex64 [n_occupied].
-        known: complex64 [header_symbols, n_occupied], the header as sent: of it all carriers
-            count, of the payload the pilots.
-        pilots: float32 [symbols, n_pilots], as sent.
     """
-    matched = rows * channel.conj()
-    at_pilots = matched[len(known) :, p.pilot_index] * pilots[len(known) :]
-    return np.concatenate([(matched[: len(known)] * known.conj()).mean(1), at_pilots.mean(1)])
+    of_header = header @ channel.conj() / np.float32(len(channel))
+    at_pilots = channel[p.pilot_index].conj()
+    of_payload = pilots[len(header) :] @ at_pilots / np.float32(len(at_pilots))
+    return np.concatenate([of_header, of_payload])
 
 
 def _drift(
-    p: Profile,
-    rows: np.ndarray,
-    channel: np.ndarray,
-    pilots: np.ndarray,
-    gains: np.ndarray,
-    time: np.ndarray,
+    p: Profile, pilots: np.ndarray, channel: np.ndarray, gains: np.ndarray, time: np.ndarray
 ) -> tuple[float, np.ndarray]:
     """The sample clock's drift, a slope over the carriers that grows with time.
 
     Args:
-        rows, channel, pilots: as in `_common_gains`; the rotation is removed from `rows`.
+        pilots, channel: as in `_common_gains`; the rotation is removed from `pilots`.
         gains: likewise, complex64 [symbols]: each symbol's own phase is removed too.
         time: float [symbols], since the channel was estimated, in symbols.
 
@@ -222,61 +213,57 @@ def _drift(
         rad per carrier and symbol; and float [n_occupied], the carriers counted from the centre of
         the pilots' power, about which the common phase turns.
     """
-    gain = np.convolve(gains, np.ones(9), "same")
-    phase = gain.conj() / np.maximum(np.abs(gain), 1e-30)
+    gain = np.convolve(gains, np.ones(9, np.float32), "same")
+    phase = gain.conj() / np.maximum(np.abs(gain), np.float32(1e-30))
     at_pilots = channel[p.pilot_index]
-    power = np.abs(at_pilots) ** 2
-    products = rows[:, p.pilot_index] * pilots * at_pilots.conj() * phase[:, None]
-    carrier = p.occupied - np.average(p.occupied[p.pilot_index], weights=power)
+    power = at_pilots.real**2 + at_pilots.imag**2
+    centre = float(power @ p.occupied[p.pilot_index] / power.sum())
+    carrier = p.occupied - centre
+    products = pilots * at_pilots.conj() * phase[:, None]
     return clock_drift(products, power, carrier[p.pilot_index], time), carrier
 
 
-def _head_estimate(p: Profile, head: np.ndarray, known: np.ndarray, rough: np.ndarray) -> _Head:
+def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head:
     """The channel from all of training and header but what bursts have hit.
 
     Args:
-        head: complex64 [2 + header_symbols, n_occupied], received; carrier and clock are right.
-        known: likewise, as sent.
+        response: complex64 [2 + header_symbols, n_occupied], Y X*; carrier and clock are right.
         rough: complex64 [n_occupied], the channel as the training symbols have it; each symbol's
             phase against it is taken out first.
     """
-    gain = (head * rough.conj() * known.conj()).sum(1)
-    gain = (gain / np.sum(np.abs(rough) ** 2)).astype(np.complex64)
-    head = head * phasors(-np.angle(gain))[:, None]
-    channel = estimate_channel(p, head, known)
-    calm = bursts.calm_head(head - channel * known)
+    gain = response @ rough.conj()
+    response = response * (gain.conj() / np.maximum(np.abs(gain), np.float32(1e-36)))[:, None]
+    channel = estimate_channel(p, response)
+    error = response - channel
+    calm = bursts.calm_head(error)
     if not calm.all():
-        head, known = head[calm], known[calm]
-        channel = estimate_channel(p, head, known)
-    expected = channel * known
-    return _Head(channel, _noise(head, expected, p.cp_len + len(head) - 2), head - expected)
+        response = response[calm]
+        channel = estimate_channel(p, response)
+        error = response - channel
+    return _Head(channel, _noise(error, channel, p.cp_len + len(error) - 2), error)
 
 
-def _payload_response(
-    p: Profile, head: _Head, payload: np.ndarray, pilots: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _payload_response(p: Profile, head: _Head, pilots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The channel at every payload symbol, g_s H + dH_s: a common gain that moves about 1, and the
     change of the channel's shape.
 
     Args:
-        payload: complex64 [symbols, n_occupied].
-        pilots: float32 [symbols, n_pilots], as sent.
+        pilots: complex64 [symbols, n_pilots], Y X* at the pilots of the payload.
 
     Returns:
-        complex64 [symbols, n_occupied]; and complex64 [symbols, n_pilots], what it leaves of the
-        pilots unexplained.
+        complex64 [symbols, data_carriers]; and complex64 [symbols, n_pilots], what it leaves of
+        the pilots unexplained.
     """
     at_pilots = head.channel[p.pilot_index]
-    power = np.sum(np.abs(at_pilots) ** 2)
-    products = payload[:, p.pilot_index] * pilots
-    gain = (products * at_pilots.conj()).sum(1) / power
-    gain[~payload.any(1)] = 1  # a blanked symbol tells nothing
-    response = smooth_gains(gain, head.noise / power)[:, None] * head.channel
-    error = products - response[:, p.pilot_index]
+    power = energy(at_pilots)
+    gain = pilots @ at_pilots.conj() / np.float32(power)
+    gain[~pilots.any(1)] = 1  # a blanked symbol tells nothing
+    gain = smooth_gains(gain, head.noise / power)[:, None]
+    response, error = gain * head.channel[p.data_index], pilots - gain * at_pilots
     change = channel_change(p, head.channel, error, head.noise, p.header_symbols // 2)
     if change is not None:
-        response += change
-        error -= change[:, p.pilot_index]
+        response += change.take(p.data_index, axis=1)
+        error -= change.take(p.pilot_index, axis=1)
     return response, error
 
 
@@ -292,19 +279,24 @@ def _equalised(
     Returns:
         complex64 and float32 [symbols, carriers].
     """
-    weight = 1 / np.maximum(response.real**2 + response.imag**2, np.float32(1e-36))
-    return received * response.conj() * weight, noise.astype(np.float32)[:, None] * weight
+    weight = response.real**2 + response.imag**2
+    np.maximum(weight, np.float32(1e-36), out=weight)
+    np.reciprocal(weight, out=weight)
+    symbols = received * response.conj()
+    symbols *= weight
+    weight *= noise.astype(np.float32)[:, None]
+    return symbols, weight
 
 
-def _noise(received: np.ndarray, expected: np.ndarray, parameters: float) -> float:
+def _noise(error: np.ndarray, channel: np.ndarray, parameters: float) -> float:
     """`residual_variance`, but never nothing."""
-    floor = _LEAST_NOISE * float(np.mean(np.abs(expected) ** 2))
-    return max(residual_variance(received, expected, parameters), floor, 1e-35)
+    floor = _LEAST_NOISE * energy(channel) / len(channel)
+    return max(residual_variance(error, parameters), floor, 1e-35)
 
 
 def _evm_squared(p: Profile, head: _Head, pilot_error: np.ndarray) -> float:
     """Error power over signal power, both after the channel, over header and pilots."""
-    error = (np.abs(head.error) ** 2).sum() + (np.abs(pilot_error) ** 2).sum()
-    signal = len(head.error) * (np.abs(head.channel) ** 2).sum()
-    signal += len(pilot_error) * (np.abs(head.channel[p.pilot_index]) ** 2).sum()
-    return float(error / signal)
+    error = energy(head.error) + energy(pilot_error)
+    signal = len(head.error) * energy(head.channel)
+    signal += len(pilot_error) * energy(head.channel[p.pilot_index])
+    return error / signal

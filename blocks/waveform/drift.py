@@ -3,10 +3,11 @@
 carriers."""
 
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
-from percast.blocks.waveform.estimate import delay_basis, impulse_response
+from percast.blocks.waveform.estimate import delay_basis, energy, impulse_response
 from percast.blocks.waveform.profile import Profile
 
 _DEGREES = (1, 2)
@@ -14,10 +15,10 @@ _DEGREES = (1, 2)
 
 @lru_cache(maxsize=128)
 def _polynomials(first: int, count: int) -> np.ndarray:
-    """Orthonormal polynomials of rising degree that vanish at time 0, float [count, degrees]."""
+    """Orthonormal polynomials of rising degree that vanish at time 0, float32 [count, degrees]."""
     time = (first + np.arange(count)) / (first + count)
     basis, _ = np.linalg.qr(np.stack([time**d for d in _DEGREES], axis=1))
-    return basis
+    return basis.astype(np.float32)
 
 
 def channel_change(
@@ -42,10 +43,10 @@ def channel_change(
     """
     basis = _polynomials(first, len(seen))
     parts = basis.T @ seen
-    power = (np.abs(parts) ** 2).mean(1)
+    power = [energy(part) / len(part) for part in parts]
     # Each further degree takes its power off the error and fits one more noise to it.
-    gain = np.concatenate([[0.0], np.cumsum(power - 2 * noise)])
-    degrees = int(gain.argmax())
+    gain = [0.0, *accumulate(x - 2 * noise for x in power)]
+    degrees = gain.index(max(gain))
     if degrees == 0:
         return None
     delays = np.abs(impulse_response(profile, channel)) ** 2

@@ -40,8 +40,8 @@ def impulse_response(profile: Profile, channel: np.ndarray) -> np.ndarray:
 def short_channel_projection(profile: Profile) -> np.ndarray:
     """Projects a frequency response onto impulse responses that fit into the prefix.
 
-    Keeps about (cp_len + 2 WINDOW_ADVANCE) * 200 / 256 dimensions of n_occupied, and the noise falls in
-    that ratio.
+    Keeps about (cp_len + 2 WINDOW_ADVANCE) * 200 / 256 dimensions of n_occupied, and the noise
+    falls in that ratio.
 
     Returns:
         complex64 [n_occupied, n_occupied].
@@ -49,25 +49,29 @@ def short_channel_projection(profile: Profile) -> np.ndarray:
     return (delay_basis(profile) @ _delay_fit(profile)).astype(np.complex64)
 
 
-def estimate_channel(profile: Profile, received: np.ndarray, known: np.ndarray) -> np.ndarray:
+def estimate_channel(profile: Profile, response: np.ndarray) -> np.ndarray:
     """Frequency response from symbols that are known and whose phases are aligned.
 
     Args:
-        received, known: complex64 [symbols, n_occupied]; |known| = 1 everywhere.
+        response: complex64 [symbols, n_occupied], Y X* for known symbols with |X| = 1 everywhere.
 
     Returns:
         complex64 [n_occupied].
     """
-    raw = (received * known.conj()).sum(0) / np.float32(len(known))
+    raw = response.sum(0) / np.float32(len(response))
     return short_channel_projection(profile) @ raw
 
 
-def residual_variance(received: np.ndarray, expected: np.ndarray, parameters: float) -> float:
+def residual_variance(error: np.ndarray, parameters: float) -> float:
     """Noise variance per carrier from what a fit left over.
 
     Args:
-        received, expected: complex64 [symbols, carriers].
+        error: complex64 [symbols, carriers].
         parameters: complex numbers that were fitted to them.
     """
-    left = np.abs(received - expected) ** 2
-    return float(left.sum() / max(left.size - parameters, 1))
+    return energy(error) / max(error.size - parameters, 1)
+
+
+def energy(values: np.ndarray) -> float:
+    """Sum of squared magnitudes of complex64 values of any shape."""
+    return float(np.vdot(values, values).real)

@@ -18,23 +18,45 @@ def to_samples(profile: Profile, carriers: np.ndarray, cp_len: int = 0) -> np.nd
         complex64 [symbols, cp_len + fft_size].
     """
     n = profile.fft_size
-    grid = np.zeros((len(carriers), n), np.complex64)
-    grid[:, profile.occupied % n] = carriers
-    time = fft.ifft(grid, axis=1, overwrite_x=True) * np.float32(
-        n / np.sqrt(len(profile.occupied))
-    )
-    return np.concatenate([time[:, n - cp_len :], time], axis=1)
+    time = fft.ifft(spread(carriers, n), axis=1, overwrite_x=True)
+    out = np.empty((len(carriers), cp_len + n), np.complex64)
+    scale = np.float32(n / np.sqrt(len(profile.occupied)))
+    np.multiply(time, scale, out=out[:, cp_len:])
+    out[:, :cp_len] = out[:, n:]
+    return out
 
 
-def to_carriers(profile: Profile, samples: np.ndarray) -> np.ndarray:
+def to_carriers(
+    profile: Profile, samples: np.ndarray, turns: np.ndarray | None = None
+) -> np.ndarray:
     """OFDM demodulation, inverse of `to_samples` without prefix.
 
     Args:
         samples: complex64 [symbols, fft_size].
+        turns: complex64 [symbols], what to multiply each symbol by; None for nothing.
 
     Returns:
         complex64 [symbols, n_occupied].
     """
-    n = profile.fft_size
     grid = fft.fft(samples, axis=1)
-    return grid[:, profile.occupied % n] * np.float32(np.sqrt(len(profile.occupied)) / n)
+    scale = np.float32(np.sqrt(len(profile.occupied)) / profile.fft_size)
+    return gathered(grid, len(profile.occupied), scale if turns is None else scale * turns[:, None])
+
+
+def spread(carriers: np.ndarray, bins: int) -> np.ndarray:
+    """Occupied carriers, which lie without a gap about DC, to the bins of a transform, complex64
+    [symbols, n_occupied] to [symbols, bins]."""
+    half = carriers.shape[1] // 2
+    grid = np.zeros((len(carriers), bins), np.complex64)
+    grid[:, -half:] = carriers[:, :half]
+    grid[:, 1 : half + 1] = carriers[:, half:]
+    return grid
+
+
+def gathered(grid: np.ndarray, count: int, scale: np.ndarray) -> np.ndarray:
+    """Inverse of `spread`, times `scale` [symbols, 1], to complex64 [symbols, count]."""
+    half = count // 2
+    out = np.empty((len(grid), count), np.complex64)
+    np.multiply(grid[:, -half:], scale, out=out[:, :half])
+    np.multiply(grid[:, 1 : half + 1], scale, out=out[:, half:])
+    return out

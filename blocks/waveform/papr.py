@@ -8,6 +8,7 @@ frequency domain filtering", Electronics Letters 38(5), 2002.
 import numpy as np
 from scipy import fft
 
+from percast.blocks.waveform.ofdm import gathered, spread
 from percast.blocks.waveform.profile import Profile
 
 OVERSAMPLING = 2  # peaks lie between the samples
@@ -28,22 +29,21 @@ def clip_and_filter(
     Returns:
         complex64 [symbols, n_occupied].
     """
-    n = profile.fft_size * OVERSAMPLING
-    place = profile.occupied % n
-    limit = np.float32(10 ** (papr_db / 20) * np.sqrt(len(place)) / n)
+    n, count = profile.fft_size * OVERSAMPLING, len(profile.occupied)
+    limit = np.float32(10 ** (papr_db / 20) * np.sqrt(count) / n)
     out, rows = carriers.copy(), np.arange(len(carriers))
     for _ in range(rounds):
-        grid = np.zeros((len(rows), n), np.complex64)
-        grid[:, place] = out[rows]
-        time = fft.ifft(grid, axis=1, overwrite_x=True)
-        envelope = np.abs(time)
-        peaks = envelope > limit
-        clipped = peaks.any(1)
-        rows, time, envelope, peaks = rows[clipped], time[clipped], envelope[clipped], peaks[clipped]
-        time[peaks] *= limit / envelope[peaks]
-        out[rows] = fft.fft(time, axis=1, overwrite_x=True)[:, place]
+        time = fft.ifft(spread(out[rows], n), axis=1, overwrite_x=True)
+        power = time.real**2 + time.imag**2
+        peaks = np.flatnonzero(power > limit**2)
+        time.ravel()[peaks] *= limit / np.sqrt(power.ravel()[peaks])
+        # Peaks are rare: most symbols have none, and stay as they are.
+        clipped = np.unique(peaks // n)
+        rows, time = rows[clipped], time[clipped]
+        out[rows] = gathered(fft.fft(time, axis=1, overwrite_x=True), count, np.float32(1))
     power = np.vdot(out, out).real / np.vdot(carriers, carriers).real
-    return out / np.float32(np.sqrt(power))
+    out *= np.float32(1 / np.sqrt(power))
+    return out
 
 
 def papr(samples: np.ndarray) -> float:

@@ -59,6 +59,11 @@ class Profile:
         """Where the data carriers stand in `occupied`, int [data_carriers]."""
         return np.flatnonzero(~np.isin(np.abs(self.occupied), self.pilots))
 
+    @cached_property
+    def carrier_order(self) -> np.ndarray:
+        """Puts [data carriers, pilots] into the order of `occupied`, int [n_occupied]."""
+        return np.argsort(np.concatenate([self.data_index, self.pilot_index]))
+
     @property
     def symbol_len(self) -> int:
         """Samples of one OFDM symbol with its prefix."""

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -64,7 +65,6 @@ class _Pending:
 
     sync: Sync
     header: Header
-    training: np.ndarray
     head: np.ndarray
     payload_rows: int
     end: int
@@ -113,10 +113,11 @@ class Receiver:
     def _append(self, samples: np.ndarray) -> None:
         samples = np.ascontiguousarray(samples, np.complex64)
         self.stats.samples += len(samples)
-        # NaN fails the comparison too.
-        parts = np.abs(samples.view(np.float32)) < _WILD
-        good = parts[::2] & parts[1::2]
-        if not good.all():
+        parts = samples.view(np.float32)
+        # NaN fails every comparison. The extremes say whether there is anything to look for.
+        if len(parts) and not (parts.max() < _WILD and parts.min() > -_WILD):
+            parts = np.abs(parts) < _WILD
+            good = parts[::2] & parts[1::2]
             self.stats.bad_samples += len(samples) - int(good.sum())
             samples = np.where(good, samples, 0)
         samples = self._notch.process(self._without_dc(samples))
@@ -127,7 +128,7 @@ class Receiver:
         done = 0
         while done < len(samples):
             part = samples[done : done + _DC_BLOCK - self._dc_filled]
-            out[done : done + len(part)] = part - np.complex64(self._dc)
+            np.subtract(part, np.complex64(self._dc), out=out[done : done + len(part)])
             self._dc_block[self._dc_filled : self._dc_filled + len(part)] = part
             self._dc_filled += len(part)
             done += len(part)
@@ -163,7 +164,8 @@ class Receiver:
         if blocks < window:
             return None
         self._sum_up_to(blocks)
-        strength = np.abs(sliding_sum(self._corr, window)) ** 2
+        corr = sliding_sum(self._corr, window)
+        strength = corr.real**2 + corr.imag**2
         over = np.flatnonzero(strength > THRESHOLD * sliding_sum(self._energy, window) ** 2)
         first = first_broad(p, self._buffer, strength, over)
         if first is None:
@@ -185,9 +187,8 @@ class Receiver:
         if sync is None:
             self._drop(start + p.short_len // 2)
             return True
-        training = self._carriers(sync, 0, 2, p.fft_size)
-        head = self._rows(sync, 0, p.header_symbols)
-        header = read_header(p, training, head)
+        head = self._carriers(sync, 0, 2 + p.header_symbols)
+        header = read_header(p, head)
         if header is None:
             self.stats.headers_lost += 1
             offset = sync.freq_offset * p.samp_rate
@@ -197,7 +198,7 @@ class Receiver:
         lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
         rows = payload_symbols(p, hi - lo)
         end = sync.start + 2 * p.fft_size + (p.header_symbols + rows) * p.symbol_len
-        self._pending = _Pending(sync, header, training, head, rows, end)
+        self._pending = _Pending(sync, header, head, rows, end)
         return True
 
     def _start(self, sync: Sync) -> int:
@@ -212,33 +213,33 @@ class Receiver:
             self._corr = np.concatenate([self._corr, corr])
             self._energy = np.concatenate([self._energy, energy])
 
-    def _carriers(self, sync: Sync, first: int, count: int, step: int) -> np.ndarray:
-        """FFT windows that start `first`, `first + step`, ... after the sync point, carrier
-        offset removed, complex64 [count, n_occupied]."""
-        n = self.profile.fft_size
-        start = sync.start + first
-        windows = np.lib.stride_tricks.sliding_window_view(
-            self._buffer[start : start + (count - 1) * step + n], n
-        )[::step]
+    def _carriers(self, sync: Sync, first: int, last: int) -> np.ndarray:
+        """OFDM symbols `first` up to `last` of a packet, carrier offset removed; 0 and 1 are the
+        training symbols. Complex64 [last - first, n_occupied]."""
+        p, n = self.profile, self.profile.fft_size
+        starts = _window_starts(p)[first:last]
         turn = -2 * np.pi * sync.freq_offset
-        rows = phasors(turn * (first + step * np.arange(count)))
-        turned = windows * phasors(turn * np.arange(n)) * rows[:, None]
-        return to_carriers(self.profile, turned)
-
-    def _rows(self, sync: Sync, first: int, count: int) -> np.ndarray:
-        """Header and payload symbols from number `first` on."""
-        p = self.profile
-        start = 2 * p.fft_size + p.cp_len + first * p.symbol_len
-        return self._carriers(sync, start, count, p.symbol_len)
+        wave = phasors(turn * np.arange(n))
+        windows = np.empty((len(starts), n), np.complex64)
+        training = max(0, 2 - first)
+        if training:
+            lo = sync.start + starts[0]
+            both = self._buffer[lo : lo + training * n].reshape(training, n)
+            np.multiply(both, wave, out=windows[:training])
+        lo = sync.start + starts[training] - p.cp_len
+        rest = self._buffer[lo : lo + (len(starts) - training) * p.symbol_len]
+        rest = rest.reshape(-1, p.symbol_len)[:, p.cp_len :]
+        np.multiply(rest, wave, out=windows[training:])
+        return to_carriers(p, windows, phasors(turn * starts))
 
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
         p = self.profile
-        payload = self._rows(pending.sync, p.header_symbols, pending.payload_rows)
+        first = 2 + p.header_symbols
+        payload = self._carriers(pending.sync, first, first + pending.payload_rows)
         packet = demodulate(
             p,
             pending.header,
-            pending.training,
             np.concatenate([pending.head, payload]),
             pending.sync.freq_offset,
             self._start(pending.sync),
@@ -249,11 +250,24 @@ class Receiver:
         return packet
 
 
+@lru_cache(maxsize=8)
+def _window_starts(profile: Profile) -> np.ndarray:
+    """Where the FFT windows of a packet's symbols start, the two training symbols first, samples,
+    int [2 + header and payload]."""
+    rows = np.arange(profile.header_symbols + profile.max_payload_symbols)
+    after_training = 2 * profile.fft_size + profile.cp_len + rows * profile.symbol_len
+    return np.concatenate([[0, profile.fft_size], after_training])
+
+
 def _block_dc(block: np.ndarray) -> complex:
     """Mean of complex64 [n] without outliers: one wild value would bury all others."""
-    power = block.real**2 + block.imag**2
-    sane = power <= _DC_OUTLIER * np.median(power[::8])
-    return complex(block[sane].mean(dtype=np.complex128)) if sane.any() else 0j
+    some = block[::64]
+    some = some.real**2 + some.imag**2
+    limit = _DC_OUTLIER * np.partition(some, len(some) // 2)[len(some) // 2]
+    parts = block.view(np.float32)
+    if 2 * max(parts.max(), -parts.min()) ** 2 > limit:  # else there cannot be any
+        block = block[block.real**2 + block.imag**2 <= limit]
+    return complex(block.sum()) / len(block)
 
 
 def _summit(strength: np.ndarray, start: int, reach: int) -> int:

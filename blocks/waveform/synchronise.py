@@ -10,7 +10,9 @@ The carrier offset is then refined over longer and longer lags, each unambiguous
 accuracy of the one before.
 """
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import fft
@@ -83,6 +85,8 @@ def first_broad(
         One of `over`, or None.
     """
     window, reach = profile.short_len // BLOCK, 2 * profile.short_len // BLOCK
+    if len(over) and _is_broad(profile, samples, int(over[0]), float(strength[over[0]])):
+        return int(over[0])
     while len(over):
         # A tone may last long: look further every time.
         these = over[: np.searchsorted(over, over[0] + reach)]
@@ -101,22 +105,40 @@ def first_broad(
     return None
 
 
+def _is_broad(profile: Profile, samples: np.ndarray, block: int, strength: float) -> bool:
+    """The test of `first_broad` at one window only, which nearly always is all that it takes."""
+    part = samples[block * BLOCK : block * BLOCK + profile.short_len]
+    lag = profile.short_period // 2
+    while lag:
+        if abs(complex(np.vdot(part[:-lag], part[lag:]))) ** 2 < NARROW**2 * strength:
+            return True
+        lag //= 2
+    return False
+
+
 def sliding_sum(values: np.ndarray, width: int) -> np.ndarray:
     """Sums of `width` neighbours, [n] to [n - width + 1], in double precision."""
-    total = np.cumsum(values, dtype=np.complex128 if np.iscomplexobj(values) else np.float64)
-    total = np.concatenate([[0], total])
+    total = np.zeros(len(values) + 1, complex if np.iscomplexobj(values) else float)
+    np.cumsum(values, out=total[1:])
     return total[width:] - total[:-width]
 
 
 def lagged_phase(samples: np.ndarray, lag: int) -> float:
     """Phase advance in rad over `lag` samples of a signal that repeats itself after them."""
-    return float(np.angle(np.vdot(samples[:-lag], samples[lag:])))
+    product = complex(np.vdot(samples[:-lag], samples[lag:]))
+    return math.atan2(product.imag, product.real)
 
 
 def refine(freq: float, samples: np.ndarray, lag: int) -> float:
     """The carrier offset (cycles/sample) nearest to `freq` that `lagged_phase` agrees with."""
     turns = lagged_phase(samples, lag) / (2 * np.pi)
     return (turns + round(freq * lag - turns)) / lag
+
+
+@lru_cache(maxsize=8)
+def _matched_filter(profile: Profile, size: int) -> np.ndarray:
+    """Transform of a training symbol, conjugated, complex64 [size]."""
+    return fft.fft(training_symbol(profile), size).conj()
 
 
 def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float) -> Sync | None:
@@ -138,14 +160,15 @@ def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float)
     lo = short_start + profile.short_len + profile.long_guard - TIMING_SLACK
     span = 2 * TIMING_SLACK
     window = shift(samples[lo : lo + span + 2 * n], freq)
-    size = fft.next_fast_len(len(window) + n)
-    known = fft.fft(training_symbol(profile), size)
-    corr = fft.ifft(fft.fft(window, size) * known.conj())[: span + n]
-    power = np.abs(corr) ** 2
+    size = fft.next_fast_len(len(window))  # what wraps around is not looked at
+    spectrum = fft.fft(window, size) * _matched_filter(profile, size)
+    corr = fft.ifft(spectrum, overwrite_x=True)[: span + n]
+    power = corr.real**2 + corr.imag**2
     both = power[:span] + power[n : n + span]
 
     peak = int(both.argmax())
-    energy = np.vdot(window[peak : peak + 2 * n], window[peak : peak + 2 * n]).real
+    trained = window[peak : peak + 2 * n]
+    energy = np.vdot(trained, trained).real
     # In noise alone the correlation takes 1/n of the energy.
     if both[peak] * 2 < _TRAINED * energy:
         return None

@@ -55,7 +55,7 @@ class ToneNotch:
 
     def process(self, samples: np.ndarray) -> np.ndarray:
         """complex64 [n] without the tones, of the same length."""
-        out = [samples[:0]]
+        out = []
         while len(samples):
             to_look = _BLOCK - self._position
             to_go = to_look if to_look > 0 else to_look + (_EVERY - 1) * _BLOCK
@@ -67,7 +67,7 @@ class ToneNotch:
             if self._position == _BLOCK:
                 self._update(find_tones(self._look))
             self._position %= _EVERY * _BLOCK
-        return np.concatenate(out)
+        return out[0] if len(out) == 1 else np.concatenate(out)
 
     def _filtered(self, samples: np.ndarray) -> np.ndarray:
         for tone in self._tones:
@@ -90,11 +90,14 @@ class ToneNotch:
 
 def find_tones(block: np.ndarray) -> list[float]:
     """Frequencies in cycles per sample of the lines in complex64 [_BLOCK], strongest first."""
-    power = np.abs(fft.fft(block * _WINDOW)) ** 2
+    spectrum = fft.fft(block * _WINDOW)
+    power = spectrum.real**2 + spectrum.imag**2
     total = float(power.sum())
     found = []
     while len(found) < _MOST:
         peak = int(power.argmax())
+        if not (2 * _LINE + 1) * power[peak] > _SHARE * total:
+            break  # not even if its whole line were as high
         near = np.arange(peak - _SKIRT, peak + _SKIRT + 1) % _BLOCK
         line = near[_SKIRT - _LINE : _SKIRT + _LINE + 1]
         if not power[line].sum() > _SHARE * total:

@@ -8,6 +8,7 @@ from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
 _DRIFT_SPANS = (12, 28)
+_FINE_ENOUGH = 1e-3  # rad, at the outermost pilots of the last symbol
 MAX_CLOCK_PPM = 150.0  # that `clock_drift` follows over the longest packets
 
 
@@ -19,7 +20,7 @@ def rotation_rate(gains: np.ndarray) -> float:
     size = fft.next_fast_len(8 * len(gains))
     spectrum = np.abs(fft.fft(gains, size))
     peak = int(spectrum.argmax())
-    left, mid, right = spectrum[peak - 1], spectrum[peak], spectrum[(peak + 1) % size]
+    left, mid, right = (float(spectrum[i % size]) for i in (peak - 1, peak, peak + 1))
     curvature = left - 2 * mid + right
     offset = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
     turns = (peak + offset) / size
@@ -42,12 +43,19 @@ def clock_drift(
             (about which the common phase turns).
         time: float [symbols], since the channel was estimated, in symbols.
     """
-    lever = time[:, None] * carrier
-    drift = 0.0
+    lever = np.outer(time.astype(np.float32), carrier.astype(np.float32))
+    reach = float(np.abs(carrier).max() * time[-1])
+    weight = float(power @ carrier**2) * np.cumsum(time**2)
+    drift, left = 0.0, products.imag
     for count in (*(n for n in _DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
         part = lever[:count]
-        left = products[:count] * np.exp(-1j * drift * part)
-        drift += float((left.imag * part).sum() / (power * part**2).sum())
+        if drift:
+            angle = np.float32(drift) * part
+            left = products.imag[:count] * np.cos(angle) - products.real[:count] * np.sin(angle)
+        step = float(np.vdot(left[:count], part)) / weight[count - 1]
+        drift += step
+        if count == len(time) and abs(step) * reach < _FINE_ENOUGH:
+            break
     return drift
 
 
@@ -58,24 +66,29 @@ def smooth_gains(gains: np.ndarray, variance: float) -> np.ndarray:
     width shrinks until the gain follows.
 
     Args:
-        gains: complex [symbols], each with noise of `variance`.
+        gains: complex64 [symbols], each with noise of `variance`.
 
     Returns:
         complex64 [symbols].
     """
     means, own_share = _moving_averages(len(gains))
-    candidates = np.vstack([np.ones_like(gains), means @ gains])
-    risk = (np.abs(gains - candidates) ** 2).mean(1) + (2 * own_share - 1) * variance
-    return candidates[risk.argmin()].astype(np.complex64)
+    change = gains - 1
+    parts = change.view(np.float32).reshape(-1, 2)  # real and imaginary: the averages are real
+    candidates = (means @ parts).reshape(-1, parts.size)
+    left = parts.ravel() - candidates
+    risk = np.einsum("ij,ij->i", left, left) / len(gains) + (2 * own_share - 1) * variance
+    return 1 + candidates[risk.argmin()].view(np.complex64)
 
 
 @lru_cache(maxsize=128)
 def _moving_averages(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Averaging matrices for `n` values, float [widths, n, n], and the mean weight of a value in
-    its own average, float [1 + widths], after that of no averaging at all."""
+    """For `n` values, averaging matrices one below the other, float32 [(1 + widths) * n, n], and
+    the mean weight of a value in its own average, float [1 + widths]. The first is all zero: the
+    values stay what they are taken for."""
     distance = np.abs(np.subtract.outer(np.arange(n), np.arange(n)))
     widths = [*(w for w in _WIDTHS if w < n), 2 * n - 1]
     inside = np.stack([distance <= w // 2 for w in widths]).astype(float)
     means = inside / inside.sum(2, keepdims=True)
+    means = np.concatenate([np.zeros((1, n, n)), means])
     own = np.einsum("wii->w", means) / n
-    return means, np.concatenate([[0.0], own])
+    return means.reshape(-1, n).astype(np.float32), own

@@ -57,15 +57,11 @@ def packet_carriers(profile: Profile, header: Header, payload: np.ndarray) -> np
         complex64 [header_symbols + payload_symbols, n_occupied].
     """
     rows = payload_symbols(profile, len(payload))
-    data = np.empty(rows * profile.data_carriers, np.complex64)
-    data[: len(payload)] = payload
-    data[len(payload) :] = signs(_FILLER, len(data) - len(payload))
-    total = profile.header_symbols + rows
-    carriers = np.empty((total, len(profile.occupied)), np.complex64)
-    carriers[: profile.header_symbols, profile.data_index] = header_carriers(profile, header)
-    carriers[profile.header_symbols :, profile.data_index] = data.reshape(rows, -1)
-    carriers[:, profile.pilot_index] = pilot_values(profile)[:total]
-    return carriers
+    filler = signs(_FILLER, rows * profile.data_carriers - len(payload))
+    data = np.concatenate([header_carriers(profile, header).ravel(), payload, filler])
+    data = data.reshape(-1, profile.data_carriers)
+    pilots = pilot_values(profile)[: len(data)]
+    return np.hstack([data, pilots]).take(profile.carrier_order, axis=1)
 
 
 def modulate(

@@ -41,6 +41,7 @@ class Checked(Codec):
 
     def __init__(self, codec: Codec):
         self._codec = codec
+        self._complained: set[str] = set()
         self.name, self.codec_id, self.model_id = codec.name, codec.codec_id, codec.model_id
         self.rates, self.snr_db, self.roles = codec.rates, codec.snr_db, codec.roles
         self.cbr, self.design_snr_db = codec.cbr, codec.design_snr_db
@@ -107,7 +108,11 @@ class Checked(Codec):
             self._codec.warm_up(height, width)
 
     def about(self) -> About:
-        return self._codec.about()
+        try:
+            return About(*(None if x is None else str(x) for x in self._codec.about()))
+        except Exception as error:  # a report without it is better than none
+            self._complain("about", error)
+            return super().about()
 
     def at(
         self,
@@ -118,7 +123,10 @@ class Checked(Codec):
         return type(self)(self._codec.at(cbr, design_snr_db, realism))
 
     def close(self) -> None:
-        self._codec.close()
+        try:
+            self._codec.close()
+        except Exception as error:  # all is done by now, and there are results to tell
+            self._complain("close", error)
 
     def _sound(
         self, coded: CodedImage, symbols: np.ndarray, rgb: Picture
@@ -165,7 +173,17 @@ class Checked(Codec):
             yield
         except PercastError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a codec does not end the program
             log.info("%s: %s failed", self.kind, method, exc_info=True)
-            told = " ".join(f"{type(error).__name__}: {error}".split())
-            raise CodecFault(f"{self.kind}: {method} raised {told}") from error
+            raise CodecFault(f"{self.kind}: {method} raised {told(error)}") from error
+
+    def _complain(self, method: str, error: Exception) -> None:
+        """Say once that a method failed without which it goes on."""
+        if method not in self._complained:
+            self._complained.add(method)
+            log.warning("%s: %s raised %s", self.kind, method, told(error))
+
+
+def told(error: BaseException) -> str:
+    """An exception in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")

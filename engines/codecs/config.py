@@ -83,10 +83,10 @@ class CodecConfig(Settings):
         metavar="NAME", parse=str,
     )  # fmt: skip
     cbr: Fraction = setting(
-        Fraction(1, 48), "--cbr", "channel bandwidth ratio: all complex symbols over all source samples, "
-        "3 per pixel (default %(default)s)",
+        Fraction(1, 48), "--cbr", "channel bandwidth ratio: all complex symbols over all source "
+        "samples, 3 per pixel (default %(default)s)",
         metavar="R", parse=parse_cbr,
-    )  # fmt: skip  # noqa: RUF009
+    )  # fmt: skip
     design_snr_db: float = setting(
         10.0, "--design-snr", "SNR to encode for (default %(default)g)",
         metavar="DB", least=-30, most=30, unit="dB",

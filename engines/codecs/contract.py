@@ -31,7 +31,8 @@ NoiseVariance = npt.NDArray[np.float32]
 """float32 [n], total over both dimensions of each complex symbol; infinite where none arrived."""
 
 MIN_SIDE, MAX_SIDE = 64, 2160
-"""Pixels of pictures that are sent; smaller ones leave networks no context, larger ones no memory."""
+"""Pixels of pictures that are sent: smaller ones leave networks no context, larger ones no
+memory."""
 
 ROLES = ("encode", "decode")
 

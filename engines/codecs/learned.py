@@ -6,7 +6,8 @@ channels on a grid of h x w = ceil(H/16) x ceil(W/16) positions. A rate is a pre
 channels 2i and 2i+1 are the real and imaginary part of symbol plane i, so c/2 symbols travel for
 each position, and the nominal channel bandwidth ratio is (c/2) / (3 * 16 * 16) = c / 1536.
 
-They travel with unit mean power; see `percast.engines.codecs.latent` for the level that they had before.
+They travel with unit mean power; see `percast.engines.codecs.latent` for the level that they had
+before.
 
 Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each row by row.
 """

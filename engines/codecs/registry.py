@@ -14,7 +14,7 @@ from collections.abc import Collection
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 
-from percast.engines.codecs.checked import Checked
+from percast.engines.codecs.checked import Checked, told
 from percast.engines.codecs.config import DEFAULTS, CodecConfig
 from percast.engines.codecs.contract import OWN_IDS, ROLES, Codec
 from percast.errors import ModelError, PercastError, UsageError
@@ -56,7 +56,7 @@ def open_codec(name: str, config: CodecConfig = DEFAULTS, roles: Collection[str]
     except PercastError:
         raise
     except Exception as error:
-        raise ModelError(f"codec '{name}' cannot be opened: {_told(error)}") from error
+        raise ModelError(f"codec '{name}' cannot be opened: {told(error)}") from error
 
 
 def list_codecs() -> list[str]:
@@ -97,7 +97,7 @@ def _load(name: str, location: str) -> type[Codec]:
     for part in class_name.split("."):
         found = getattr(found, part, None)
     if found is None:
-        codecs = [key for key, value in vars(module).items() if _is_codec(value)]
+        codecs = [k for k, v in vars(module).items() if _is_codec(v) and v is not Codec]
         there = f"; it has {', '.join(codecs)}" if codecs else ""
         raise UsageError(f"codec '{name}': {module_name} has no class '{class_name}'{there}")
     if not _is_codec(found):
@@ -123,9 +123,9 @@ def _import(name: str, module_name: str):
     except ModuleNotFoundError as error:
         # A package above it may be what is missing; anything else is the module's own affair.
         if not f"{module_name}.".startswith(f"{error.name}."):
-            raise ModelError(f"codec '{name}' cannot be imported: {_told(error)}") from error
+            raise ModelError(f"codec '{name}' cannot be imported: {told(error)}") from error
     except Exception as error:
-        raise ModelError(f"codec '{name}' cannot be imported: {_told(error)}") from error
+        raise ModelError(f"codec '{name}' cannot be imported: {told(error)}") from error
     raise UsageError(
         f"codec '{name}': there is no module '{module_name}', neither installed nor in {here}"
     )
@@ -133,8 +133,3 @@ def _import(name: str, module_name: str):
 
 def _is_codec(found: object) -> bool:
     return isinstance(found, type) and issubclass(found, Codec)
-
-
-def _told(error: Exception) -> str:
-    """An exception in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.training.records import prototype
+from percast.engines.training.records import prototype, weights
 from percast.errors import ModelError
 
 try:
@@ -53,7 +53,7 @@ def shapes(network: Network, names: tuple[str, ...]) -> dict[str, list[int | str
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
-    """The encoder and generator of a `weights.pt`, which has the prototype's form.
+    """The encoder and generator of a run's `weights.pt`.
 
     Returns:
         Networks in fp32 by role, with weights that fp16 holds exactly; and the manifest's
@@ -62,21 +62,12 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
     Raises:
         ModelError: no checkpoint, or one of other networks.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    except Exception as error:  # whatever unpickling of a foreign file may raise
-        raise ModelError(f"{path} is no file of torch, or is damaged") from error
-    if not isinstance(checkpoint, dict) or not {"ema", "args", "step"} <= set(checkpoint):
+    checkpoint = weights.read(path)
+    if not {"ema", "args", "step"} <= set(checkpoint):
         raise ModelError(f"{path} is no run's weights.pt: it lacks ema, args or step")
     arguments = checkpoint["args"]
     prototype.check_arguments(arguments)
-    if not prototype.is_levelled(checkpoint):
-        raise ModelError(
-            f"{path} is the prototype's own, made for latents of unit power: "
-            "train on from it (`percast train --init`) and export the result"
-        )
+    prototype.check_levelled(checkpoint)
     encoder, generator = prototype.from_prototype(checkpoint["ema"])
     trained = {name: checkpoint.get(name, usual) for name, usual in _TRAINED.items()}
     # Two channels are a complex symbol, for each position's block of 3 * STRIDE^2 samples.

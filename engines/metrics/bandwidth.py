@@ -13,7 +13,8 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 HIGHER_IS_BETTER = frozenset({"psnr_db", "ms_ssim"})
-"""Of the figures that `percast.engines.evaluation.evaluate.METRICS` names; of all others less is better."""
+"""Of the figures that `percast.engines.evaluation.evaluate.METRICS` names; of all others less is
+better."""
 
 
 class Share(NamedTuple):
@@ -42,7 +43,8 @@ def bandwidth_shares(
 
     Args:
         ours, theirs: channel bandwidth ratio -> mean of the figure at it.
-        figure: a value of `percast.engines.evaluation.evaluate.METRICS`; tells which direction is better.
+        figure: a value of `percast.engines.evaluation.evaluate.METRICS`; tells which direction is
+            better.
 
     Returns:
         By their rates, rising. A rate of ours at which the figure is no better than at a lower

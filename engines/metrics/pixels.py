@@ -59,7 +59,7 @@ def ms_ssim(a: Picture, b: Picture) -> float | None:
 def ssim(
     x: npt.NDArray[np.float32], y: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean SSIM, and mean of its contrast-structure factor, of each plane of [C, H, W] in 0..255."""
+    """Mean SSIM, and mean of its contrast-structure factor, of each plane of [C, H, W], 0..255."""
     mean_x, mean_y = _blur(x), _blur(y)
     product = mean_x * mean_y
     squares = mean_x**2 + mean_y**2

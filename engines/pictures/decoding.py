@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from percast.engines.pictures import avif, jpeg, png, tiff
+from percast.engines.pictures import avif, jpeg, jpeg2000, png, tiff
 from percast.engines.pictures.colour import to_srgb
 from percast.engines.pictures.fitting import REDUCING_GAP, Size, fit_image, reduce
 from percast.engines.pictures.grey import UnknownSamples, to_8_bit
@@ -98,7 +98,7 @@ def _decode(
         check(*image.size)
         _check_webp(image)
         if not head.startswith((png.MAGIC, jpeg.MAGIC, *tiff.MAGICS)):
-            found = _metadata(image)
+            found = _metadata(image, file)
         found.check_pixels()
         orientation = found.orientation
         if size is not None:
@@ -164,10 +164,15 @@ def _check_webp(image: Image.Image) -> None:
         )
 
 
-def _metadata(image: Image.Image) -> Metadata:
-    """What Pillow found of a format that is not read here before it."""
+def _metadata(image: Image.Image, file: BinaryIO) -> Metadata:
+    """What Pillow found of a format that is not read here before it, and the colours that it does
+    not look for."""
     found = Metadata(exif=image.info.get("exif") or b"", xmp=image.info.get("xmp") or b"")
     profile = image.info.get("icc_profile")
+    if image.format == "JPEG2000":
+        profile = jpeg2000.read_profile(file)
+    elif image.format == "AVIF":
+        profile = profile or avif.read_profile(file)
     if isinstance(profile, bytes):
         found.profiles.append(profile)
     return found

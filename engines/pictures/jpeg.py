@@ -52,7 +52,8 @@ def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
         elif marker == 0xEE and data.startswith(b"Adobe") and len(data) >= 12:
             parts.append((start, place))
         elif marker == 0xE1 and data.startswith(b"Exif\0\0"):
-            exif += data[6:] if exif else data
+            # A long block goes on in the next segment; one that is no TIFF was none.
+            exif = exif + data[6:] if exif[6:8] in (b"II", b"MM") else data
         elif marker == 0xE1 and data.startswith(b"http://ns.adobe.com/xap/1.0/\0"):
             found.xmp = data
         elif marker == 0xE2 and data.startswith(b"ICC_PROFILE\0") and len(data) > 14:

@@ -21,7 +21,7 @@ SIDEWAYS = frozenset({5, 6, 7, 8})
 _TAG = 274
 # Types of whole numbers that are written as such by some program, and struct's letters.
 _WHOLE_NUMBERS = {3: "H", 4: "I", 8: "h", 9: "i"}
-_XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
+_XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|\s*>)\s*([1-8])\s*[\"'<]")
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

@@ -53,6 +53,8 @@ def read(file: BinaryIO) -> tuple[BinaryIO, Metadata]:
     header = bytes(13)
     pixels: list[_Chunk] = []
     for chunk in _chunks(file, size):
+        if chunk.kind == b"PLTE" and header[9] != _PALETTE:
+            continue  # a suggestion for screens of few colours
         if chunk.kind in _KEPT:
             parts.append((chunk.start, min(chunk.end, size)))
             if chunk.kind == b"IDAT":

@@ -2,7 +2,8 @@
 """An engine is a compiled network behind one call: `run({name: array}) -> {name: array}`.
 
 `percast.engines.runtimes.choose.open_engine` compiles an ONNX file with whichever runtime is asked
-for or fits this machine. All runtimes compute the same function; they differ in speed and precision.
+for or fits this machine. All runtimes compute the same function; they differ in speed and
+precision.
 """
 
 import threading

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Networks in int8 in the user's cache, found by the ONNX file that they were made from.
 
-`percast.engines.export.quantise` makes them; the OpenVINO engine runs them. `auto` may pick one where
-`percast engine verify` found that it changes LPIPS little and is faster on this very machine.
+`percast.engines.export.quantise` makes them; the OpenVINO engine runs them. `auto` may pick one
+where `percast engine verify` found that it changes LPIPS little and is faster on this very machine.
 """
 
 import io

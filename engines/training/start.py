@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from percast.engines.training import klt
-from percast.engines.training.adopt import adopt
 from percast.engines.training.config import Config
 from percast.engines.training.data import seeds
 from percast.engines.training.data.pictures import MIN_SIDE, Pictures, open_pictures
@@ -66,7 +65,7 @@ def networks(
     """New networks with their starting weights, the same in all processes; on the CPU.
 
     Args:
-        pictures: whose KLT is the start where nothing else is, and the prototype's levels.
+        pictures: whose KLT is the start where nothing else is.
         init: weights to start from, see `percast.engines.training.records.weights`.
         resumed: whether a checkpoint will follow anyway.
 
@@ -78,8 +77,7 @@ def networks(
         torch.manual_seed(int(root.generate_state(1)[0]))
         link, discriminator = Link(config), Discriminator(config.discriminator_channels)
     if init is not None:
-        if not weights.initial(link, init):
-            adopt(link, pictures, seeds.host_generator(root))
+        weights.initial(link, init)
     elif not resumed:
         klt.initialise(link, pictures, seeds.host_generator(root))
     return link, discriminator

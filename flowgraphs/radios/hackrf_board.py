@@ -106,7 +106,8 @@ def check_limits(**values: float | None) -> None:
         low, high = _LIMITS[name]
         if value is not None and not low <= value <= high:
             raise UsageError(
-                f"--{name.replace('_', '-')} {value:.10g}: a HackRF takes {low:.10g} to {high:.10g} Hz"
+                f"--{name.replace('_', '-')} {value:.10g}: "
+                f"a HackRF takes {low:.10g} to {high:.10g} Hz"
             )
 
 

@@ -30,7 +30,8 @@ def plan(
         tx_level: mean power of a packet, dB relative to full scale.
 
     Raises:
-        UsageError: a gain or frequency that a HackRF does not have; other radios are asked when they are open.
+        UsageError: a gain or frequency that a HackRF does not have; other radios are asked when
+            they are open.
     """
     if config.hardware and hackrf_named(config) is not None:
         check_limits(freq=config.freq, samp_rate=profile.samp_rate, bandwidth=config.bandwidth)

@@ -33,8 +33,8 @@ _SETTLING = 1.0  # at the start, where drivers run empty once
 _left_behind: list[Session] = []
 
 _STILL_ON = (
-    "the driver does not let go of the radio, which may still be transmitting: unplug it, unless it "
-    "is said below that it has been switched off"
+    "the driver does not let go of the radio, which may still be transmitting: unplug it, unless "
+    "it is said below that it has been switched off"
 )
 
 

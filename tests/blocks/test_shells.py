@@ -147,7 +147,10 @@ def test_blocks_load_gnu_radio_only_when_used():
     import subprocess
     import sys
 
-    code = "import sys, percast.blocks, percast.blocks.waveform.receive; print('gnuradio' in sys.modules)"
+    code = (
+        "import sys, percast.blocks, percast.blocks.waveform.receive;"
+        "print('gnuradio' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     with pytest.raises(AttributeError):

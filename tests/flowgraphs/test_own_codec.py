@@ -61,7 +61,8 @@ def test_the_documented_autoencoder_goes_over_the_air(percast, documented, photo
 def test_it_is_scored_as_the_learned_code_is(percast, documented, photos, monkeypatch):
     monkeypatch.chdir(documented)
     run = percast("eval", "--source", photos, "--codec", "example:Thumbnail", "--snr", "0,10",
-                  "--cbr", "1/96,1/48", "--metrics", "psnr", "--json", PYTHONPATH=str(ROOT))  # fmt: skip
+                  "--cbr", "1/96,1/48", "--metrics", "psnr", "--json",
+                  PYTHONPATH=str(ROOT))  # fmt: skip
     assert run.code == 0, run.err
     assert run.json["codec"] == "example:Thumbnail"
     quality = [point["psnr_db"] for point in run.json["points"]]
@@ -91,9 +92,8 @@ def options(photos, codec, *more):
 
 
 def send(photos, codec, *more):
-    outcome = loopback.run(
-        loopback.LoopbackConfig.from_args(options(photos, codec, *more)), lambda record: None
-    )
+    wanted = loopback.LoopbackConfig.from_args(options(photos, codec, *more))
+    outcome = loopback.run(wanted, lambda record: None)
     outcome.ending.check()
     return outcome.summary
 
@@ -108,6 +108,7 @@ WRONG_TO_SEND = {
 }
 WRONG_TO_SHOW = {
     "RaisesInDecode": "decode raised ZeroDivisionError: a dark thought",
+    "Exits": "decode raised SystemExit: no more",
     "WrongSize": r"uint8 \[63, 64, 3\] where uint8 \[64, 64, 3\]",
     "FloatPicture": "float64",
 }
@@ -153,6 +154,13 @@ def test_nothing_decodable_is_exit_5_and_only_mistakes_exit_4(small_photos):
         loopback.main(options(small_photos, "Deaf"))
     with pytest.raises(ModelError, match="could be sent.*mean power"):
         loopback.main(options(small_photos, "AlwaysLoud"))
+
+
+def test_a_codec_that_can_neither_tell_of_itself_nor_close_costs_no_results(small_photos, caplog):
+    s = send(small_photos, "Shy")
+    assert (s["decoded"], s["model"], s["engine"]) == (PICTURES, f"{OWN}:Shy", None)
+    told = [r.getMessage() for r in caplog.records if "percast" in r.name]
+    assert len(told) == 2 and "nothing to tell" in told[0] and "stuck" in told[1]
 
 
 def test_a_paced_source_goes_on_after_a_first_picture_that_cannot_be_sent(small_photos):

@@ -95,7 +95,8 @@ def test_damaged_recordings_keep_what_can_be_decoded(percast, recording, tmp_pat
     rng = np.random.default_rng(0)
     damaged = x.copy()
     bits = damaged[11520:14000].view(np.uint32)
-    bits ^= (rng.random(bits.shape) < 0.02).astype(np.uint32) << rng.integers(0, 32, bits.shape).astype(np.uint32)
+    flipped = (rng.random(bits.shape) < 0.02).astype(np.uint32)
+    bits ^= flipped << rng.integers(0, 32, bits.shape).astype(np.uint32)
     damaged[23040:23100] = np.nan
     damaged[34560:46080] = 0
     damaged = damaged[: 5 * 11520 + 4000]
@@ -142,7 +143,8 @@ def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):
 
 
 def test_a_receiver_ends_after_its_time(percast, tmp_path):
-    run = percast("rx", "--device", "zmq", "--args", f"ipc://{tmp_path}/iq", "--seconds", 1, "--json")
+    device = ("--device", "zmq", "--args", f"ipc://{tmp_path}/iq")
+    run = percast("rx", *device, "--seconds", 1, "--json")
     assert run.code == 5 and run.json["received"] == 0
     run = percast("rx", "--device", "zmq", "--seconds", 0)
     assert run.code == 2 and "--seconds" in run.complaint

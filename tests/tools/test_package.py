@@ -34,17 +34,23 @@ def imports(path: Path, top_level_only: bool = False):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> zipfile.ZipFile:
-    folder = tmp_path_factory.mktemp("wheel")
-    # From a copy: a build folder left here by an earlier build would fill the gaps.
-    source = folder / "source"
+def source(tmp_path_factory) -> Path:
+    """A copy: a build folder left here by an earlier build would fill the gaps."""
+    folder = tmp_path_factory.mktemp("copy") / "source"
     skip = shutil.ignore_patterns(".*", "build", "demo", "tests", "__pycache__", "*.egg-info")
-    shutil.copytree(ROOT, source, ignore=skip)
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
-         "--wheel-dir", folder, source],
-        check=True, cwd=folder,
-    )  # fmt: skip
+    shutil.copytree(ROOT, folder, ignore=skip)
+    return folder
+
+
+def pip(*words: object) -> None:
+    command = [sys.executable, "-m", "pip", *map(str, words)]
+    subprocess.run([*command, "--quiet", "--no-deps", "--no-build-isolation"], check=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    pip("wheel", "--wheel-dir", folder, source)
     (path,) = folder.glob("*.whl")
     return zipfile.ZipFile(path)
 
@@ -61,14 +67,34 @@ def test_every_module_is_in_the_wheel(wheel):
             assert str(expected) in names
 
 
-def test_the_shipped_model_is_in_the_wheel(wheel):
-    names = set(wheel.namelist())
-    for file in ("manifest.json", "encoder.onnx", "generator.onnx", "MODEL_CARD.md"):
-        assert f"percast/engines/models/base/{file}" in names
+def test_every_other_file_that_the_program_reads_is_in_the_wheel(wheel):
+    """Models, presets, tables, blocks and examples of GNU Radio Companion; `tools` has none."""
+    rooms = [ROOT / room for room in ROOMS if room != "tools"]
+    files = [path for room in rooms for path in room.rglob("*.*") if path.is_file()]
+    data = {path.relative_to(ROOT) for path in files if "__pycache__" not in path.parts}
+    kinds = {path.suffix for path in data}
+    assert kinds >= {".py", ".json", ".onnx", ".md", ".toml", ".csv", ".yml", ".grc"}
+    assert {f"percast/{path}" for path in data} <= set(wheel.namelist())
+
+
+def test_an_editable_install_finds_every_module_where_it_is_edited(source, tmp_path):
+    pip("install", "--target", tmp_path, "--editable", source)
+    (finder,) = tmp_path.glob("__editable___percast_*_finder.py")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r});"
+        f"from {finder.stem} import _EditableFinder;"
+        "print(*(_EditableFinder.find_spec(name).origin for name in sys.argv[1:]), sep='\\n')"
+    )
+    files = {module_name(path): path for room in ROOMS for path in source_files(room)}
+    command = [sys.executable, "-S", "-c", script, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = [Path(line).relative_to(source) for line in done.stdout.splitlines()]
+    assert found == [path.relative_to(ROOT) for path in files.values()]
 
 
 def test_every_folder_with_modules_is_a_listed_package():
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = set(project["tool"]["setuptools"]["packages"])
     found = set()
     for room in ROOMS:
         for path in source_files(room):
@@ -136,17 +162,15 @@ def imported_modules(path: Path, modules):
 
 
 def test_no_folder_must_be_scrolled_and_no_file_either():
-    folders = {path.parent for room in ROOMS for path in source_files(room)}
-    for folder in folders:
+    files = [path for room in (*ROOMS, "tests") for path in source_files(room)]
+    for folder in {path.parent for path in files}:
         assert len([p for p in folder.glob("*.py") if p.name != "__init__.py"]) <= 16, folder
-    for path in (p for room in (*ROOMS, "tests") for p in source_files(room)):
+    for path in files:
         assert len(path.read_text().splitlines()) <= 400, path
 
 
 def test_engines_and_plain_numpy_rooms_do_without_gnu_radio():
-    plain = source_files("engines") + [
-        p for sub in PLAIN for p in source_files(f"blocks/{sub}")
-    ]
+    plain = source_files("engines") + [p for sub in PLAIN for p in source_files(f"blocks/{sub}")]
     for path in plain:
         assert not GNU_RADIO & {n.split(".")[0] for n in imports(path)}, path
 
@@ -161,7 +185,8 @@ def test_the_command_line_loads_neither_torch_nor_engines_at_once():
         "import sys, percast.tools.cli as c; c.build_parser(['loopback']);"
         "print([m for m in ('torch','openvino','onnxruntime','gnuradio') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 

@@ -25,6 +25,7 @@ import dataclasses
 import difflib
 import math
 import numbers
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -98,12 +99,12 @@ def setting(
         help: one line; "%(default)s" is the default.
         metavar: stands for the value in the help.
         parse: text to value; raises `argparse.ArgumentTypeError` or `UsageError`.
-        least, most: range of a number, ends included. Numbers are always finite.
+        least, most: range of a number, or of each in a list; ends included, and always finite.
         unit: said after the range.
         whole: no fractions.
-        choices: all that is allowed, of a text.
+        choices: all that is allowed, of a text, or of each in a list.
         several: the flag may be given several times, and TOML may have a list; the default is a
-            tuple, and so is what is parsed. Ranges are those of each value.
+            tuple of what is parsed. For one flag with a list, see `list_of`.
         fields: where one flag sets several fields, all of them; `parse` gives as many values. The
             flag belongs to the first; the others carry the same flag and their own ranges.
     """
@@ -111,10 +112,20 @@ def setting(
     return dataclasses.field(default=default, metadata={_KEY: about})
 
 
-def like(settings: "type[Settings]", name: str, default: Any, help: str) -> Any:  # noqa: A002
-    """A field that another class has, too: the same flag and range, another default and help."""
+def like(
+    settings: "type[Settings]",
+    name: str,
+    default: Any,
+    help: str,  # noqa: A002
+    **changes: Any,
+) -> Any:
+    """A field that another class has, too: the same flag and range, another default and help.
+
+    Args:
+        changes: what else of `setting` differs.
+    """
     (field,) = (field for field in dataclasses.fields(settings) if field.name == name)
-    about = dataclasses.replace(field.metadata[_KEY], help=help)
+    about = dataclasses.replace(field.metadata[_KEY], help=help, **changes)
     return dataclasses.field(default=default, metadata={_KEY: about})
 
 
@@ -217,7 +228,7 @@ class Settings:
             UsageError: a line for each mistake, naming table and key.
         """
         known = {about.dest: (name, about, default) for name, about, default in cls._options()}
-        values, wrong = {}, []
+        values, wrong, unread = {}, [], set()
         place = f"[{where}] " if where else ""
         for key, value in table.items():
             if key not in known:
@@ -230,11 +241,14 @@ class Settings:
                 values |= _spread(name, about, _typed(about, value, default))
             except (argparse.ArgumentTypeError, ValueError, UsageError) as error:
                 wrong.append(UsageError(f"{place}{key}: {error}"))
+                unread.add(name)
         unchecked = object.__new__(cls)
         for field in dataclasses.fields(cls):
             value = (values | others).get(field.name, field.default)
             object.__setattr__(unchecked, field.name, value)
         for error in unchecked._problems():
+            if error.field in unread:  # it is missing only because it could not be read
+                continue
             wrong.append(cls._renamed(error, lambda about: place + about.dest))
         if wrong:
             raise UsageError("\n".join(map(str, wrong)))
@@ -252,7 +266,7 @@ class Settings:
                     sound = False
                     yield SettingError(field.name, f"is missing: {about.help}")
                 continue
-            for each in value if about.several else (value,):
+            for each in value if isinstance(value, tuple) else (value,):
                 if (reason := _out_of_range(about, each)) is not None:
                     sound = False
                     yield SettingError(field.name, reason)
@@ -306,14 +320,18 @@ def _typed(about: Setting, value: Any, default: Any) -> Any:
         raise UsageError(f"{value!r} is {wrong}")
     if about.several:
         return tuple(map(about.parse, map(str, value if isinstance(value, list) else [value])))
+    if isinstance(value, numbers.Real):
+        if abs(value) > sys.float_info.max:  # also a whole number of hundreds of digits
+            raise UsageError("the number is too large")
+        if about.parse in (quantity, float, int):
+            return value
+        value = str(value)
+    elif isinstance(value, list) and (about.fields or isinstance(default, tuple)):
+        value = ",".join(map(str, value))
+    elif isinstance(value, Mapping):  # of stages, as LNA=16,VGA=20
+        value = ",".join(f"{key}={each}" for key, each in value.items())
     if isinstance(value, str):
         return about.parse(value)
-    if isinstance(value, list) and (about.fields or isinstance(default, tuple)):
-        return about.parse(",".join(map(str, value)))
-    if isinstance(value, Mapping):  # of stages, as LNA=16,VGA=20
-        return about.parse(",".join(f"{key}={each}" for key, each in value.items()))
-    if isinstance(value, numbers.Real):
-        return value
     raise UsageError(f"{value!r} is no value for it")
 
 

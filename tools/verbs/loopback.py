@@ -119,7 +119,15 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         codec = open_codec(wanted.code, wanted.source.size)
         stack.callback(codec.close)
         graph = Loopback(
-            pictures, codec, profile, channel, out, scorer, on_image, wanted.code.realism, transmitter
+            pictures,
+            codec,
+            profile,
+            channel,
+            out,
+            scorer,
+            on_image,
+            wanted.code.realism,
+            transmitter,
         )
         _warn_of_limits(graph.channel.channel.max_delay, channel, profile)
         ending = run_graph(graph)

@@ -39,10 +39,10 @@ def encode(bits: np.ndarray, length: int) -> np.ndarray:
     The codeword is repeated cyclically in a shuffled order, so that copies of a bit fall on
     distant carriers.
     """
-    checks = bits[_check_table(len(bits))].sum(1) & 1
-    parity = np.cumsum(checks) & 1
-    word = np.concatenate([bits, parity]).astype(np.float32)
-    return (1 - 2 * word)[_placement(len(word), length)] * signs(_SEED, length)
+    first, second = _check_table(len(bits)).T
+    parity = np.bitwise_xor.accumulate(bits[first] ^ bits[second])
+    word = 1 - 2 * np.concatenate([bits, parity]).astype(np.float32)
+    return word[_placement(len(word), length)] * signs(_SEED, length)
 
 
 @lru_cache(maxsize=8)

@@ -18,8 +18,8 @@ from percast.engines.runtimes.tensorrt.package import RTX, Package
 from percast.errors import ModelError, UsageError
 
 ANY_TARGET = "any"
-"""All compute capabilities that one plan of TensorRT-RTX can serve: those that it knows from sm80 on,
-and later ones."""
+"""All compute capabilities that one plan of TensorRT-RTX can serve: those that it knows from sm80
+on, and later ones."""
 
 PRECISIONS = ("fp16", "fp32")
 

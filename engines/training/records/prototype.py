@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names of the research prototype's checkpoints, and ours: a renaming both ways.
+"""The form of `weights.pt`, which the research prototype's checkpoints had: a renaming both ways.
 
-A prototype checkpoint (`torch.load` of its `latest.pt`) holds `ema`: one flat dictionary with
-`E.` before the encoder's tensors and `G.` before the generator's; and `args`, its trainer's
-options. Values are passed through untouched, so this module needs no torch.
+It holds `ema`: one flat dictionary with `E.` before the encoder's tensors and `G.` before the
+generator's; and `args`, options of the training. Values are passed through untouched, so this
+module needs no torch.
 """
 
 from collections.abc import Mapping
@@ -14,23 +14,20 @@ from percast.errors import ModelError
 T = TypeVar("T")
 
 LEVELLED = "levelled"
-"""In a checkpoint of ours: its networks take latents at their own level. The prototype's take them
-at unit power."""
-_NOT_THE_PROTOTYPES = "rates"  # what ours have always held
+"""Set where the networks take latents at their own level."""
 
 
-def is_levelled(checkpoint: Mapping[str, object]) -> bool:
-    """Whether a checkpoint is one of ours; else it is the prototype's.
+def check_levelled(checkpoint: Mapping[str, object]) -> None:
+    """Refuses weights of networks that take latents of unit power.
 
     Raises:
-        ModelError: it is of an earlier version of ours.
+        ModelError: they are the prototype's, or of an early version of percast.
     """
-    if LEVELLED not in checkpoint and _NOT_THE_PROTOTYPES in checkpoint:
+    if LEVELLED not in checkpoint:
         raise ModelError(
-            "the checkpoint is of an earlier version of percast, whose receiver scaled latents "
-            "otherwise: export it with that version, or train anew"
+            "the weights are of an earlier version of percast, whose receiver scaled latents "
+            "otherwise: train anew, or start from a shipped model (`percast train --init base`)"
         )
-    return LEVELLED in checkpoint
 
 
 # (ours, theirs), in names split at the dots; '#' stands for any number.
@@ -50,10 +47,10 @@ _RULES = {
 
 
 def from_prototype(ema: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
-    """Splits a prototype's flat dictionary into (encoder, generator) state dictionaries.
+    """Splits the flat dictionary into (encoder, generator) state dictionaries.
 
     Raises:
-        ModelError: a name that the prototype's networks do not have.
+        ModelError: a name that no network of this form has.
     """
     encoder: dict[str, T] = {}
     generator: dict[str, T] = {}
@@ -61,7 +58,7 @@ def from_prototype(ema: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
         network, _, rest = name.partition(".")
         target = {"E": encoder, "G": generator}.get(network)
         if target is None:
-            raise ModelError(f"not a prototype checkpoint: it holds a tensor named '{name}'")
+            raise ModelError(f"no weights of percast's: there is a tensor named '{name}'")
         target[_rename(rest, [(theirs, ours) for ours, theirs in _RULES[network]])] = value
     return encoder, generator
 
@@ -78,7 +75,7 @@ def to_prototype(encoder: Mapping[str, T], generator: Mapping[str, T]) -> dict[s
 
 
 def check_arguments(arguments: Mapping[str, object]) -> None:
-    """Checks that a prototype checkpoint is of the one shape that our networks have.
+    """Checks that the weights are of the one shape that our networks have.
 
     Raises:
         ModelError: other widths or latent channels, normalisation layers, or no linear path.
@@ -86,7 +83,7 @@ def check_arguments(arguments: Mapping[str, object]) -> None:
     for key, wanted in {"zc": 96, "wid": 1.0, "norm": 0, "lin": 1}.items():
         if arguments.get(key) != wanted:
             raise ModelError(
-                f"the checkpoint was trained with {key}={arguments.get(key)}, "
+                f"the weights were trained with {key}={arguments.get(key)}, "
                 f"and only {key}={wanted} is supported: train with that, or export it elsewhere"
             )
 

@@ -27,7 +27,7 @@ _TRAINING = (*_WHERE, "stage", "lr", *FIGURES, "images_per_second", "data_share"
 
 
 class Records:
-    """`train.csv`, `validation.csv` (the curve of LPIPS against images seen), `samples/`, `events/`.
+    """`train.csv`, `validation.csv` (the curve of LPIPS over images seen), `samples/`, `events/`.
 
     Args:
         folder: of the run; made if it is not there.

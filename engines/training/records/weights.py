@@ -22,33 +22,28 @@ FIRST_STAGE_NAME = "weights-stage1.pt"
 State = dict[str, Tensor]
 
 
-def initial(link: Link, source: str) -> bool:
+def initial(link: Link, source: str) -> None:
     """Loads weights into a link.
 
     Args:
-        source: a file that `save` wrote, a checkpoint of the prototype or of a run; or else a
-            model's name or folder, whose ONNX files hold the weights.
-
-    Returns:
-        Whether they take latents at their own level. The prototype's do not: see
-        `percast.engines.training.adopt`.
+        source: a file that `save` wrote or a checkpoint of a run; or else a model's name or
+            folder, whose ONNX files hold the weights.
 
     Raises:
         ModelError: no weights there, or those of other networks.
     """
     path = Path(source)
-    *states, levelled = _from_file(path) if path.is_file() else _from_model(source)
+    states = _from_file(path) if path.is_file() else _from_model(source)
     try:
         for network, state in zip((link.encoder, link.generator), states, strict=True):
             network.load_state_dict({name: value.float() for name, value in state.items()})
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"--init {source}: weights of other networks: {reason[:300]}") from error
-    return levelled
 
 
 def save(path: Path, link: Link, config: Config, step: int, images: int, adversarial: bool) -> None:
-    """Writes weights in fp16, in the prototype's form, which `percast.engines.export` reads.
+    """Writes weights in fp16, in the form which `percast.engines.export` reads; see `prototype`.
 
     Raises:
         FileError: the file cannot be written; one that was there is then left as it was.
@@ -121,7 +116,7 @@ def _arguments(config: Config, adversarial: bool) -> dict[str, Any]:
     }
 
 
-def _from_file(path: Path) -> tuple[State, State, bool]:
+def _from_file(path: Path) -> tuple[State, State]:
     content = read(path)
     ema = content.get("ema")
     if not isinstance(ema, dict):
@@ -135,14 +130,15 @@ def _from_file(path: Path) -> tuple[State, State, bool]:
             }
             for network in ("encoder", "generator")
         )
-        return encoder, generator, True
-    return *prototype.from_prototype(ema), prototype.is_levelled(content)
+        return encoder, generator
+    prototype.check_levelled(content)
+    return prototype.from_prototype(ema)
 
 
-def _from_model(source: str) -> tuple[State, State, bool]:
+def _from_model(source: str) -> tuple[State, State]:
     model = load_model(source)
     encoder, generator = (
         {name: torch.from_numpy(array) for name, array in read_weights(network.path)[1].items()}
         for network in (model.encoder, model.generator)
     )
-    return encoder, generator, True
+    return encoder, generator

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """gr-osmosdr's HackRF sink, stopped so that it does stop.
 
-When it is to stop (0.2.4, `hackrf_sink_c::stop`), it waits until libhackrf no longer streams, and is
-woken by the callback that returns to libhackrf that it should not. So it is woken *before* libhackrf
-notes that. If the woken thread looks first, it finds the board streaming, waits again, and nobody
-wakes it any more: `hackrf_stop_tx` is never called, and the board sends for ever. On a machine with
-two busy cores that was so in three of four runs.
+When it is to stop (0.2.4, `hackrf_sink_c::stop`), it waits until libhackrf no longer streams, and
+is woken by the callback that returns to libhackrf that it should not. So it is woken *before*
+libhackrf notes that. If the woken thread looks first, it finds the board streaming, waits again,
+and nobody wakes it any more: `hackrf_stop_tx` is never called, and the board sends for ever. On a
+machine with two busy cores that was so in three of four runs.
 """
 
 import contextlib

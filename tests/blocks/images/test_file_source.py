@@ -234,8 +234,8 @@ def test_a_size_that_cannot_be_sent_is_a_usage_error(save):
         open_source(str(save("a.png")), size=(8, 8))
 
 
-READ = "apng avif bmp dib gif ico j2k jfif jp2 jpe jpeg jpg pbm pcx pgm png pnm ppm qoi sgi tga".split()
-READ += ["tif", "tiff", "webp"]
+READ = "apng avif bmp dib gif ico j2k jfif jp2 jpe jpeg jpg pbm pcx pgm png pnm ppm qoi".split()
+READ += ["sgi", "tga", "tif", "tiff", "webp"]
 
 
 def test_a_folder_gives_every_kind_of_picture_that_pillow_decodes(tmp_path):

@@ -89,8 +89,14 @@ def test_samples_that_are_nowhere_are_named(tmp_path):
         open_recording(path)
 
 
-@pytest.mark.parametrize("names", [("R.SIGMF-META", "R.SIGMF-DATA"), ("r.SigMF-Meta", "r.SigMF-Data"),
-                                   ("R.sigmf-meta", "r.sigmf-data")])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("R.SIGMF-META", "R.SIGMF-DATA"),
+        ("r.SigMF-Meta", "r.SigMF-Data"),
+        ("R.sigmf-meta", "r.sigmf-data"),
+    ],
+)
 def test_capitals_are_letters_too(tmp_path, names):
     assert check(put(tmp_path, metadata(datatype="CF32_LE"), *names)).samp_rate == 4e6
 
@@ -134,7 +140,8 @@ with zipfile.ZipFile(ZIP, "w") as _zip:
     _zip.writestr("a.sigmf-meta", META)
 PACKED = {
     "gzip": gzip.compress(TAR.getvalue()), "bzip2": bz2.compress(TAR.getvalue()),
-    "xz": lzma.compress(TAR.getvalue()), "zip": ZIP.getvalue(), "zstd": b"\x28\xb5\x2f\xfd" + b"x" * 99,
+    "xz": lzma.compress(TAR.getvalue()), "zip": ZIP.getvalue(),
+    "zstd": b"\x28\xb5\x2f\xfd" + b"x" * 99,
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Two hundred damaged recordings: whatever is wrong with them, one line or pictures that were sent."""
+"""Two hundred damaged recordings: whatever is wrong with them, one line or pictures that were
+sent."""
 
 import json
 import subprocess
@@ -182,7 +183,8 @@ for path in sys.argv[1:]:
 
 
 def test_no_damage_crashes_or_hangs_replay(transmission, tmp_path):
-    """In one process, for its time. The model that these pictures name is unknown: none is decoded."""
+    """In one process, for its time. The model that these pictures name is unknown: none is
+    decoded."""
     folder, _ = transmission
     paths = [damaged(number, folder, tmp_path) for number in range(50)]
     argv = [sys.executable, "-c", REPLAY, *map(str, paths)]

@@ -159,7 +159,8 @@ FOREIGN = [f"{kind}{order}" for kind, bits in BITS.items()
 
 
 def foreign(folder, datatype="cf32_le", channels=1, captures=(), headers=(), **fields):
-    """A recording as the sigmf package's own numbers would have it; the samples that belong in it."""
+    """A recording as the sigmf package's own numbers would have it; the samples that belong in
+    it."""
     x = samples(4 * channels).reshape(-1, channels)
     parts = x.view(np.float32)
     kind, bits = datatype[1], BITS[datatype.split("_")[0]]

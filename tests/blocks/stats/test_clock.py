@@ -136,8 +136,9 @@ def stepping(tmp_path_factory):
 def test_a_clock_that_is_set_during_a_loopback_changes_no_figure(
     percast, small_photos, stepping, tmp_path
 ):
-    run = percast("loopback", "--source", small_photos, "--size", "64x64", "--frames", 60, "--fps", 10,
-                  "--metrics", "none", "--json", "--out", tmp_path, **stepping(5))  # fmt: skip
+    run = percast("loopback", "--source", small_photos, "--size", "64x64", "--frames", 60,
+                  "--fps", 10, "--metrics", "none", "--json", "--out", tmp_path,
+                  **stepping(5))  # fmt: skip
     assert run.code == 0, run.err
     s = run.json
     assert s["received"] == 60

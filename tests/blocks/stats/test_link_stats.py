@@ -9,7 +9,8 @@ from percast.blocks.stats.scoring import Scorer
 
 
 def record(i: int, **figures) -> dict:
-    return {"read_at": 100.0 + i, "decoded_at": 100.05 + i, "snr_db": 10.0, "evm_db": -10.0, **figures}
+    times = {"read_at": 100.0 + i, "decoded_at": 100.05 + i}
+    return {**times, "snr_db": 10.0, "evm_db": -10.0, **figures}
 
 
 def test_nothing_received_gives_null_not_zero():

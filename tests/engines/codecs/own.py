@@ -55,6 +55,21 @@ class RaisesInEncode(Second):
         return super().encode(rgb)
 
 
+class Exits(Second):
+    def decode(self, *picture):
+        if self.is_second():
+            raise SystemExit("no more")
+        return super().decode(*picture)
+
+
+class Shy(Grey):
+    def about(self):
+        raise ZeroDivisionError("nothing to tell")
+
+    def close(self):
+        raise ZeroDivisionError("stuck")
+
+
 class TooManySymbols(Second):
     def encode(self, rgb):
         coded, symbols = super().encode(rgb)

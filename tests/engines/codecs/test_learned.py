@@ -340,7 +340,8 @@ def test_warming_up_runs_every_batch_that_a_worker_takes(exact, monkeypatch):
 
 
 def test_photographs_come_back_well(codec, photographs, perceptual_weights, add_noise):
-    """At 1/48 and 10 dB: a floor for any weights; `tests.tools.verbs.test_eval` knows the very figures."""
+    """At 1/48 and 10 dB: a floor for any weights; `tests.tools.verbs.test_eval` knows the very
+    figures."""
     lpips = Lpips(perceptual_weights)
     chosen = [path for path in photographs if path.stem in ("kodim07", "kodim23")]
     assert chosen

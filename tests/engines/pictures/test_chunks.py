@@ -58,6 +58,13 @@ def test_no_ancillary_chunk_refuses_a_png(make_rgb, damaged, place):
     np.testing.assert_array_equal(decode(data), rgb)
 
 
+@pytest.mark.parametrize("data", [b"abcd", b"", bytes(3 * 257)])
+@pytest.mark.parametrize("checksum", [None, 1])
+def test_a_palette_that_is_only_suggested_refuses_no_png(make_rgb, data, checksum):
+    rgb = make_rgb(32, 24)
+    np.testing.assert_array_equal(decode(png(rgb, 8, 2, chunk(b"PLTE", data, checksum))), rgb)
+
+
 def test_the_first_frame_of_an_animation_is_read(make_rgb):
     rgb = make_rgb(96, 64)
     black = Image.new("RGB", (96, 64))

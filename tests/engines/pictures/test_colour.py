@@ -311,3 +311,41 @@ def test_grey_of_a_stated_gamma_is_converted():
     levels = np.tile(np.arange(256), (64, 1))
     shown = decode(png(levels, 8, 0, gamma(1.0)))
     np.testing.assert_allclose(shown[0, :, 0], srgb_curve(np.arange(256) / 255), atol=0.51)
+
+
+def with_profile_box(jp2: bytes, profile: bytes) -> bytes:
+    """A JPEG 2000 file whose colours are told by `profile` instead of a number."""
+    header, old = jp2.index(b"jp2h") - 4, jp2.index(b"colr") - 4
+    (header_length,), (old_length,) = (
+        struct.unpack_from(">I", jp2, place) for place in (header, old)
+    )
+    new = struct.pack(">I4s3B", 11 + len(profile), b"colr", 2, 0, 0) + profile
+    length = struct.pack(">I", header_length - old_length + len(new))
+    return jp2[:header] + length + jp2[header + 4 : old] + new + jp2[old + old_length :]
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_a_profile_of_jpeg_2000_is_looked_for_as_pillow_does_not(make_rgb, space):
+    srgb = make_rgb(96, 64) // 4 + 100
+    stored = as_stored(srgb, *SPACES[space])
+    plain = encoded(Image.fromarray(stored), "JPEG2000")
+    shown = decode(with_profile_box(plain, icc(*SPACES[space])))
+    assert np.abs(shown.astype(int) - srgb).max() <= 4
+    broken = with_profile_box(plain, icc(*SPACES[space])[:90])
+    np.testing.assert_array_equal(decode(broken), stored)
+    np.testing.assert_array_equal(decode(plain), stored)
+
+
+@pytest.mark.parametrize("again", [None, (1, 13), (12, 13)])
+def test_primaries_that_an_avif_names_by_number_are_converted_unless_it_names_two(make_rgb, again):
+    srgb = make_rgb(96, 64) // 2 + 60
+    light = linear(srgb) @ (np.linalg.inv(to_xyz(DISPLAY_P3)) @ SRGB_TO_XYZ).T
+    stored = Image.fromarray(np.rint(srgb_curve(light)).astype(np.uint8))
+    data = encoded(stored, "AVIF", quality=100, subsampling="4:4:4")
+    place = data.index(b"colrnclx") + 8
+    data = data[:place] + struct.pack(">2H", 12, 13) + data[place + 4 :]
+    if again is not None:  # of another picture in the file, such as a gain map
+        data += b"\0\0\0\x13colrnclx" + struct.pack(">3HB", *again, 6, 128)
+    expected = np.asarray(stored) if again == (1, 13) else srgb
+    assert np.abs(decode(data).astype(int) - expected).mean() < 1
+    assert np.abs(np.asarray(stored).astype(int) - srgb).mean() > 2

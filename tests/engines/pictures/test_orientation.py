@@ -11,7 +11,12 @@ import pytest
 from PIL import Image
 
 from percast.engines.pictures import decode_picture
-from percast.engines.pictures.orientation import from_display_matrix, from_exif, upright_array
+from percast.engines.pictures.orientation import (
+    from_display_matrix,
+    from_exif,
+    from_xmp,
+    upright_array,
+)
 from tests.engines.pictures.files import chunk, encoded, exif, png, segment, stored, with_segments
 
 ORIENTATIONS = range(1, 9)
@@ -108,6 +113,24 @@ def test_xmp_counts_where_exif_says_nothing(make_rgb, exif_says):
         shown = decode(data)
         assert shown.shape == upright.shape
         assert np.abs(shown.astype(int) - upright).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b'tiff:Orientation="6"', b"tiff:Orientation='6'", b'tiff:Orientation = "6"',
+     b"<tiff:Orientation>6</tiff:Orientation>", b"<tiff:Orientation>\n 6 </tiff:Orientation>"],
+)  # fmt: skip
+def test_xmp_is_read_however_xml_may_write_it(said):
+    assert from_xmp(b"<rdf:Description " + said) == 6
+    assert from_xmp(b"<rdf:Description " + said.replace(b"6", b"60")) is None
+
+
+def test_a_second_exif_block_counts_where_the_first_is_none(make_rgb):
+    upright = make_rgb(96, 64)
+    image = Image.fromarray(np.ascontiguousarray(stored(upright, 6)))
+    blocks = segment(0xE1, b"Exif\0\0junk") + segment(0xE1, exif([(0x0112, SHORT, 6)]))
+    shown = decode(with_segments(encoded(image, "JPEG", quality=95), blocks))
+    assert shown.shape == upright.shape
 
 
 def test_exif_as_imagemagick_writes_it_into_a_text_counts(make_rgb):

@@ -196,7 +196,8 @@ def test_the_networks_learn_from_nothing_else(tiny, tmp_path, with_features):
     ["eager", pytest.param("inductor", marks=[pytest.mark.long, pytest.mark.timeout(900)])],
 )
 def test_a_compiled_run_learns_what_any_other_does(tiny, tmp_path, monkeypatch, backend):
-    """torch's own backend compiles for two minutes; the other one runs the graph as it was traced."""
+    """torch's own backend compiles for two minutes; the other one runs the graph as it was
+    traced."""
     traced = []
 
     def compile_it(module):

@@ -75,7 +75,8 @@ POINTS = ((8, 10.0, 1.0), (32, 10.0, 1.0), (32, 10.0, 0.0), (32, 0.0, 1.0), (96,
 
 
 def test_validation_scores_its_very_points(model, config, link, picture, add_noise):
-    """Each within 0.8 dB of the codec's own, through other noise; rates and SNRs lie further apart."""
+    """Each within 0.8 dB of the codec's own, through other noise; rates and SNRs lie further
+    apart."""
     validation = Validation(
         Pictures(picture.reshape(-1, 3), np.array([[HEIGHT, WIDTH]])),
         replace(config, validation_points=POINTS, validation_pictures=1),

@@ -5,7 +5,10 @@ import os
 import subprocess
 import sys
 
-HIDE = "import sys; sys.modules['torch'] = None; import runpy; runpy.run_module('percast.tools.cli', run_name='__main__')"
+HIDE = (
+    "import sys; sys.modules['torch'] = None; import runpy;"
+    "runpy.run_module('percast.tools.cli', run_name='__main__')"
+)
 
 
 def percast(command, *arguments):

@@ -2,8 +2,10 @@
 """What can be typed can be written into a TOML table, and gives the same settings."""
 
 import argparse
+import math
 import tomllib
 from dataclasses import fields
+from datetime import date
 
 import pytest
 
@@ -11,6 +13,7 @@ from percast.blocks.channel import ChannelConfig
 from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.recordings.config import RecordingConfig
 from percast.blocks.waveform.profile import WaveformConfig
+from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.errors import UsageError
 from percast.flowgraphs.config import RunConfig, TransmitterConfig
@@ -18,7 +21,7 @@ from percast.flowgraphs.radios.config import RadioConfig
 from percast.tools.cli import build_parser
 from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyConfig
 from percast.tools.verbs.eval.channel import AirConfig
-from percast.tools.verbs.eval.command import EvalImages
+from percast.tools.verbs.eval.config import EvalImages, FetchConfig, PointsConfig
 
 # Of each class: every flag with what is typed, and the same as TOML.
 TABLES = {
@@ -107,6 +110,29 @@ TABLES = {
         (("--insecure",), "insecure = true"),
         (("--out", "tables"), 'out = "tables"'),
     ],
+    PointsConfig: [
+        (("--cbr", "1/48,1/24"), 'cbr = ["1/48", "1/24"]'),
+        (("--snr", "0,20"), "snr = [0, 20.0]"),
+        (("--realism", "0.4"), "realism = 0.4"),
+        (("--design-snr", "7"), "design_snr = 7"),
+        (("--metrics", "dists, psnr"), 'metrics = ["dists", "psnr"]'),
+    ],
+    FetchConfig: [
+        (("--metrics", "fid"), 'metrics = "fid"'),
+        (("--all",), "all = true"),
+        (("--dest", "weights"), 'dest = "weights"'),
+    ],
+    CodecConfig: [
+        (("--codec", "mine:Codec"), 'codec = "mine:Codec"'),
+        (("--codec-option", "a=1,b=c"), 'codec_option = { a = 1, b = "c" }'),
+        (("--model", "mse"), 'model = "mse"'),
+        (("--cbr", "1/16"), "cbr = 0.0625"),
+        (("--design-snr", "7"), "design_snr = 7"),
+        (("--realism", "0"), "realism = 0"),
+        (("--engine", "torch"), 'engine = "torch"'),
+        (("--precision", "fp32"), 'precision = "fp32"'),
+        (("--threads", "3"), "threads = 3"),
+    ],
     BuildConfig: [
         (("--model", "mse"), 'model = "mse"'),
         (("--threads", "3"), "threads = 3"),
@@ -194,6 +220,11 @@ def test_a_verb_takes_every_option_of_its_components(verb):
         (RunConfig, {"control": "tcp://*:1"}, "[x] control tcp://*:1: give tcp://127.0.0.1"),
         (AirConfig, {"doppler": 5}, "[x] doppler needs --waveform"),
         (AirConfig, {"waveform": True, "erased": 0.2}, "[x] erased does not go with --waveform"),
+        (PointsConfig, {"realism": [0, 2]}, "[x] realism must be from 0 to 1"),
+        (PointsConfig, {"snr": [10, 1e9]}, "[x] snr must be from -100 to 200 dB, not 1000000000"),
+        (PointsConfig, {"metrics": ["psnr", "beauty"]}, "[x] metrics beauty is unknown"),
+        (CodecConfig, {"cbr": 0}, "[x] cbr: '0' is no channel bandwidth ratio"),
+        (SourceConfig, {"source": True}, "[x] source: True is no value for it"),
         (BuildConfig, {"pictures": "."}, "[x] pictures is for precision int8"),
         (BuildConfig, {"target": "sm86", "portable": True}, "[x] portable does not go with"),
         (BuildConfig, {"size": ["64x80", "a"]}, "[x] size: 'a': give WIDTHxHEIGHT"),
@@ -204,3 +235,28 @@ def test_a_table_names_its_key(settings, table, line):
     with pytest.raises(UsageError) as caught:
         settings.from_mapping(table, "x")
     assert str(caught.value).startswith(line) and "\n" not in str(caught.value)
+
+
+ODD = [3, 2.5, math.nan, 10**400, "", "x", [], [1], ["a", "b"], [[1]], {}, {"a": 1}, True, date.min]
+
+
+@pytest.mark.parametrize("settings", TABLES, ids=lambda settings: settings.__name__)
+def test_whatever_stands_in_a_table_is_taken_or_refused_by_its_key(settings):
+    """Numbers where text is due, lists where numbers are, and all else that TOML can hold."""
+    for line in (line for _, line in TABLES[settings]):
+        (key,) = tomllib.loads(line)
+        for value in ODD:
+            try:
+                settings.from_mapping({key: value}, "x")
+            except UsageError as error:
+                assert all(told.startswith("[x] ") for told in str(error).splitlines())
+
+
+@pytest.mark.parametrize("settings", TABLES, ids=lambda settings: settings.__name__)
+def test_every_mistake_in_a_table_is_told_at_once(settings):
+    keys = [key for _, line in TABLES[settings] for key in tomllib.loads(line)]
+    wrong = {**dict.fromkeys(keys, date.min), "nonsense": 1}
+    with pytest.raises(UsageError) as caught:
+        settings.from_mapping(wrong, "x")
+    told = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in told] == [f"[x] {key}" for key in wrong]

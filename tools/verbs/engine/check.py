@@ -95,7 +95,10 @@ def bench_engines(args: argparse.Namespace) -> int:
         )
         for row in found.rows
     ]
-    title = f"encoder and generator, {config.threads} thread(s) each; speed is against {found.reference}"
+    title = (
+        f"encoder and generator, {config.threads} thread(s) each; "
+        f"speed is against {found.reference}"
+    )
     terminal.print_table(title, heads, rows, left=("engine",))
     _print_skipped(found.skipped)
     return 0

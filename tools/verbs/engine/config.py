@@ -71,8 +71,8 @@ class BuildConfig(NetworksConfig):
     target: str | None = setting(
         None, "--target",
         "compute capabilities to build for without their GPU, such as sm86,sm89; any: one plan for "
-        "all that TensorRT-RTX knows from sm80 on, and later ones, but not for Hopper (sm90), which "
-        "needs TensorRT (TensorRT-RTX; default: the GPU here)",
+        "all that TensorRT-RTX knows from sm80 on, and later ones, but not for Hopper (sm90), "
+        "which needs TensorRT (TensorRT-RTX; default: the GPU here)",
         metavar="LIST", parse=str,
     )  # fmt: skip
     size: tuple[Side, ...] = setting(

@@ -2,7 +2,7 @@
 """What lies between encoder and generator in `percast eval`: a law for symbols, or the waveform."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 from percast.blocks.channel import ChannelConfig
@@ -92,17 +92,10 @@ class AirConfig(Settings):
                 yield SettingError("model", reason)
         yield from papr_problems(self.papr_db)
 
-    def open(self, snrs_db: list[float]) -> Opened:
-        """The channel.
-
-        Raises:
-            UsageError: an SNR (dB) that makes no sense.
-        """
+    def open(self) -> Opened:
+        """The channel."""
         given = {name: v for name in _OF_CHANNEL if (v := getattr(self, name)) is not None}
         config = ChannelConfig(model=self.model, seed=self.seed, **given)
-        with ChannelConfig.told_as_flags():
-            for snr_db in snrs_db:
-                replace(config, snr_db=snr_db)
         return self._open_waveform(config) if self.waveform else self._open_symbols()
 
     def _open_symbols(self) -> Opened:

@@ -3,6 +3,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from percast.engines.evaluation.evaluate import METRICS, Row
@@ -32,7 +33,7 @@ class PictureTable:
         FileError: it cannot be written.
     """
 
-    def __init__(self, folder: Path | None, metrics: list[str], link_figures: tuple[str, ...]):
+    def __init__(self, folder: Path | None, metrics: Sequence[str], link_figures: tuple[str, ...]):
         self._file = None
         columns = (
             "picture", "width", "height", "cbr_asked", "cbr", "snr_db", "realism",

@@ -2,16 +2,13 @@
 # ruff: noqa: E402 - the imports must follow importorskip
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.training import channel
 from percast.engines.training.config import Config
-from percast.engines.training.data.pictures import Pictures
 from percast.engines.training.link import Link
-from percast.engines.training.records import checkpoint, weights
+from percast.engines.training.records import checkpoint, prototype, weights
 from percast.errors import FileError, ModelError, UsageError
 
 CONFIG = Config(steps=1)
@@ -32,7 +29,7 @@ def test_what_was_saved_can_be_started_from(link, tmp_path):
     path = tmp_path / "weights.pt"
     weights.save(path, link, CONFIG, 7, 112, adversarial=True)
     other = Link(CONFIG)
-    assert weights.initial(other, str(path))
+    weights.initial(other, str(path))
     assert same(link, other, 1e-3) and not same(link, Link(CONFIG), 1e-3)
 
 
@@ -78,8 +75,6 @@ def test_a_model_claims_what_it_was_trained_for_and_no_more(link, tmp_path):
 
 
 def test_networks_of_other_shapes_are_not_exported_as_the_usual_ones(tmp_path):
-    from percast.engines.training.records import prototype
-
     config = Config(steps=1, encoder_blocks=(1, 1, 1))
     path = tmp_path / "weights.pt"
     weights.save(path, Link(config), config, 1, 1, adversarial=False)
@@ -90,33 +85,21 @@ def test_networks_of_other_shapes_are_not_exported_as_the_usual_ones(tmp_path):
 def test_a_checkpoint_of_a_run_can_be_started_from(link, tmp_path):
     path = checkpoint.save(tmp_path, 3, {"ema": link.state_dict()})
     other = Link(CONFIG)
-    assert weights.initial(other, str(path))
+    weights.initial(other, str(path))
     assert same(link, other)
 
 
-def test_the_prototypes_weights_are_scaled_for_links_with_a_level(link, tmp_path, draw):
-    """A start only: they are no model, as they know no levels."""
-    from percast.engines.training.adopt import adopt
-    from percast.engines.training.records import prototype
-
-    flat = prototype.to_prototype(link.encoder.state_dict(), link.generator.state_dict())
-    path = tmp_path / "latest.pt"
-    torch.save({"ema": flat, "args": weights._arguments(CONFIG, True), "step": 1}, path)
-    other = Link(CONFIG)
-    assert not weights.initial(other, str(path))
-    pictures = Pictures(draw(128, 128).reshape(-1, 3), np.array([[128, 128]]))
-    adopt(other, pictures, np.random.default_rng(0))
-    image = torch.from_numpy(pictures[0].copy()).permute(2, 0, 1)[None].float() / 255
-    with torch.no_grad():
-        latent = link.encoder(image, torch.tensor([[0.5, 32 / 96]]))
-        level = channel.transmit(latent, torch.tensor([32]))[1]
-        expected = link.generator.linear(latent / level)  # what the prototype received
-        found = other.generator.linear(latent)
-    assert torch.allclose(found, expected, atol=1e-4)
+def test_weights_for_latents_of_unit_power_neither_start_nor_export(link, tmp_path):
+    path = tmp_path / "weights.pt"
+    weights.save(path, link, CONFIG, 7, 112, adversarial=False)
+    older = {k: v for k, v in weights.read(path).items() if k != prototype.LEVELLED}
+    torch.save(older, path)
+    with pytest.raises(ModelError, match="earlier version"):
+        weights.initial(Link(CONFIG), str(path))
     pytest.importorskip("onnx", reason="export needs onnx")
     from percast.engines.export import onnx_graph
 
-    with pytest.raises(ModelError, match="train on"):
+    with pytest.raises(ModelError, match="earlier version"):
         onnx_graph.load_checkpoint(path)
 
 
@@ -127,7 +110,7 @@ def test_a_shipped_model_can_be_started_from(model):
     from percast.engines.runtimes.choose import open_engine
 
     link = Link(CONFIG)
-    assert weights.initial(link, model.name)
+    weights.initial(link, model.name)
     for network, described in ((link.encoder, model.encoder), (link.generator, model.generator)):
         inputs = onnx_graph.sample(network.eval(), 64, 80)
         (expected,) = onnx_graph.compute(network, inputs).values()

@@ -4,8 +4,8 @@ import pytest
 from percast.engines.training.records.prototype import (
     LEVELLED,
     check_arguments,
+    check_levelled,
     from_prototype,
-    is_levelled,
     to_prototype,
 )
 from percast.errors import ModelError
@@ -33,11 +33,11 @@ def test_names_are_translated_both_ways_and_values_left_alone():
     assert to_prototype(encoder, generator) == ema
 
 
-def test_checkpoints_tell_whose_they_are():
-    assert is_levelled({"ema": {}, LEVELLED: True, "rates": [8]})
-    assert not is_levelled({"ema": {}, "args": {}})
+@pytest.mark.parametrize("content", [{"ema": {}, "args": {}}, {"ema": {}, "rates": [8]}])
+def test_weights_for_latents_of_unit_power_are_refused(content):
+    check_levelled({**content, LEVELLED: True})
     with pytest.raises(ModelError, match="earlier version"):
-        is_levelled({"ema": {}, "rates": [8]})
+        check_levelled(content)
 
 
 @pytest.mark.parametrize("name", ["D.o.weight", "E.new.weight", "E.st.0.weight", "E.dn.0"])
