@@ -56,7 +56,8 @@ class ImageGenerator(WorkerBlock):
 
     Message input `symbols`, as `OfdmDemodulator` sends them. Message output `images`: PDU of
     what the sink writes down and rgb bytes; then the end message. A picture that arrived too
-    damaged for its codec goes out without bytes, with the reason as `undecodable`. Pictures that
+    damaged for its codec goes out with the reason as `undecodable`, and without bytes but for those
+    of what the codec shows in its place. Pictures that
     no codec here decodes (another model, another codec) are left out.
 
     Args:
@@ -126,7 +127,8 @@ class ImageGenerator(WorkerBlock):
             self.undecodable.add(str(error))
             record = first.record(getattr(error, "figures", {}))
             record |= {"decoded_at": CLOCK.now(), "undecodable": str(error)}
-            self.publish(to_pdu(record, b""))
+            instead = getattr(error, "instead", None)
+            self.publish(to_pdu(record, b"" if instead is None else instead.tobytes()))
             return
         decoded_at = CLOCK.now()
         for item, (rgb, figures) in zip(items, pictures, strict=True):

@@ -43,10 +43,9 @@ class ImageSink(WorkerBlock):
             self.done.set()
             return
         record, data = from_pdu(message)
-        rgb = None
-        if "undecodable" not in record:
-            rgb = data.reshape(record["height"], record["width"], 3)
-        record |= self.score(rgb, record)
+        rgb = data.reshape(record["height"], record["width"], 3) if data.size else None
+        # What stands in for a picture is shown, and has no figures.
+        record |= self.score(None if "undecodable" in record else rgb, record)
         if rgb is None:
             self.pictures.note(record)
         else:

@@ -60,6 +60,8 @@ class CodecConfig(Settings):
         cbr: nominal channel bandwidth ratio to send, complex channel symbols per source sample;
             receivers follow the header.
         design_snr_db: SNR to encode for.
+        mcs: modulation and coding scheme of a digital codec, "auto" or its index.
+        conceal: what a digital codec shows in place of a picture that it cannot decode.
         realism: 0 (faithful) to 1 (realistic); None is 1 for a sender, and at a receiver what the
             sender wished.
         engine, precision, threads: see `percast.engines.runtimes.choose.open_engine`.
@@ -68,7 +70,8 @@ class CodecConfig(Settings):
     group = "code"
 
     codec: str = setting(
-        "learned", "--codec", "learned, an installed one, or your own class as "
+        "learned", "--codec", "learned, hevc-ldpc, vvc-ldpc, jpeg-ldpc, webp-ldpc, an installed "
+        "one, or your own class as "
         "package.module:Class (default %(default)s)", metavar="NAME", parse=str,
     )  # fmt: skip
     options: tuple[tuple[str, str], ...] = setting(
@@ -87,6 +90,16 @@ class CodecConfig(Settings):
     design_snr_db: float = setting(
         10.0, "--design-snr", "SNR to encode for (default %(default)g)",
         metavar="DB", least=-30, most=30, unit="dB",
+    )  # fmt: skip
+    mcs: str = setting(
+        "auto", "--mcs", "modulation and coding scheme of a digital codec, 0 to 27 of TS 38.214, "
+        "table 5.1.3.1-2; auto takes the fastest for --design-snr (default %(default)s)",
+        metavar="N", parse=str,
+    )  # fmt: skip
+    conceal: str = setting(
+        "none", "--conceal", "in place of a picture that a digital codec cannot decode: none, the "
+        "last one, or grey (default %(default)s)", metavar="HOW", parse=str,
+        choices=("none", "last", "grey"),
     )  # fmt: skip
     realism: float | None = setting(
         None, "--realism", "0: faithful, 1: lifelike (default 1)",

@@ -100,11 +100,13 @@ class Undecodable(ModelError):
 
     Attributes:
         figures: as in `Decoded`.
+        instead: a picture to show in its place, uint8 [H, W, 3] as the header says, or None. It is
+            not counted as decoded.
     """
 
-    def __init__(self, reason: str, figures: Figures = NO_FIGURES):
+    def __init__(self, reason: str, figures: Figures = NO_FIGURES, instead: Picture | None = None):
         super().__init__(reason)
-        self.figures = figures
+        self.figures, self.instead = figures, instead
 
 
 class CodecFault(ModelError):

@@ -19,7 +19,16 @@ from percast.engines.codecs.config import DEFAULTS, CodecConfig
 from percast.engines.codecs.contract import OWN_IDS, ROLES, Codec
 from percast.errors import ModelError, PercastError, UsageError
 
-BUILT_IN = MappingProxyType({1: ("learned", "percast.engines.codecs.learned:LearnedCodec")})
+_DIGITAL = "percast.engines.codecs.digital.codec"
+BUILT_IN = MappingProxyType(
+    {
+        1: ("learned", "percast.engines.codecs.learned:LearnedCodec"),
+        2: ("hevc-ldpc", f"{_DIGITAL}:HevcLdpc"),
+        3: ("vvc-ldpc", f"{_DIGITAL}:VvcLdpc"),
+        4: ("jpeg-ldpc", f"{_DIGITAL}:JpegLdpc"),
+        5: ("webp-ldpc", f"{_DIGITAL}:WebpLdpc"),
+    }
+)
 """Codec id -> name and class of the codecs that come with percast."""
 
 GROUP = "percast.codecs"

@@ -4,5 +4,5 @@
 - `evaluate`: a codec scored on pictures over rate x SNR x realism
 - `symbol_channel`: the training channel's law in numpy, for scoring without the waveform
 - `verify`, `bench`: whether all engines compute the same, and how fast
-- `hevc`, `baselines`: the engineered link to compare with
+- `baselines`: curves of an engineered link to draw beside
 """

@@ -176,7 +176,9 @@ def check_metrics() -> Iterator[Finding]:
 
 
 def check_extras() -> Iterator[Finding]:
-    yield _module("av", "av", "video and camera sources: pip install 'percast[video]'")
+    yield _module("av", "av", "videos, cameras, codec hevc-ldpc: pip install 'percast[video]'")
+    hint = "codec vvc-ldpc: pip install 'percast[digital]'"
+    yield _module("imageio_ffmpeg", "imageio-ffmpeg", hint)
     yield _module("sklearn", "scikit-learn", "photographs of the demo: pip install 'percast[demo]'")
     yield _module("torch", "torch", "training only: pip install 'percast[train]'")
 

@@ -25,7 +25,7 @@ from percast.tools import process, report, summaries
 from percast.tools.options import add_output_options
 from percast.tools.settings import gnu_radio, open_codec
 
-SENDERS_ONLY = ("cbr", "design_snr_db")
+SENDERS_ONLY = ("cbr", "design_snr_db", "mcs")
 """Of the codec's settings, what headers tell a receiver."""
 
 
