@@ -72,8 +72,8 @@ class ImageGenerator(WorkerBlock):
         foreign, undecodable: pictures counted by reason, as long as these are not too many.
         faults: those of the undecodable ones that are the codec's own fault.
         realism: as above; takes effect with the next picture.
-        on_decoded: called with what arrived of each picture that was decoded; None while nobody
-            looks.
+        on_decoded: called with what arrived of each picture that was decoded, and with the realism
+            that was in force; None while nobody looks.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ImageGenerator(WorkerBlock):
     ):
         super().__init__("percast image generator", "symbols", "images", depth, live)
         self.codec, self.realism = codec, realism
-        self.on_decoded: Callable[[Arrived], None] | None = None
+        self.on_decoded: Callable[[Arrived, float | None], None] | None = None
         # A codec decodes in one thread at a time: this block's, or one that decodes again.
         self._decoding = threading.Lock()
         self.foreign = Tally("picture of another kind, left out")
@@ -125,8 +125,9 @@ class ImageGenerator(WorkerBlock):
         if first.foreign:
             self.foreign.add(first.foreign)
             return
+        realism = self.realism  # may be changed meanwhile
         try:
-            pictures = self._decode(items, self.realism)
+            pictures = self._decode(items, realism)
         except (Undecodable, CodecFault) as error:
             if len(items) > 1:
                 raise  # comes again one by one
@@ -141,7 +142,7 @@ class ImageGenerator(WorkerBlock):
         for item, (rgb, figures) in zip(items, pictures, strict=True):
             record = item.record(figures) | {"decoded_at": decoded_at}
             if self.on_decoded is not None:
-                self.on_decoded(item)
+                self.on_decoded(item, realism)
             self.publish(to_pdu(record, rgb.tobytes()))
 
     def decode_again(self, item: Arrived, realism: float | None) -> Picture:

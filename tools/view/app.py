@@ -23,6 +23,7 @@ from percast.tools.view.openapi import schema
 from percast.tools.view.taps import Taps
 
 _PAGE = Path(__file__).parent / "page"
+_BODY_WITHIN = 10.0  # seconds for the body of a call
 _SEND_WITHIN = 20.0  # seconds for a client to take a message, or it is shut out
 _BROKEN = (1002, 1003, 1007, 1009)  # protocol error, bad data, not UTF-8, too big (RFC 6455)
 _MALFORMED, _TOO_MANY = "malformed message refused", "too many calls refused"
@@ -61,12 +62,10 @@ async def get_figures(request: Request) -> Response:
 
 
 async def get_picture(request: Request) -> Response:
-    """The newest picture as PNG, or the one of the last eight that has the key `picture`."""
+    """The picture on show as PNG, or the one of the last eight that has the key `picture`."""
     if not request.app.state.bucket.take():
         return _refused(request, _TOO_MANY, 429)
-    taps = request.app.state.live.taps
-    key = request.query_params.get("picture")
-    shown = taps.newest() if key is None else taps.find(key)
+    shown = request.app.state.live.find(request.query_params.get("picture"))
     if shown is None:
         return JSONResponse({"error": "there is no such picture here (any more)"}, 404)
     data = await asyncio.to_thread(messages.png, shown.rgb)
@@ -79,11 +78,10 @@ async def post_command(request: Request) -> Response:
     state = request.app.state
     if not state.bucket.take():
         return _refused(request, _TOO_MANY, 429)
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > messages.MAX_BYTES:
-            break
+    try:
+        body = await _body(request)
+    except TimeoutError:
+        return _refused(request, "slow call refused", 408)
     try:
         state.live.do(messages.parse(body, request.url.path.rpartition("/")[2]))
     except ValueError as error:
@@ -92,6 +90,17 @@ async def post_command(request: Request) -> Response:
     except PercastError as error:
         return JSONResponse({"error": str(error)}, 409)
     return JSONResponse({"ok": True})
+
+
+async def _body(request: Request) -> bytes:
+    """As much as is needed to see that it is too much."""
+    body = b""
+    async with asyncio.timeout(_BODY_WITHIN):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > messages.MAX_BYTES:
+                break
+    return body
 
 
 def _refused(request: Request, kind: str, status: int) -> Response:
@@ -107,9 +116,10 @@ async def get_openapi(request: Request) -> Response:
 async def socket(websocket: WebSocket) -> None:
     """A page: messages both ways until either end goes."""
     live: Live = websocket.app.state.live
+    complaints: Complaints = websocket.app.state.complaints
     client = live.hub.join()
     if client is None:
-        websocket.app.state.complaints.add("client refused: there are too many")
+        complaints.add("client refused: there are too many")
         await websocket.close()
         return
     try:
@@ -122,7 +132,14 @@ async def socket(websocket: WebSocket) -> None:
         _, rest = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         for task in rest:
             task.cancel()
-        await asyncio.gather(*both, return_exceptions=True)
+        ends = await asyncio.gather(*both, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, TimeoutError):
+                complaints.add("client shut out: it reads nothing")
+            elif isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
+                complaints.add("error", f"{type(end).__name__}: {end}")
+    except WebSocketDisconnect:
+        return  # before it was accepted
     finally:
         live.hub.leave(client)
 

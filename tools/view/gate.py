@@ -9,6 +9,7 @@ TOKEN", or of a WebSocket, which cannot have that header in a browser, the subpr
 """
 
 import ipaddress
+import re
 import secrets
 
 from starlette.datastructures import Headers
@@ -20,6 +21,7 @@ from percast.tools.view.limits import Complaints
 
 PROTOCOL = "percast"
 _TOKEN = "token."
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(:\d{1,5})?")
 _HEADERS = (
     (
         b"content-security-policy",
@@ -89,12 +91,13 @@ class Gate:
 
 def _is_address(host: str) -> bool:
     """Whether a Host header is an IP address or localhost, with or without a port."""
-    name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    name = name or host
-    if name == "localhost":
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return False
+    if found[1] == "localhost":
         return True
     try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        ipaddress.ip_address(found[1].removeprefix("[").removesuffix("]"))
     except ValueError:
         return False
-    return not port or port.isdecimal()
+    return True

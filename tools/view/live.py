@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +19,7 @@ from percast.tools.view.taps import Shown, Taps
 
 log = logging.getLogger(__name__)
 
+KEPT = 8  # pictures that were on show and can be decoded again
 _FIGURES_EVERY = 0.5  # seconds
 _AIR_EVERY = 0.25
 _PICTURES_EVERY = 1 / 15
@@ -54,7 +56,8 @@ class Live:
         self.hub = Hub(taps.look)
         self.paused = False
         self.snr_db = link.snr_db
-        self._shown: Shown | None = None
+        self._kept: OrderedDict[str, Shown] = OrderedDict()
+        self._shown: str | None = None  # key of the one on show
         self._wish: Asked | None = None  # for realism; only the latest counts
         self._came, self._wished = asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -63,9 +66,10 @@ class Live:
         self._decoder = ThreadPoolExecutor(1, "percast view decoder")
         taps.on_picture = self._picture_came
         self._tasks = [
-            asyncio.create_task(self._forever(job))
-            for job in (self._pictures, self._figures, self._air, self._again)
+            asyncio.create_task(self._forever(job, self.hub.somebody))
+            for job in (self._pictures, self._figures, self._air)
         ]
+        self._tasks.append(asyncio.create_task(self._forever(self._again, self._wished)))
 
     async def close(self) -> None:
         """Wait for what is being computed, and stop."""
@@ -124,14 +128,29 @@ class Live:
             },
         }
 
+    def find(self, key: str | None = None) -> Shown | None:
+        """The picture with this key, if it was on show lately; without one, the picture that is on
+        show, or would be if somebody looked."""
+        if key is not None:
+            return self._kept.get(key)
+        if self.paused and self._shown in self._kept:
+            return self._kept[self._shown]
+        newest = self.taps.newest
+        return newest and self._kept.get(newest.key, newest)
+
+    def _keep(self, shown: Shown) -> None:
+        self._kept[shown.key] = shown
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
     def _picture_came(self) -> None:
         if self.hub.somebody.is_set():
             self._loop.call_soon_threadsafe(self._came.set)
 
-    async def _forever(self, job: Callable) -> None:
-        """Do it again and again while somebody looks; an error costs the page, not the link."""
+    async def _forever(self, job: Callable, wanted: asyncio.Event) -> None:
+        """Do it again and again while it is wanted; an error costs the page, not the link."""
         while True:
-            await self.hub.somebody.wait()
+            await wanted.wait()
             try:
                 await job()
             except Exception as error:  # noqa: BLE001
@@ -141,10 +160,11 @@ class Live:
     async def _pictures(self) -> None:
         await self._came.wait()
         self._came.clear()
-        shown = self._shown if self.paused and self._shown else self.taps.newest()
+        shown = self.find()
         if shown is None:
             return
-        self._shown = shown
+        self._keep(shown)
+        self._shown = shown.key
         took = await self._show(shown, again=False)
         await asyncio.sleep(max(_PICTURES_EVERY, _SHARE * took))
 
@@ -160,18 +180,15 @@ class Live:
         return took
 
     async def _again(self) -> None:
-        await self._wished.wait()
         self._wished.clear()
         wish = self._wish
-        on_show = self.taps.find(wish.picture) if wish.picture else None
-        shown = on_show or self._shown or self.taps.newest()
+        shown = self.find(wish.picture) or self.find()
         if shown is None:
             return
 
         decode = self.taps.decode_again
         again = await self._loop.run_in_executor(self._decoder, decode, shown, wish.value)
-        if self._shown is None or self._shown.key == again.key:
-            self._shown = again
+        self._keep(again)
         await self._show(again, again=True)
 
     async def _figures(self) -> None:

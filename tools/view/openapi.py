@@ -12,7 +12,7 @@ from percast.tools.view.messages import COMMANDS
 _OK = {"200": {"description": "done"}}
 _KEY = {
     "name": "picture", "in": "query", "required": False, "schema": {"type": "string"},
-    "description": "key of a picture, as the page is told it; the newest without",
+    "description": "key of a picture, as the page is told it; without, the one on show",
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from percast.tools.view.limits import Complaints
 
 _CLOSE_SECONDS = 10.0  # a picture that is being decoded again may take its time
 _CONNECTIONS = 96
+_SEND_BUFFER = 1 << 17  # bytes, of each connection
 _HEADER_BYTES = 16384
 
 
@@ -50,8 +51,8 @@ def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Itera
     token = None if config.local else secrets.token_urlsafe(24)
     taps = Taps(receiver, scorer)
     app = make_app(taps, Link(**link), Complaints(), token)
-    # Its own lines of every connection would bury ours, and hold what clients sent.
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
+    # Its lines about every connection would bury ours, and hold what clients sent.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -69,7 +70,9 @@ def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Itera
             proxy_headers=False,
         )
     )
-    thread = threading.Thread(target=server.run, args=([listening],), name="percast view", daemon=True)
+    thread = threading.Thread(
+        target=server.run, args=([listening],), name="percast view", daemon=True
+    )
     thread.start()
     address = _address(config, listening.getsockname()[1])
     process.say(f"view: {address}{f'#token={token}' if token else ''}")
@@ -85,7 +88,10 @@ def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Itera
 def _listen(config: ViewConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((config.host, config.port), family=family, backlog=64)
+        listening = socket.create_server((config.host, config.port), family=family, backlog=64)
+        # What lies in the kernel cannot be skipped any more; Linux would take megabytes.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        return listening
     except OSError as error:
         hint = "choose another --view-port, or 0" if config.port else "choose another --view-host"
         place = f"{config.host} port {config.port}"

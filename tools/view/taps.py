@@ -14,7 +14,6 @@ from percast.blocks.waveform.demodulate import Packet
 from percast.engines.metrics import psnr
 from percast.flowgraphs.receiver import Receiver
 
-KEPT = 8  # pictures that can be decoded again
 _UNSCORED = 16  # decoded and not written yet; more of them means that somebody stopped
 
 
@@ -48,6 +47,7 @@ class Taps:
 
     Attributes:
         on_picture: called, in the sink's thread, after each picture.
+        newest: the picture that came last.
         packet: the last one; None while nobody looks.
         erased: symbols that never arrived, of all pictures so far.
     """
@@ -59,7 +59,7 @@ class Taps:
         self.erased = 0
         self._lock = threading.Lock()
         self._unscored: OrderedDict[str, tuple[Arrived, float | None]] = OrderedDict()
-        self._kept: OrderedDict[str, Shown] = OrderedDict()
+        self.newest: Shown | None = None
         receiver.generator.on_decoded = self._decoded
         scorer.on_scored = self._scored
 
@@ -74,20 +74,8 @@ class Taps:
         if not somebody:
             self.packet = None
 
-    def newest(self) -> Shown | None:
-        """The picture that came last."""
-        with self._lock:
-            return self._kept[next(reversed(self._kept))] if self._kept else None
-
-    def find(self, key: str) -> Shown | None:
-        """One of the last `KEPT` pictures; None where it is none of these."""
-        with self._lock:
-            return self._kept.get(key)
-
     def decode_again(self, shown: Shown, realism: float | None) -> Shown:
-        """A picture with another realism, from its symbols; it takes the first one's place.
-
-        Of its figures it has the PSNR only.
+        """A picture with another realism, from its symbols; of figures it has the PSNR only.
 
         Raises:
             PercastError: it cannot be decoded.
@@ -99,19 +87,15 @@ class Taps:
         figures = {"psnr_db": None, "lpips": None}
         if original is not None and original.shape == rgb.shape:
             figures["psnr_db"] = psnr(original, rgb)
-        again = replace(shown, rgb=rgb, realism=realism, record=shown.record | figures)
-        with self._lock:
-            if shown.key in self._kept:
-                self._kept[shown.key] = again
-        return again
+        return replace(shown, rgb=rgb, realism=realism, record=shown.record | figures)
 
     def _take_packet(self, packet: Packet) -> None:
         self.packet = packet
 
-    def _decoded(self, arrived: Arrived) -> None:
+    def _decoded(self, arrived: Arrived, realism: float | None) -> None:
         key = _key(arrived.header.session, arrived.header.image)
         with self._lock:
-            self._unscored[key] = arrived, self.receiver.generator.realism
+            self._unscored[key] = arrived, realism
             while len(self._unscored) > _UNSCORED:
                 self._unscored.popitem(last=False)
 
@@ -119,11 +103,8 @@ class Taps:
         key = _key(record["session"], record["id"])
         with self._lock:
             arrived, realism = self._unscored.pop(key, (None, None))
-            self._kept[key] = Shown(key, arrived, rgb, original, record, realism)
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-            self.erased += record.get("lost_symbols", 0)
+        self.newest = Shown(key, arrived, rgb, original, record, realism)
+        self.erased += record.get("lost_symbols", 0)
         self.on_picture()
 
 
