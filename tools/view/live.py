@@ -58,7 +58,7 @@ class Live:
         self.snr_db = link.snr_db
         self._kept: OrderedDict[str, Shown] = OrderedDict()
         self._shown: str | None = None  # key of the one on show
-        self._wish: Asked | None = None  # for realism; only the latest counts
+        self._wishes: dict[str, float | None] = {}  # for realism, the latest of each picture
         self._came, self._wished = asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
         # One thread each: a picture that is decoded again must not hold the others up.
@@ -94,8 +94,7 @@ class Live:
         if asked.do == "realism":
             # Also where the codec ignores it: whoever reads a header's wish can be overruled.
             self.taps.receiver.generator.realism = asked.value
-            self._wish = asked
-            self._wished.set()
+            self._wish(self.find(asked.picture) or self.find(), asked.value)
         elif asked.do == "pause":
             self.paused = asked.value
             self._came.set()
@@ -138,13 +137,19 @@ class Live:
         newest = self.taps.newest
         return newest and self._kept.get(newest.key, newest)
 
+    def _wish(self, shown: Shown | None, realism: float | None) -> None:
+        if shown is not None:
+            self._keep(shown)
+            self._wishes[shown.key] = realism
+            self._wished.set()
+
     def _keep(self, shown: Shown) -> None:
         self._kept[shown.key] = shown
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
     def _picture_came(self) -> None:
-        if self.hub.somebody.is_set():
+        if self.hub.somebody.is_set() and not self.paused:
             self._loop.call_soon_threadsafe(self._came.set)
 
     async def _forever(self, job: Callable, wanted: asyncio.Event) -> None:
@@ -165,6 +170,8 @@ class Live:
             return
         self._keep(shown)
         self._shown = shown.key
+        if shown.realism != (wanted := self.taps.receiver.generator.realism):
+            self._wish(shown, wanted)  # it was being decoded when the dial was turned
         took = await self._show(shown, again=False)
         await asyncio.sleep(max(_PICTURES_EVERY, _SHARE * took))
 
@@ -180,14 +187,14 @@ class Live:
         return took
 
     async def _again(self) -> None:
-        self._wished.clear()
-        wish = self._wish
-        shown = self.find(wish.picture) or self.find()
+        key = next(iter(self._wishes))
+        realism, shown = self._wishes.pop(key), self.find(key)
+        if not self._wishes:
+            self._wished.clear()
         if shown is None:
             return
-
         decode = self.taps.decode_again
-        again = await self._loop.run_in_executor(self._decoder, decode, shown, wish.value)
+        again = await self._loop.run_in_executor(self._decoder, decode, shown, realism)
         self._keep(again)
         await self._show(again, again=True)
 

@@ -25,8 +25,8 @@ const link = new Link({
     byId("state").textContent = state === "here" ? "live" : "the receiver has gone; waiting for it";
   },
   picture(head, blobs) {
+    if (!stage.has(head.key)) figures.picture(head);
     stage.take(head, blobs);
-    if (!head.again) figures.picture(head);
   },
   figures(message) {
     figures.take(message);

@@ -30,6 +30,10 @@ export class Stage {
     if (this.shown === head.key || (!head.again && !this.held)) this.show(head.key);
   }
 
+  has(key) {
+    return this.pictures.has(key);
+  }
+
   addToFilm(key) {
     const item = document.createElement("li");
     const button = document.createElement("button");
