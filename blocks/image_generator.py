@@ -141,8 +141,8 @@ class ImageGenerator(WorkerBlock):
         decoded_at = CLOCK.now()
         for item, (rgb, figures) in zip(items, pictures, strict=True):
             record = item.record(figures) | {"decoded_at": decoded_at}
-            if self.on_decoded is not None:
-                self.on_decoded(item, realism)
+            if (look := self.on_decoded) is not None:
+                look(item, realism)
             self.publish(to_pdu(record, rgb.tobytes()))
 
     def decode_again(self, item: Arrived, realism: float | None) -> Picture:

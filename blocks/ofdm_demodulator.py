@@ -33,6 +33,8 @@ class OfdmDemodulator(Guarded, gr.sync_block):
 
     Attributes:
         on_packet: called with every packet that was read; None while nobody looks.
+        on_samples: called with the samples as they come, complex64 [n], to be copied if they are
+            to be kept; None while nobody looks.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         if recorder is not None:
             self.receiver.on_packet = recorder.note
         self.on_packet: Callable[[Packet], None] | None = None
+        self.on_samples: Callable[[np.ndarray], None] | None = None
         self.images = 0
         self._stopping = self._ended = False
         self.message_port_register_out(pmt.intern("symbols"))
@@ -60,9 +63,12 @@ class OfdmDemodulator(Guarded, gr.sync_block):
             return len(samples)
         if self.recorder is not None:
             self.recorder.write(samples)
+        # Read once: another thread may take the hook off.
+        if (look := self.on_samples) is not None:
+            look(samples)
         for packet in self.receiver.push(samples):
-            if self.on_packet is not None:
-                self.on_packet(packet)
+            if (look := self.on_packet) is not None:
+                look(packet)
             self._publish(self.reassembler.push(packet))
         self._publish(self.reassembler.expire(self.receiver.stats.samples))
         first = self.nitems_read(0)

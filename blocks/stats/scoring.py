@@ -63,8 +63,8 @@ class Scorer:
             else:
                 self._note_mismatch(name, original, rgb)
         figures = {"name": name, **figures}
-        if self.on_scored is not None and rgb is not None:
-            self.on_scored(rgb, original, record | figures)
+        if rgb is not None and (look := self.on_scored) is not None:
+            look(rgb, original, record | figures)
         return figures
 
     def _note_mismatch(self, name: str, original: np.ndarray, rgb: np.ndarray) -> None:

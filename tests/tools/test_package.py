@@ -67,6 +67,14 @@ def test_the_shipped_model_is_in_the_wheel(wheel):
         assert f"percast/engines/models/base/{file}" in names
 
 
+def test_the_live_page_is_in_the_wheel(wheel):
+    names = set(wheel.namelist())
+    files = list((ROOT / "tools/view/page").iterdir())
+    assert {"index.html", "main.js", "style.css"} <= {path.name for path in files}
+    for path in files:
+        assert f"percast/tools/view/page/{path.name}" in names
+
+
 def test_every_folder_with_modules_is_a_listed_package():
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     found = set()

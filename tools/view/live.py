@@ -208,4 +208,9 @@ class Live:
             profile = self.taps.receiver.profile
             made = await self._loop.run_in_executor(self._packer, messages.air, packet, profile)
             self.hub.tell("air", made)
+        samples, self.taps.samples = self.taps.samples, None
+        if samples is not None and len(samples) >= messages.BINS:
+            rate = self.taps.receiver.profile.samp_rate
+            made = await self._loop.run_in_executor(self._packer, messages.spectrum, samples, rate)
+            self.hub.tell("spectrum", made)
         await asyncio.sleep(_AIR_EVERY)

@@ -27,6 +27,7 @@ from percast.tools.view.taps import Shown
 
 MAX_BYTES = 1024  # of a message from the page
 _POINTS = 400  # of the constellation
+BINS = 256  # of the spectrum
 _QUALITY = 92  # of the JPEGs on the page; a saved picture is a PNG
 _KEY = re.compile(r"[0-9a-f]{8}-[0-9]{1,10}")
 
@@ -189,3 +190,14 @@ def air(packet: Packet, profile: Profile) -> str:
         channel_db=np.round(channel_db, 2),
         snr_db=np.round(snr_db, 2),
     )
+
+
+def spectrum(samples: np.ndarray, samp_rate: float) -> str:
+    """Power over frequency of complex64 [n], n at least `BINS`: dB relative to full scale in each
+    bin, from minus to plus half the sample rate; Hann windows, averaged (Welch)."""
+    window = np.hanning(BINS + 1)[:-1].astype(np.float32)
+    rows = np.lib.stride_tricks.sliding_window_view(np.nan_to_num(samples), BINS)[:: BINS // 2]
+    power = np.abs(np.fft.fft(rows * window)) ** 2 / (window.sum() ** 2)
+    with np.errstate(divide="ignore"):
+        decibels = 10 * np.log10(np.fft.fftshift(power.mean(0)))
+    return text("spectrum", samp_rate=samp_rate, power_db=np.round(decibels, 1))

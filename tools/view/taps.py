@@ -14,6 +14,7 @@ from percast.blocks.waveform.demodulate import Packet
 from percast.engines.metrics import psnr
 from percast.flowgraphs.receiver import Receiver
 
+_SAMPLES = 8192  # of a spectrum
 _UNSCORED = 16  # decoded and not written yet; more of them means that somebody stopped
 
 
@@ -49,6 +50,7 @@ class Taps:
         on_picture: called, in the sink's thread, after each picture.
         newest: the picture that came last.
         packet: the last one; None while nobody looks.
+        samples: some that came since this was set to None, complex64 [n]; None while nobody looks.
         erased: symbols that never arrived, of all pictures so far.
     """
 
@@ -56,6 +58,7 @@ class Taps:
         self.receiver, self._scorer = receiver, scorer
         self.on_picture: Callable[[], None] = lambda: None
         self.packet: Packet | None = None
+        self.samples: np.ndarray | None = None
         self.erased = 0
         self._lock = threading.Lock()
         self._unscored: OrderedDict[str, tuple[Arrived, float | None]] = OrderedDict()
@@ -69,10 +72,12 @@ class Taps:
         self.receiver.generator.on_decoded = self._scorer.on_scored = None
 
     def look(self, somebody: bool) -> None:
-        """Whether anybody wants packets."""
-        self.receiver.demodulator.on_packet = self._take_packet if somebody else None
+        """Whether anybody wants packets and samples."""
+        demodulator = self.receiver.demodulator
+        demodulator.on_packet = self._take_packet if somebody else None
+        demodulator.on_samples = self._take_samples if somebody else None
         if not somebody:
-            self.packet = None
+            self.packet = self.samples = None
 
     def decode_again(self, shown: Shown, realism: float | None) -> Shown:
         """A picture with another realism, from its symbols; of figures it has the PSNR only.
@@ -91,6 +96,10 @@ class Taps:
 
     def _take_packet(self, packet: Packet) -> None:
         self.packet = packet
+
+    def _take_samples(self, samples: np.ndarray) -> None:
+        if self.samples is None:
+            self.samples = samples[:_SAMPLES].copy()
 
     def _decoded(self, arrived: Arrived, realism: float | None) -> None:
         key = _key(arrived.header.session, arrived.header.image)

@@ -111,7 +111,7 @@ def test_pictures_come_and_counters_move_and_nothing_is_fetched_from_elsewhere(p
     assert float(tile(page, "PSNR").split()[0]) > 18
     assert tile(page, "Headers lost").strip() == "0"
     assert "model base" in page.inner_text("#about") and "4 Msps" in page.inner_text("#about")
-    for name in ("constellation", "channel"):
+    for name in ("constellation", "channel", "spectrum", "waterfall"):
         drawn = f"document.getElementById('{name}').getContext('2d')"
         some = f"() => {drawn}.getImageData(0, 0, 300, 150).data.some(value => value)"
         page.wait_for_function(some)

@@ -16,6 +16,9 @@ pytest.importorskip("uvicorn")
 client = pytest.importorskip("websockets.sync.client")
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from percast.errors import UsageError
+from percast.tools.view.config import ViewConfig
+from percast.tools.view.server import watch
 from tests.tools.view.links import loopback, running
 
 pytestmark = pytest.mark.timeout(240)
@@ -81,6 +84,20 @@ def test_a_client_gets_pictures_with_originals_figures_and_the_air(link):
     # What is shown are the equalised symbols, and the noise that is stated of them.
     assert 10 * np.log10(1 / air["noise_var"]) == pytest.approx(10, abs=1.5)
     assert 0.5 < np.mean(np.sum(np.square(air["points"]), 1)) < 2
+
+
+def test_the_spectrum_shows_the_band_over_the_noise(link):
+    def over_noise(head: dict) -> float:
+        """Mean of the middle half of the bins over that of the outermost, dB."""
+        power = 10 ** (np.array(head["power_db"], float) / 10)
+        outside = np.concatenate([power[:20], power[-20:]])
+        return 10 * np.log10(power[64:192].mean() / outside.mean())
+
+    with connect(link) as ws:
+        head, _ = wait_for(ws, "spectrum", lambda head: over_noise(head) > 6)
+    assert head["samp_rate"] == 4e6 and len(head["power_db"]) == 256
+    # (S + N) / N at 10 dB; packets may fill less than all of the samples.
+    assert over_noise(head) < 12
 
 
 def test_the_dial_decodes_the_picture_on_show_again_and_sets_later_ones(link):
@@ -282,9 +299,10 @@ def test_other_machines_need_the_token_that_is_printed_once(photos):
         assert sum("wrong token" in line for line in link.lines) == 1
 
 
-def test_a_taken_port_is_told(percast, photos, link):
-    run = percast(*loopback(photos)[:-1], link.port, "--view")
-    assert run.code == 2 and "--view-port" in run.complaint
+def test_a_taken_port_is_told_before_anything_is_shown(link):
+    taken = ViewConfig(view=True, port=link.port)
+    with pytest.raises(UsageError, match="--view-port"), watch(taken, None, None, {}):
+        pass
 
 
 def test_a_replay_with_a_page_ends_with_its_recording(percast, photos, tmp_path):

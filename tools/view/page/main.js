@@ -5,11 +5,13 @@ import { about, Figures } from "./figures.js";
 import { Stage } from "./picture.js";
 import { constellation, overCarriers } from "./plots.js";
 import { Link, withToken } from "./socket.js";
+import { Waterfall } from "./waterfall.js";
 import { number } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const stage = new Stage();
 const figures = new Figures();
+const waterfall = new Waterfall(byId("waterfall"));
 let source = "";
 let errorTimer = 0;
 
@@ -41,6 +43,12 @@ const link = new Link({
     const known = message.snr_db.filter((value) => value !== null);
     byId("subcarriers").textContent =
       `SNR ${number(Math.min(...known), 1)} to ${number(Math.max(...known), 1)} dB over ${known.length} subcarriers`;
+  },
+  spectrum(message) {
+    const { power_db: power, samp_rate: samples } = message;
+    const kilohertz = power.map((_, i) => Math.round((samples * (i / power.length - 0.5)) / 1000));
+    overCarriers(byId("spectrum"), kilohertz, [power]);
+    waterfall.add(power);
   },
   settings(message) {
     source = message.source;

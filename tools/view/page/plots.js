@@ -57,7 +57,7 @@ export function overCarriers(canvas, carriers, curves) {
     c.lineTo(width, up(db));
     c.stroke();
   }
-  for (const k of [first, 0, carriers.at(-1)]) c.fillText(k, Math.min(across(k), width - 24), height - 3);
+  for (const k of [first, 0, carriers.at(-1)]) c.fillText(k, Math.min(across(k), width - 32), height - 3);
   curves.forEach((curve, i) => {
     c.strokeStyle = i ? COLOURS.two : COLOURS.one;
     c.lineWidth = 1.5;
