@@ -2,7 +2,8 @@
 """GNU Radio block: received symbols (PDUs) to pictures (PDUs)."""
 
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from percast.blocks.pdu import END, PictureSymbols, is_end, to_pdu
@@ -13,8 +14,10 @@ from percast.blocks.worker_block import WorkerBlock
 from percast.engines.codecs.contract import (
     Codec,
     CodecFault,
+    Decoded,
     Decodes,
     Figures,
+    Picture,
     Received,
     Undecodable,
 )
@@ -22,7 +25,7 @@ from percast.errors import PercastError
 
 
 @dataclass(frozen=True)
-class _Arrived(PictureSymbols):
+class Arrived(PictureSymbols):
     """A received picture, and what decodes it, or why nothing here does."""
 
     codec: Codec | None = None
@@ -69,6 +72,9 @@ class ImageGenerator(WorkerBlock):
     Attributes:
         foreign, undecodable: pictures counted by reason, as long as these are not too many.
         faults: those of the undecodable ones that are the codec's own fault.
+        realism: as above; takes effect with the next picture.
+        on_decoded: called with what arrived of each picture that was decoded, and with the realism
+            that was in force; None while nobody looks.
     """
 
     def __init__(
@@ -76,14 +82,17 @@ class ImageGenerator(WorkerBlock):
     ):
         super().__init__("percast image generator", "symbols", "images", depth, live)
         self.codec, self.realism = codec, realism
+        self.on_decoded: Callable[[Arrived, float | None], None] | None = None
+        # A codec decodes in one thread at a time: this block's, or one that decodes again.
+        self._decoding = threading.Lock()
         self.foreign = Tally("picture of another kind, left out")
         self.undecodable = Tally("picture that cannot be decoded", logging.INFO)
         self.faults = Tally("picture that could not be decoded")
 
-    def unpack(self, message) -> _Arrived | None:
+    def unpack(self, message) -> Arrived | None:
         if is_end(message):
             return None
-        item = _Arrived.from_pdu(message)
+        item = Arrived.from_pdu(message)
         coded, symbols = item.header.coded, len(item.symbols)
         try:
             codec = self.codec.decoder_for(coded)
@@ -97,7 +106,7 @@ class ImageGenerator(WorkerBlock):
         return replace(item, codec=codec)
 
     def batch(self, waiting: Sequence) -> int:
-        def kind(item: _Arrived | None) -> tuple | None:
+        def kind(item: Arrived | None) -> tuple | None:
             """Codec and size of a picture that may share a batch; foreign ones stay alone."""
             if item is None or item.foreign:
                 return None
@@ -117,8 +126,9 @@ class ImageGenerator(WorkerBlock):
         if first.foreign:
             self.foreign.add(first.foreign)
             return
+        realism = self.realism  # may be changed meanwhile
         try:
-            pictures = first.codec.decode_batch([item.received for item in items], self.realism)
+            pictures = self._decode(items, realism)
         except (Undecodable, CodecFault) as error:
             if len(items) > 1:
                 raise  # comes again one by one
@@ -133,4 +143,22 @@ class ImageGenerator(WorkerBlock):
         decoded_at = CLOCK.now()
         for item, (rgb, figures) in zip(items, pictures, strict=True):
             record = item.record(figures) | {"decoded_at": decoded_at}
+            if (look := self.on_decoded) is not None:
+                look(item, realism)
             self.publish(to_pdu(record, rgb.tobytes()))
+
+    def decode_again(self, item: Arrived, realism: float | None) -> Picture:
+        """A picture that was decoded already once more from its symbols, from any thread.
+
+        Args:
+            item: as `on_decoded` was given it.
+            realism: 0..1, None for what the sender wished.
+
+        Raises:
+            Undecodable, CodecFault: as ever.
+        """
+        return self._decode([item], realism)[0].picture
+
+    def _decode(self, items: Sequence[Arrived], realism: float | None) -> list[Decoded]:
+        with self._decoding:
+            return items[0].codec.decode_batch([item.received for item in items], realism)

@@ -11,6 +11,7 @@ from gnuradio import gr
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, PictureSymbols
 from percast.blocks.recordings.recorder import Recorder
+from percast.blocks.waveform.demodulate import Packet
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
 from percast.blocks.waveform.receive import Receiver
@@ -29,6 +30,11 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         hold: while this returns true no more samples are taken. In the loopback that is how a
             slow generator slows the sender down; over the air nothing can wait, leave it out.
         recorder: writes down what is heard.
+
+    Attributes:
+        on_packet: called with every packet that was read; None while nobody looks.
+        on_samples: called with the samples as they come, complex64 [n], to be copied if they are
+            to be kept; None while nobody looks.
     """
 
     def __init__(
@@ -42,6 +48,8 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         self.hold, self.recorder = hold, recorder
         if recorder is not None:
             self.receiver.on_packet = recorder.note
+        self.on_packet: Callable[[Packet], None] | None = None
+        self.on_samples: Callable[[np.ndarray], None] | None = None
         self.images = 0
         self._stopping = self._ended = False
         self.message_port_register_out(pmt.intern("symbols"))
@@ -55,7 +63,12 @@ class OfdmDemodulator(Guarded, gr.sync_block):
             return len(samples)
         if self.recorder is not None:
             self.recorder.write(samples)
+        # Read once: another thread may take the hook off.
+        if (look := self.on_samples) is not None:
+            look(samples)
         for packet in self.receiver.push(samples):
+            if (look := self.on_packet) is not None:
+                look(packet)
             self._publish(self.reassembler.push(packet))
         self._publish(self.reassembler.expire(self.receiver.stats.samples))
         first = self.nitems_read(0)

@@ -2,6 +2,7 @@
 """The whole channel: from the transmitter's samples to the receiver's."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -59,7 +60,8 @@ class Channel:
             raise ValueError("signal_power must be positive and occupied_fraction in (0, 1]")
         self.config = config
         self.samp_rate = samp_rate
-        self.noise_power = noise_power(config.snr_db, signal_power, occupied_fraction)
+        self._signal = signal_power, occupied_fraction
+        self.noise_power = noise_power(config.snr_db, *self._signal)
         # One stream of numbers each, so that switching one effect on changes no other.
         fading, phase, noise = np.random.SeedSequence(config.seed).spawn(3)
         self._noise = np.random.Generator(np.random.SFC64(noise))
@@ -73,6 +75,18 @@ class Channel:
             self._oscillator = PhaseNoise(config.phase_noise, samp_rate, rng)
         # The receiver's gain is set once, for the mean power; no automatic control follows fades.
         self._full_scale = adc_full_scale(signal_power + self.noise_power)
+
+    def set_snr(self, snr_db: float | None) -> None:
+        """Another SNR from the next samples on; from any thread.
+
+        Args:
+            snr_db: Es/N0 per occupied subcarrier; None for no noise.
+
+        Raises:
+            SettingError: out of range.
+        """
+        self.config = replace(self.config, snr_db=snr_db)
+        self.noise_power = noise_power(snr_db, *self._signal)
 
     @property
     def max_delay(self) -> float:

@@ -23,6 +23,8 @@ class Scorer:
 
     Attributes:
         mismatched: pictures of another size than their originals, which get no figures.
+        on_scored: called with each picture, its original (None where there is none) and its record
+            with figures; None while nobody looks.
     """
 
     def __init__(self, metrics: Iterable[str] = METRICS):
@@ -36,6 +38,7 @@ class Scorer:
         self._originals: OrderedDict[int, tuple[str, np.ndarray]] = OrderedDict()
         self._circle: list[tuple[str, np.ndarray]] = []
         self.mismatched = 0
+        self.on_scored: Callable[[np.ndarray, np.ndarray | None, dict], None] | None = None
 
     def remember(self, number: int, name: str, rgb: np.ndarray) -> None:
         """Keep an original (uint8 [H, W, 3]) until its picture is scored."""
@@ -59,7 +62,10 @@ class Scorer:
                 figures |= {key: metric(original, rgb) for key, metric in self._metrics.items()}
             else:
                 self._note_mismatch(name, original, rgb)
-        return {"name": name, **figures}
+        figures = {"name": name, **figures}
+        if rgb is not None and (look := self.on_scored) is not None:
+            look(rgb, original, record | figures)
+        return figures
 
     def _note_mismatch(self, name: str, original: np.ndarray, rgb: np.ndarray) -> None:
         self.mismatched += 1

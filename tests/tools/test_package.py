@@ -92,6 +92,14 @@ def test_an_editable_install_finds_every_module_where_it_is_edited(source, tmp_p
     assert found == [path.relative_to(ROOT) for path in files.values()]
 
 
+def test_the_live_page_is_in_the_wheel(wheel):
+    names = set(wheel.namelist())
+    files = list((ROOT / "tools/view/page").iterdir())
+    assert {"index.html", "main.js", "style.css"} <= {path.name for path in files}
+    for path in files:
+        assert f"percast/tools/view/page/{path.name}" in names
+
+
 def test_every_folder_with_modules_is_a_listed_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     listed = set(project["tool"]["setuptools"]["packages"])

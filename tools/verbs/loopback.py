@@ -21,6 +21,7 @@ from percast.flowgraphs.config import TransmitterConfig
 from percast.tools import process, report, summaries
 from percast.tools.options import add_output_options
 from percast.tools.settings import gnu_radio, open_codec
+from percast.tools.view.config import ViewConfig
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     WaveformConfig.add_options(parser)
     TransmitterConfig.add_options(parser)
     ChannelConfig.add_options(parser)
+    ViewConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=main)
 
@@ -49,6 +51,7 @@ class LoopbackConfig:
     transmitter: TransmitterConfig = TransmitterConfig()
     channel: ChannelConfig = ChannelConfig()
     code: CodecConfig = CodecConfig()
+    view: ViewConfig = ViewConfig()
 
     @classmethod
     def from_args(cls, args: argparse.Namespace) -> Self:
@@ -60,6 +63,7 @@ class LoopbackConfig:
             TransmitterConfig.from_args(args),
             ChannelConfig.from_args(args),
             CodecConfig.from_args(args),
+            ViewConfig.from_args(args),
         )
 
 
@@ -111,6 +115,7 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.server import watch
     transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
     scorer = Scorer(wanted.sink.metrics)
     with contextlib.ExitStack() as stack:
@@ -130,12 +135,19 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
             transmitter,
         )
         _warn_of_limits(graph.channel.channel.max_delay, channel, profile)
+        link = {
+            "stats": graph.stats,
+            "source": f"loopback through channel {channel.model}",
+            "set_snr": graph.channel.channel.set_snr,
+            "snr_db": channel.snr_db,
+        }
+        stack.enter_context(watch(wanted.view, graph.receiver, scorer, link))
         ending = run_graph(graph)
         stats = graph.stats()
     summary = {
         **summaries.both(stats),
         "channel": channel.model,
-        "snr_db_set": channel.snr_db,
+        "snr_db_set": graph.channel.channel.config.snr_db,
     }
     return Outcome(stats, summary, ending)
 

@@ -8,6 +8,7 @@ from percast.blocks.waveform.profile import WaveformConfig
 from percast.engines.codecs.config import CodecConfig
 from percast.tools.options import add_output_options
 from percast.tools.verbs import rx
+from percast.tools.view.config import ViewConfig
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +18,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     SinkConfig.add_options(parser)
     CodecConfig.add_options(parser, without=rx.SENDERS_ONLY)
     WaveformConfig.add_options(parser)
+    ViewConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=rx.main, device="file", freq=None)

@@ -24,6 +24,7 @@ from percast.tools import on_air as radios
 from percast.tools import process, report, summaries
 from percast.tools.options import add_output_options
 from percast.tools.settings import gnu_radio, open_codec
+from percast.tools.view.config import ViewConfig
 
 SENDERS_ONLY = ("cbr", "design_snr_db", "mcs")
 """Of the codec's settings, what headers tell a receiver."""
@@ -35,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     WaveformConfig.add_options(parser)
     radios.add_options(parser, transmit=False)
     RecordingConfig.add_options(parser)
+    ViewConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=main)
 
@@ -49,6 +51,7 @@ class RxConfig:
     radio: RadioConfig
     recording: RecordingConfig
     run: RunConfig
+    view: ViewConfig = ViewConfig()
 
     @classmethod
     def from_args(cls, args: argparse.Namespace) -> Self:
@@ -57,7 +60,7 @@ class RxConfig:
         radio = radios.radio_config(args, waveform.open().samp_rate, run, transmit=False)
         recording = RecordingConfig.from_args(args)
         sink, code = SinkConfig.from_args(args), CodecConfig.from_args(args)
-        return cls(sink, code, waveform, radio, recording, run)
+        return cls(sink, code, waveform, radio, recording, run, ViewConfig.from_args(args))
 
 
 def main(args: argparse.Namespace) -> int:
@@ -174,6 +177,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.receiver import Receiver
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.server import watch
     frames = wanted.sink.frames
     with contextlib.ExitStack() as stack:
         source = _open_input(wanted, stack)
@@ -193,6 +197,8 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
             codecs, source.profile, out, scorer, count, wanted.code.realism, source.live, recorder
         )
         graph = source.graph(receiver)
+        link = {"stats": graph.stats, "source": _in_words(wanted, source)}
+        stack.enter_context(watch(wanted.view, receiver, scorer, link))
         start = time.monotonic()
         # Not before the radio is open: what its driver prints must not run into the bar.
         with report.progress(frames) as on_image:
@@ -206,6 +212,13 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
             ending = replace(ending, error=ending.error or failure)
         summary = _summary(graph.stats(), wanted.radio.device, seconds, source)
     return summary, ending
+
+
+def _in_words(wanted: RxConfig, source: _Input) -> str:
+    """Where the samples come from, for whoever looks on."""
+    if source.on_air is None:
+        return f"{wanted.radio.device} {wanted.radio.args}".strip()
+    return f"{wanted.radio.device} ({source.took['driver']})"
 
 
 def _summary(stats: ReceiverStats, device: str, seconds: float, source: _Input) -> dict:

@@ -22,6 +22,7 @@ from percast.tools.cli import build_parser
 from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyConfig
 from percast.tools.verbs.eval.channel import AirConfig
 from percast.tools.verbs.eval.config import EvalImages, FetchConfig, PointsConfig
+from percast.tools.view.config import ViewConfig
 
 # Of each class: every flag with what is typed, and the same as TOML.
 TABLES = {
@@ -84,6 +85,11 @@ TABLES = {
     RunConfig: [
         (("--seconds", "1.5"), "seconds = 1.5"),
         (("--control", "ipc:///tmp/x"), 'control = "ipc:///tmp/x"'),
+    ],
+    ViewConfig: [
+        (("--view",), "view = true"),
+        (("--view-host", "0.0.0.0"), 'view_host = "0.0.0.0"'),
+        (("--view-port", "0"), "view_port = 0"),
     ],
     SymbolChannel: [
         (("--channel", "rayleigh"), 'channel = "rayleigh"'),
@@ -185,10 +191,10 @@ def test_options_and_a_table_give_the_same_settings(settings):
 
 
 VERBS = {
-    "loopback": (SourceConfig, WaveformConfig, TransmitterConfig, ChannelConfig),
+    "loopback": (SourceConfig, WaveformConfig, TransmitterConfig, ChannelConfig, ViewConfig),
     "tx": (SourceConfig, WaveformConfig, TransmitterConfig, RunConfig),
-    "rx": (SinkConfig, WaveformConfig, RadioConfig, RunConfig, RecordingConfig),
-    "replay": (SinkConfig, WaveformConfig),
+    "rx": (SinkConfig, WaveformConfig, RadioConfig, RunConfig, RecordingConfig, ViewConfig),
+    "replay": (SinkConfig, WaveformConfig, ViewConfig),
     "eval": (AirConfig,),
 }
 
@@ -216,6 +222,8 @@ def test_a_verb_takes_every_option_of_its_components(verb):
         (RadioConfig, {"freq": 1e9}, "[x] device is missing: one of uhd"),
         (RadioConfig, {"device": "uhd", "gain": "LNA="}, "[x] gain: 'LNA=' is not a gain such as"),
         (RecordingConfig, {"record_format": "ci8"}, "[x] record_format ci8 is for recordings"),
+        (ViewConfig, {"view_host": "radio.example"}, "[x] view_host radio.example: give an IP"),
+        (ViewConfig, {"view_port": 70000}, "[x] view_port must be a whole number from 0 to 65535"),
         (RunConfig, {"seconds": 0}, "[x] seconds must be positive, not 0"),
         (RunConfig, {"control": "tcp://*:1"}, "[x] control tcp://*:1: give tcp://127.0.0.1"),
         (AirConfig, {"doppler": 5}, "[x] doppler needs --waveform"),

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page in a real browser, headless."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("uvicorn")
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+
+from tests.tools.view.links import loopback, running
+
+ROOT = Path(__file__).parents[3]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SET = "(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})); }"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def link(photos):
+    with running(*loopback(photos)) as link:
+        yield link
+        _, summary = link.end()
+    assert summary["lost"] == 0
+
+
+@pytest.fixture
+def page(browser, link):
+    """The page with its first picture; no console line of any kind may come while it is open."""
+    with visited(browser, link.address) as page:
+        yield page
+        assert page.complaints == []
+
+
+class visited:
+    """A page with its first picture, for `with`."""
+
+    def __init__(self, browser, address: str, **context):
+        self._context = browser.new_context(**context)
+        self._address = address
+
+    def __enter__(self):
+        page = self._context.new_page()
+        page.set_default_timeout(30000)
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.foreign = []
+        page.on("request", lambda r: page.foreign.append(r.url) if not self._own(r.url) else None)
+        page.goto(self._address)
+        page.wait_for_selector("#frame:not(.empty)")
+        return page
+
+    def _own(self, url: str) -> bool:
+        return url.startswith((self._address.partition("#")[0], "blob:"))
+
+    def __exit__(self, *_):
+        self._context.close()
+
+
+def picture(page) -> str:
+    """The picture on show as it is drawn."""
+    return page.evaluate(
+        """async () => {
+            const image = document.getElementById("received");
+            await image.decode();
+            const canvas = Object.assign(document.createElement("canvas"),
+                {width: image.naturalWidth, height: image.naturalHeight});
+            canvas.getContext("2d").drawImage(image, 0, 0);
+            return canvas.toDataURL();
+        }"""
+    )
+
+
+def tile(page, name: str) -> str:
+    return page.inner_text(f'[data-figure="{name}"] b')
+
+
+def test_pictures_come_and_counters_move_and_nothing_is_fetched_from_elsewhere(page):
+    first = page.get_attribute("#received", "src")
+    page.wait_for_function("src => document.getElementById('received').src !== src", arg=first)
+    page.wait_for_function("() => document.querySelectorAll('#film li').length === 8")
+    received = int(tile(page, "Received"))
+    page.wait_for_function(
+        "n => parseInt(document.querySelector('[data-figure=Received] b').textContent) > n + 5",
+        arg=received,
+    )
+    assert 5 < float(tile(page, "SNR").split()[0]) < 15
+    assert float(tile(page, "PSNR").split()[0]) > 18
+    assert tile(page, "Headers lost").strip() == "0"
+    assert "model base" in page.inner_text("#about") and "4 Msps" in page.inner_text("#about")
+    for name in ("constellation", "channel", "spectrum", "waterfall"):
+        drawn = f"document.getElementById('{name}').getContext('2d')"
+        some = f"() => {drawn}.getImageData(0, 0, 300, 150).data.some(value => value)"
+        page.wait_for_function(some)
+    assert page.foreign == []
+
+
+def test_the_dial_changes_the_picture_on_show_and_the_caption_says_so(page):
+    page.click("#pause")
+    page.wait_for_selector("#pause[aria-pressed=true]")
+    shown = page.locator("#film [aria-current=true] img").get_attribute("alt")
+    pictures = []
+    for realism in (0, 1):
+        page.locator("#realism").evaluate(SET, realism)
+        page.wait_for_function(
+            "r => document.getElementById('caption').textContent.includes('realism ' + r)",
+            arg=f"{realism}.00",
+        )
+        pictures.append(picture(page))
+    assert pictures[0] != pictures[1]
+    assert page.locator("#film [aria-current=true] img").get_attribute("alt") == shown
+    with page.expect_download() as download:
+        page.click("#save")
+    assert download.value.suggested_filename.endswith(".png")
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    page.click("#follow")
+    page.wait_for_function(
+        "() => document.getElementById('realism-value').textContent.includes('sender')"
+    )
+    page.click("#pause")
+    page.wait_for_selector("#pause[aria-pressed=false]")
+
+
+def test_the_original_lies_beside_it_by_keyboard_and_mouse(page):
+    page.wait_for_selector("#split-label:not([hidden])")
+    page.focus("#split")
+    for _ in range(3):
+        page.keyboard.press("PageUp")
+    share = int(page.input_value("#split"))
+    assert share > 0
+    assert page.locator("#edge").evaluate("e => e.style.left") == f"{share}%"
+    page.click("#frame", position={"x": 10, "y": 10})
+    box = page.locator("#frame").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.up()
+    assert 45 <= int(page.input_value("#split")) <= 55
+
+
+def test_the_channels_snr_can_be_set(page):
+    page.locator("#snr").evaluate(SET, 25)
+    page.wait_for_function(
+        "() => parseFloat(document.querySelector('[data-figure=SNR] b').textContent) > 20"
+    )
+    page.locator("#snr").evaluate(SET, 10)
+    page.wait_for_function(
+        "() => parseFloat(document.querySelector('[data-figure=SNR] b').textContent) < 15"
+    )
+
+
+def test_a_phone_can_show_it(browser, link):
+    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
+    with visited(browser, link.address, **phone) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert page.locator("#received").bounding_box()["width"] > 300
+        for control in ("#realism", "#pause", "#save"):
+            box = page.locator(control).bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and box["height"] >= 24
+        assert page.complaints == []
+
+
+def test_every_control_has_a_name_and_the_keyboard_reaches_it(page):
+    controls = page.locator("input:visible, button:visible:not(:disabled)")
+    names = [
+        control.evaluate("e => (e.labels?.[0] ?? e).innerText || e.querySelector('img')?.alt")
+        for control in controls.all()
+    ]
+    assert len(names) > 5 and all(names)
+    reached = set()
+    for _ in range(len(names) + 3):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    assert {"split", "realism", "follow", "snr", "pause", "save"} <= reached
+
+
+def test_a_restart_of_the_receiver_is_survived(browser, photos):
+    with running(*loopback(photos)) as first:
+        port = first.port
+        with visited(browser, first.address) as page:
+            first.end()
+            page.wait_for_selector("#state[data-state=away]")
+            seen = page.get_attribute("#received", "src")
+            with running(*loopback(photos)[:-1], port):
+                page.wait_for_selector("#state[data-state=here]", timeout=60000)
+                page.wait_for_function(
+                    "src => document.getElementById('received').src !== src",
+                    arg=seen,
+                    timeout=60000,
+                )
+            # A browser tells of each connection that was refused; nothing else may have gone wrong.
+            assert all(
+                "ERR_CONNECTION_REFUSED" in line or "WebSocket" in line for line in page.complaints
+            )
+
+
+def test_with_a_token_the_address_that_is_printed_is_enough(browser, photos):
+    with running(*loopback(photos), "--view-host", "0.0.0.0") as link:
+        address = link.address.replace("0.0.0.0", "127.0.0.1")
+        with visited(browser, address) as page:
+            page.wait_for_function("() => document.querySelectorAll('#film li').length > 2")
+            assert page.complaints == []
+
+
+def test_reading_the_link_is_what_the_guide_says():
+    guide = (ROOT / "docs" / "on-the-air.md").read_text("utf-8").partition("## Reading the link")[2]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", guide, re.MULTILINE)[1:]
+    page = (ROOT / "tools/view/page/figures.js").read_text("utf-8")
+    assert len(rows) == 6
+    for figure, good, otherwise in rows:
+        name = figure.partition(" (")[0].replace("`", "")
+        row = f'["{name}", "{good}", "{otherwise}"'.replace("`", "")
+        assert row in re.sub(r"\s+", " ", page), row

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`--view`: a page that shows a running link, and acts on it.
+
+    blocks --hooks--> taps --> live --> hub --> clients' mailboxes --> page/
+                        ^                                               |
+                        +------------- controls <-- app <-- gate <------+
+
+taps      hold references to what the blocks made last; nothing is computed there.
+live      makes messages of it, only while somebody looks, and never takes a tenth of a core.
+hub       one mailbox per client, newest message of each kind: a slow client skips, nobody waits.
+controls  what a message or an HTTP call may change, by one table (`messages.COMMANDS`).
+gate      Host, Origin and token, before anything else; `limits` counts what was refused.
+server    all of it in a thread with a loop of its own.
+
+Starlette and uvicorn are loaded by `server.watch` only, when `--view` asks for them.
+"""

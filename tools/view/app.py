@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The addresses: page, WebSocket, HTTP calls."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from percast.blocks.images.records import to_json
+from percast.errors import PercastError
+from percast.tools.view import messages
+from percast.tools.view.gate import PROTOCOL, Gate
+from percast.tools.view.hub import Client
+from percast.tools.view.limits import Bucket, Complaints
+from percast.tools.view.live import Link, Live
+from percast.tools.view.openapi import schema
+from percast.tools.view.taps import Taps
+
+_PAGE = Path(__file__).parent / "page"
+_BODY_WITHIN = 10.0  # seconds for the body of a call
+_SEND_WITHIN = 20.0  # seconds for a client to take a message, or it is shut out
+_BROKEN = (1002, 1003, 1007, 1009)  # protocol error, bad data, not UTF-8, too big (RFC 6455)
+_MALFORMED, _TOO_MANY = "malformed message refused", "too many calls refused"
+
+
+def make_app(taps: Taps, link: Link, complaints: Complaints, token: str | None) -> Starlette:
+    """All of it, behind the gate."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette):
+        app.state.live, app.state.complaints = Live(taps, link, complaints), complaints
+        app.state.bucket = Bucket()
+        yield
+        await app.state.live.close()
+
+    app = Starlette(
+        routes=[
+            WebSocketRoute("/ws", socket),
+            Route("/api/figures", get_figures, methods=["GET"]),
+            Route("/api/picture.png", get_picture, methods=["GET"]),
+            *(Route(f"/api/{name}", post_command, methods=["POST"]) for name in messages.COMMANDS),
+            Route("/openapi.json", get_openapi, methods=["GET"], include_in_schema=False),
+            Mount("/", StaticFiles(directory=_PAGE, html=True)),
+        ],
+        lifespan=lifespan,
+    )
+    app.add_middleware(Gate, complaints=complaints, token=token)
+    return app
+
+
+async def get_figures(request: Request) -> Response:
+    """The tree of figures."""
+    if not request.app.state.bucket.take():
+        return _refused(request, _TOO_MANY, 429)
+    return Response(to_json(request.app.state.live.figures()), media_type="application/json")
+
+
+async def get_picture(request: Request) -> Response:
+    """The picture on show as PNG, or the one of the last eight that has the key `picture`."""
+    if not request.app.state.bucket.take():
+        return _refused(request, _TOO_MANY, 429)
+    shown = request.app.state.live.find(request.query_params.get("picture"))
+    if shown is None:
+        return JSONResponse({"error": "there is no such picture here (any more)"}, 404)
+    data = await asyncio.to_thread(messages.png, shown.rgb)
+    name = f'attachment; filename="{shown.key}.png"'
+    return Response(data, media_type="image/png", headers={"content-disposition": name})
+
+
+async def post_command(request: Request) -> Response:
+    """A command of `messages.COMMANDS`."""
+    state = request.app.state
+    if not state.bucket.take():
+        return _refused(request, _TOO_MANY, 429)
+    try:
+        body = await _body(request)
+    except TimeoutError:
+        return _refused(request, "slow call refused", 408)
+    try:
+        state.live.do(messages.parse(body, request.url.path.rpartition("/")[2]))
+    except ValueError as error:
+        state.complaints.add(_MALFORMED, str(error))
+        return JSONResponse({"error": str(error)}, 400)
+    except PercastError as error:
+        return JSONResponse({"error": str(error)}, 409)
+    return JSONResponse({"ok": True})
+
+
+async def _body(request: Request) -> bytes:
+    """As much as is needed to see that it is too much."""
+    body = b""
+    async with asyncio.timeout(_BODY_WITHIN):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > messages.MAX_BYTES:
+                break
+    return body
+
+
+def _refused(request: Request, kind: str, status: int) -> Response:
+    request.app.state.complaints.add(kind)
+    return JSONResponse({"error": kind}, status)
+
+
+async def get_openapi(request: Request) -> Response:
+    """What can be called."""
+    return JSONResponse(schema(request.app.routes))
+
+
+async def socket(websocket: WebSocket) -> None:
+    """A page: messages both ways until either end goes."""
+    live: Live = websocket.app.state.live
+    complaints: Complaints = websocket.app.state.complaints
+    client = live.hub.join()
+    if client is None:
+        complaints.add("client refused: there are too many")
+        await websocket.close()
+        return
+    try:
+        asked = websocket.scope.get("subprotocols", [])
+        await websocket.accept(PROTOCOL if PROTOCOL in asked else None)
+        live.welcome(client)
+        sender = asyncio.create_task(_send(websocket, client))
+        reader = asyncio.create_task(_read(websocket, client))
+        both = {sender, reader}
+        _, rest = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        ends = await asyncio.gather(*both, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, TimeoutError):
+                complaints.add("client shut out: it reads nothing")
+            elif isinstance(end, Exception) and not isinstance(end, WebSocketDisconnect):
+                complaints.add("error", f"{type(end).__name__}: {end}")
+    except WebSocketDisconnect:
+        return  # before it was accepted
+    finally:
+        live.hub.leave(client)
+
+
+async def _send(websocket: WebSocket, client: Client) -> None:
+    while True:
+        payload = await client.get()
+        kind = "text" if isinstance(payload, str) else "bytes"
+        async with asyncio.timeout(_SEND_WITHIN):
+            await websocket.send({"type": "websocket.send", kind: payload})
+
+
+async def _read(websocket: WebSocket, client: Client) -> None:
+    live, complaints = websocket.app.state.live, websocket.app.state.complaints
+    bucket = Bucket()
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            if message.get("code") in _BROKEN:
+                complaints.add(_MALFORMED, f"the connection ended with code {message['code']}")
+            raise WebSocketDisconnect
+        if not bucket.take():
+            complaints.add(_TOO_MANY)
+            client.put("error", messages.text("error", error=_TOO_MANY))
+            continue
+        try:
+            live.do(messages.parse(message.get("text") or message.get("bytes") or ""))
+        except ValueError as error:
+            complaints.add(_MALFORMED, str(error))
+            client.put("error", messages.text("error", error=str(error)))
+        except PercastError as error:
+            client.put("error", messages.text("error", error=str(error)))

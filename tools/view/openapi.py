@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP calls as OpenAPI, made of the routes and of `messages.COMMANDS`."""
+
+from typing import Any
+
+from starlette.routing import BaseRoute
+from starlette.schemas import BaseSchemaGenerator
+
+from percast import __version__
+from percast.tools.view.messages import COMMANDS
+
+_OK = {"200": {"description": "done"}}
+_KEY = {
+    "name": "picture", "in": "query", "required": False, "schema": {"type": "string"},
+    "description": "key of a picture, as the page is told it; without, the one on show",
+}  # fmt: skip
+
+
+def schema(routes: list[BaseRoute]) -> dict[str, Any]:
+    """OpenAPI 3.1 of the routes that are calls."""
+    paths: dict[str, Any] = {}
+    for endpoint in BaseSchemaGenerator().get_endpoints(routes):
+        command = COMMANDS.get(endpoint.path.removeprefix("/api/"))
+        if command is None:
+            # `python -OO` has no docstrings.
+            call: dict[str, Any] = {"summary": endpoint.func.__doc__ or "", "responses": _OK}
+            if endpoint.path.endswith(".png"):
+                call["parameters"] = [_KEY]
+        else:
+            call = _command(endpoint.path)
+        paths.setdefault(endpoint.path, {})[endpoint.http_method] = call
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "percast --view", "version": __version__},
+        "paths": paths,
+    }
+
+
+def _command(path: str) -> dict[str, Any]:
+    command = COMMANDS[path.removeprefix("/api/")]
+    fields = {"value": command.schema}
+    if command.picture:
+        fields["picture"] = {"type": "string", "description": _KEY["description"]}
+    body = {
+        "type": "object", "properties": fields, "required": ["value"],
+        "additionalProperties": False,
+    }  # fmt: skip
+    refusals = {
+        "400": {"description": "it makes no sense"},
+        "409": {"description": "this link cannot"},
+        "429": {"description": "too many calls"},
+    }
+    return {
+        "summary": command.summary,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": _OK | refusals,
+    }

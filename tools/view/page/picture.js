@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The picture on show, its original, and the last ones.
+
+import { number } from "./words.js";
+
+const KEPT = 8; // as many as the receiver can decode again
+const byId = (id) => document.getElementById(id);
+
+export class Stage {
+  constructor() {
+    this.pictures = new Map(); // key -> {head, urls, item}
+    this.shown = null; // its key
+    this.held = false; // somebody chose an older one
+    byId("split").addEventListener("input", () => this.divide());
+    byId("frame").addEventListener("pointermove", (event) => this.drag(event));
+    byId("frame").addEventListener("pointerdown", (event) => this.drag(event));
+  }
+
+  take(head, blobs) {
+    const before = this.pictures.get(head.key);
+    if (head.again && !before) return;
+    before?.urls.forEach((url) => URL.revokeObjectURL(url));
+    const entry = before ?? { item: this.addToFilm(head.key) };
+    entry.head = head;
+    entry.urls = blobs.map((blob) => URL.createObjectURL(blob));
+    this.pictures.set(head.key, entry);
+    entry.item.querySelector("img").src = entry.urls[0];
+    entry.item.querySelector("button").title = head.name ?? head.key;
+    this.forget();
+    if (this.shown === head.key || (!head.again && !this.held)) this.show(head.key);
+  }
+
+  has(key) {
+    return this.pictures.has(key);
+  }
+
+  addToFilm(key) {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    const image = document.createElement("img");
+    button.type = "button";
+    image.alt = `Picture ${Number(key.split("-")[1])}`;
+    button.append(image);
+    button.addEventListener("click", () => {
+      this.held = key !== this.newest();
+      this.show(key);
+    });
+    item.append(button);
+    byId("film").prepend(item);
+    return item;
+  }
+
+  newest() {
+    return [...this.pictures.keys()].at(-1);
+  }
+
+  forget() {
+    for (const [key, entry] of this.pictures) {
+      if (this.pictures.size <= KEPT) return;
+      if (key === this.shown && this.held) this.held = false;
+      entry.urls.forEach((url) => URL.revokeObjectURL(url));
+      entry.item.remove();
+      this.pictures.delete(key);
+    }
+  }
+
+  show(key) {
+    this.shown = key;
+    const { head, urls } = this.pictures.get(key);
+    byId("frame").classList.remove("empty");
+    byId("received").src = urls[0];
+    byId("received").alt = `Received: ${head.name ?? head.key}`;
+    const known = urls.length > 1;
+    for (const id of ["original", "edge", "split-label"]) byId(id).hidden = !known;
+    if (known) {
+      byId("original").src = urls[1];
+      byId("original").alt = `Original: ${head.name ?? head.key}`;
+    }
+    const realism = head.realism ?? head.wished;
+    byId("caption").textContent = [
+      head.name ?? head.key,
+      `${head.width} x ${head.height}`,
+      `1 symbol per ${number(1 / head.cbr, 0)} samples`,
+      `SNR ${number(head.snr_db, 1)} dB`,
+      head.psnr_db === null ? null : `PSNR ${number(head.psnr_db, 1)} dB`,
+      head.lpips === null ? null : `LPIPS ${number(head.lpips, 3)}`,
+      realism === null ? null : `realism ${number(realism, 2)}`,
+      head.callsign || null,
+    ].filter(Boolean).join(" · ");
+    byId("save").disabled = false;
+    for (const [other, entry] of this.pictures) {
+      entry.item.querySelector("button").setAttribute("aria-current", other === key);
+    }
+    this.divide();
+  }
+
+  drag(event) {
+    if (event.buttons !== 1 || byId("original").hidden) return;
+    const box = byId("frame").getBoundingClientRect();
+    byId("split").value = Math.round((100 * (event.clientX - box.left)) / box.width);
+    this.divide();
+  }
+
+  divide() {
+    const share = byId("split").value;
+    byId("original").style.clipPath = `inset(0 ${100 - share}% 0 0)`;
+    byId("edge").style.left = `${share}%`;
+  }
+}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page's server, in a thread with a loop of its own."""
+
+import contextlib
+import logging
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+
+from percast.blocks.stats.scoring import Scorer
+from percast.errors import UsageError
+from percast.flowgraphs.receiver import Receiver
+from percast.tools import process
+from percast.tools.view.config import ViewConfig
+from percast.tools.view.limits import Complaints
+
+_CLOSE_SECONDS = 10.0  # a picture that is being decoded again may take its time
+_CONNECTIONS = 96
+_SEND_BUFFER = 1 << 17  # bytes, of each connection
+_HEADER_BYTES = 16384
+
+
+@contextlib.contextmanager
+def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Iterator[str | None]:
+    """Show a link while it runs.
+
+    Args:
+        config: whether and where.
+        receiver, scorer: to look into.
+        link: the rest, a `percast.tools.view.live.Link`'s fields as a dictionary.
+
+    Returns:
+        The page's address, which is printed too; None where nobody asked for it.
+
+    Raises:
+        UsageError: the packages are missing, or the address is taken.
+    """
+    if not config.view:
+        yield None
+        return
+    try:
+        import uvicorn
+
+        from percast.tools.view.app import make_app
+        from percast.tools.view.live import Link
+        from percast.tools.view.taps import Taps
+    except ImportError as error:
+        raise UsageError(f"--view needs: pip install 'percast[view]' ({error})") from error
+    listening = _listen(config)
+    token = None if config.local else secrets.token_urlsafe(24)
+    taps = Taps(receiver, scorer)
+    app = make_app(taps, Link(**link), Complaints(), token)
+    # Its lines about every connection would bury ours, and hold what clients sent.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=4096,
+            ws_max_queue=4,
+            ws_per_message_deflate=False,
+            lifespan="on",
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=1,
+            h11_max_incomplete_event_size=_HEADER_BYTES,
+            server_header=False,
+            proxy_headers=False,
+        )
+    )
+    thread = threading.Thread(
+        target=server.run, args=([listening],), name="percast view", daemon=True
+    )
+    thread.start()
+    address = _address(config, listening.getsockname()[1])
+    process.say(f"view: {address}{f'#token={token}' if token else ''}")
+    try:
+        yield address
+    finally:
+        server.should_exit = True
+        thread.join(_CLOSE_SECONDS)
+        taps.close()
+        listening.close()
+
+
+def _listen(config: ViewConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        listening = socket.create_server((config.host, config.port), family=family, backlog=64)
+        # What lies in the kernel cannot be skipped any more; Linux would take megabytes.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        return listening
+    except OSError as error:
+        hint = "choose another --view-port, or 0" if config.port else "choose another --view-host"
+        place = f"{config.host} port {config.port}"
+        raise UsageError(f"--view: {place}: {error.strerror}; {hint}") from error
+
+
+def _address(config: ViewConfig, port: int) -> str:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return f"http://{host}:{port}/"
