@@ -102,6 +102,15 @@ def load_model(name_or_path: str | Path) -> Model:
     return _parse(data, manifest, hashlib.sha256(raw).digest()[:4])
 
 
+def model_files(name_or_path: str | Path) -> list[Path]:
+    """What lies in a model's folder; nothing for a name that a codec of one's own understands."""
+    try:
+        folder = _find(name_or_path).parent
+    except ModelError:
+        return []
+    return [path for path in folder.iterdir() if path.is_file()]
+
+
 def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:

@@ -3,13 +3,16 @@
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from percast import home
 from percast.blocks.images import parse_size
+from percast.blocks.recordings.reader import DATA, SUFFIXES
 from percast.engines.codecs import registry
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.codecs.contract import ROLES, Codec
+from percast.engines.manifest import model_files
 from percast.errors import DeviceError, UsageError
 from percast.settings import list_of
 
@@ -51,6 +54,23 @@ def open_codec(config: CodecConfig, size: str | None, roles: Collection[str] = R
             codec.close()
             raise
     return codec
+
+
+def files_read(pictures: str | None, code: CodecConfig) -> list[Path]:
+    """The files that a link reads, over which it must not record: pictures and the model.
+
+    Args:
+        pictures: as `--source` and `--reference` name them. Recordings may lie beside them.
+        code: of the link.
+    """
+    files = model_files(code.model)
+    if pictures:
+        path = Path(pictures.removeprefix("video:"))
+        if not path.is_dir():
+            return [*files, path]
+        with contextlib.suppress(OSError):  # whoever is to read the folder will say so
+            files += [f for f in path.iterdir() if not f.name.endswith((*SUFFIXES, DATA))]
+    return files
 
 
 def parse_list(flag: str, text: str, parse: Callable[[str], T]) -> list[T]:

@@ -16,6 +16,7 @@ from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import modulate
+from percast.engines.manifest import SHIPPED
 from tests.blocks.waveform.conftest import Link
 from tests.conftest import load
 
@@ -76,7 +77,8 @@ def test_a_byte_recording_is_a_quarter_of_the_size_and_gives_all_pictures(percas
 
 
 def bytes_in(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 @pytest.mark.parametrize("way", ["name", "dataset", "hard", "symbolic"])
@@ -118,6 +120,27 @@ def test_a_sender_does_not_write_over_its_own_source(percast, tmp_path):
     run = percast("tx", "--device", "file", "--args", film, "--source", f"video:{film}")
     assert run.code == 2 and "choose another" in run.complaint
     assert film.read_bytes() == b"a film"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+@pytest.mark.parametrize("what", ["model", "picture"])
+@pytest.mark.parametrize("verb", ["tx", "rx"])
+def test_neither_the_model_nor_a_picture_is_recorded_over(
+    percast, sent, small_photos, tmp_path, verb, what, link
+):
+    model, pictures = tmp_path / "model", tmp_path / "pictures"
+    shutil.copytree(SHIPPED / "mse", model)
+    shutil.copytree(small_photos, pictures)
+    mine = model / "encoder.onnx" if what == "model" else min(pictures.iterdir())
+    link(mine, tmp_path / "r.sigmf-data")
+    target, before = tmp_path / "r.sigmf-meta", bytes_in(tmp_path)
+    args = ["--device", "file", "--model", model]
+    if verb == "tx":
+        run = percast("tx", *args, "--args", target, "--source", pictures)
+    else:
+        run = percast("rx", *args, "--args", sent, "--reference", pictures, "--record", target)
+    assert run.code == 2 and "choose another" in run.complaint
+    assert bytes_in(tmp_path) == before
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_reception(sent, photos, tmp_path):

@@ -23,7 +23,7 @@ from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
 from percast.tools import process, report, summaries
 from percast.tools.options import add_output_options
-from percast.tools.settings import gnu_radio, open_codec
+from percast.tools.settings import files_read, gnu_radio, open_codec
 from percast.tools.view.config import ViewConfig
 
 SENDERS_ONLY = ("cbr", "design_snr_db", "mcs")
@@ -179,6 +179,9 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         from percast.flowgraphs.run import run as run_graph
         from percast.tools.view.server import watch
     frames = wanted.sink.frames
+    if wanted.recording.record:
+        others = files_read(wanted.sink.reference, wanted.code)
+        check_not_read(wanted.recording.record, others, "--record")
     with contextlib.ExitStack() as stack:
         source = _open_input(wanted, stack)
         codecs = Decoders(open_codec(wanted.code, wanted.sink.size, ("decode",)), wanted.code)

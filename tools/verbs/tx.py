@@ -5,11 +5,9 @@ import argparse
 import contextlib
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from percast.blocks.images.config import SourceConfig
-from percast.blocks.recordings.reader import DATA, SUFFIXES
 from percast.blocks.recordings.writer import check_not_read
 from percast.blocks.waveform.profile import WaveformConfig
 from percast.engines.codecs.config import CodecConfig
@@ -20,7 +18,7 @@ from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
 from percast.tools import process, report, summaries
 from percast.tools.options import add_output_options
-from percast.tools.settings import gnu_radio, open_codec
+from percast.tools.settings import files_read, gnu_radio, open_codec
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +62,9 @@ def main(args: argparse.Namespace) -> int:
         radios.tell_plan(told, args.json)
         return 0
     if wanted.radio.device == "file" and wanted.radio.args:
-        check_not_read(wanted.radio.args, _read_by(wanted.source.source), "--args")
+        check_not_read(
+            wanted.radio.args, files_read(wanted.source.source, wanted.code), "--args"
+        )
     summary, ending = transmit(wanted)
     if args.json:
         report.print_json(summary)
@@ -75,14 +75,6 @@ def main(args: argparse.Namespace) -> int:
         return INTERRUPTED
     summaries.check_codec(summary)
     return 0
-
-
-def _read_by(source: str) -> list[Path]:
-    """The files of pictures that `--source` names."""
-    path = Path(source.removeprefix("video:"))
-    if not path.is_dir():
-        return [path]
-    return [file for file in path.iterdir() if not file.name.endswith((*SUFFIXES, DATA))]
 
 
 def transmit(wanted: TxConfig) -> tuple[dict, object]:
