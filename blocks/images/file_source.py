@@ -145,7 +145,8 @@ def _picture_files(path: Path) -> tuple[list[Path], int]:
     if not os.path.isdir(path):
         raise FileError(f"{path}: no such picture file or folder; check --source")
     try:
-        listed = [file for file in path.iterdir() if os.path.isfile(file)]
+        # A link to nothing is a picture that is missed, too.
+        listed = [f for f in path.iterdir() if os.path.isfile(f) or not os.path.exists(f)]
     except OSError as error:
         raise FileError(f"{path}: cannot be listed ({error.strerror}); check --source") from error
     unread, kinds = count_unread(listed)

@@ -269,6 +269,18 @@ def test_pictures_of_kinds_that_are_not_read_are_named_in_one_line_and_count(
     assert "6 left out" in line and "1 .cr2, 2 .heic, 1 .jxl, 1 .mov, 1 .what" in line
 
 
+def test_a_link_to_a_picture_that_is_gone_is_named_and_counts(tmp_path, save, caplog):
+    save("a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "c.heic").symlink_to(tmp_path / "gone.heic")
+    (tmp_path / "folder.png").mkdir()
+    with open_source(str(tmp_path)) as pictures:
+        assert [picture.name for picture in pictures] == ["a.png"]
+        assert pictures.skipped == 2
+    assert "b.png skipped: cannot be read (No such file" in caplog.text
+    assert "1 left out, of kinds that are not read: 1 .heic" in caplog.text
+
+
 def test_a_folder_of_nothing_but_such_says_so(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"?")
     with pytest.raises(FileError, match="holds no pictures .*only 1 .heic, which are not read"):
