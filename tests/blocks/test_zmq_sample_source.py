@@ -32,8 +32,15 @@ def source(address, monkeypatch):
 def sender(address: str, kind: int = zmq.PUSH) -> zmq.Socket:
     made = zmq.Context.instance().socket(kind)
     made.linger, made.sndhwm = 0, 0
-    made.bind(address)
-    return made
+    end = time.monotonic() + 10
+    while True:
+        try:
+            made.bind(address)
+            return made
+        except zmq.ZMQError:  # zmq's own thread closes the sender before it, in its own time
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def hear(source: ZmqSampleSource, count: int, seconds: float = 20) -> np.ndarray:
