@@ -10,6 +10,7 @@ block, and that the picture's bytes and then noise. The header's codec word says
     bits 12 to 31  bytes of the picture
 """
 
+from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 from math import log10
@@ -94,8 +95,9 @@ class DigitalCodec(Codec):
     def open(cls, config: CodecConfig, roles: Collection[str]) -> "DigitalCodec":
         return cls(config, roles)
 
+    @abstractmethod
     def _open_source(self) -> Source:
-        raise NotImplementedError
+        """What makes bytes of pictures, and pictures of bytes."""
 
     @property
     def scheme(self) -> Scheme:
