@@ -10,7 +10,8 @@ from percast.blocks.waveform import bursts
 from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.drift import channel_change
 from percast.blocks.waveform.estimate import energy, estimate_channel, residual_variance
-from percast.blocks.waveform.header import HEADER_BYTES, Header
+from percast.blocks.waveform.formats.table import header_bytes, later_version
+from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.preamble import pilot_values, training_carriers
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import phasors
@@ -34,6 +35,7 @@ class Packet:
         freq_offset: carrier offset in Hz.
         clock_ppm: sample-clock offset in parts per million.
         start: stream position of the first training symbol after its guard, samples.
+        profile: of its kind.
     """
 
     header: Header
@@ -45,6 +47,7 @@ class Packet:
     freq_offset: float
     clock_ppm: float
     start: int
+    profile: Profile
 
     @property
     def signal(self) -> float:
@@ -60,37 +63,45 @@ class _Head:
         channel: complex64 [n_occupied], frequency response at the middle of the header.
         noise: variance per carrier.
         error: complex64 [symbols, n_occupied], what the channel leaves unexplained.
+        doubt: variance of the noise in the channel itself, per carrier.
     """
 
     channel: np.ndarray
     noise: float
     error: np.ndarray
+    doubt: float
 
 
-def read_header(profile: Profile, rows: np.ndarray) -> Header | None:
+def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
     """First pass: the header, from the training symbols' channel estimate.
 
     Args:
         rows: complex64 [2 + header_symbols, n_occupied], the training symbols and the header.
 
     Returns:
-        None when its CRC is wrong, or it does not fit the profile.
+        None when its CRC is wrong, or it does not fit the profile; the number of its version where
+        that is a later one than is known here.
     """
     p = profile
     rows = bursts.blank(rows)
     response = _training_response(p, rows[:2])
-    channel = estimate_channel(p, response)
-    noise = _noise(response - channel, channel, p.cp_len)
+    channel, fitted = estimate_channel(p, response)
+    noise = _noise(response - channel, channel, fitted)
     llr = _header_llr(p, rows[2:], channel, noise)
-    found: list[Header] = []
+    found: list[Header | int] = []
 
     def accept(bits: np.ndarray) -> bool:
-        header = Header.unpack(np.packbits(bits).tobytes())
-        if header is not None and header.packets == packets_needed(p, header.symbols):
-            found.append(header)
+        data = np.packbits(bits).tobytes()
+        header = Header.unpack(data)
+        if header is None:
+            if (later := later_version(data)) is not None:
+                found.append(later)
+        elif header.version == p.kind.version:
+            if header.packets == packets_needed(p, header.symbols):
+                found.append(header)
         return bool(found)
 
-    header_code.decode(llr, 8 * HEADER_BYTES, accept)
+    header_code.decode(llr, 8 * header_bytes(p.kind.version), accept, p.kind.per_check)
     return found[0] if found else None
 
 
@@ -99,18 +110,18 @@ def demodulate(
 ) -> Packet:
     """Second pass over a packet whose header is known: everything known serves as pilots.
 
-    The re-encoded header makes twelve more training symbols, so the channel estimate costs
-    0.05 dB in place of the 0.35 dB of the two alone.
+    A long re-encoded header makes twelve more training symbols, so the channel estimate costs
+    0.05 dB in place of the 0.35 dB of the two alone; a short one two more, and 0.18 dB.
 
     Args:
-        rows: complex64 [2 + header_symbols + payload_symbols, n_occupied], the training symbols,
-            header and payload.
+        rows: complex64 [2 + header_symbols + body_symbols, n_occupied], the training symbols,
+            header, and payload with its reference symbol.
         freq_offset: already removed, cycles per sample.
         start: stream position, for `Packet.start`.
     """
     p = profile
     rows = bursts.blank(rows)
-    rough = estimate_channel(p, _training_response(p, rows[:2]))
+    rough, _ = estimate_channel(p, _training_response(p, rows[:2]))
     heads = 2 + p.header_symbols
     response = rows[:heads] * _known_head(p, header)
     known = pilot_values(p)[: len(rows) - 2]
@@ -128,7 +139,8 @@ def demodulate(
     payload = rows[heads:] * right[heads:]
     pilots = payload.take(p.pilot_index, axis=1) * known[p.header_symbols :]
     channel, pilot_error = _payload_response(p, head, pilots)
-    noise = bursts.payload_noise(pilot_error, head.noise)
+    # Latents have power 1: noise in the channel estimate is as much noise of theirs.
+    noise = bursts.payload_noise(pilot_error, head.noise) + head.doubt
     symbols, noise_var = _equalised(payload.take(p.data_index, axis=1), channel, noise)
 
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
@@ -142,6 +154,7 @@ def demodulate(
         freq_offset=(freq_offset + (rate / (2 * np.pi)) / p.symbol_len) * p.samp_rate,
         clock_ppm=drift * p.fft_size / (2 * np.pi * p.symbol_len) * 1e6,
         start=start,
+        profile=p,
     )
 
 
@@ -151,7 +164,8 @@ def _training_response(p: Profile, training: np.ndarray) -> np.ndarray:
 
 
 def _header_llr(p: Profile, rows: np.ndarray, channel: np.ndarray, noise: float) -> np.ndarray:
-    """Log-likelihood ratios of the header's BPSK symbols, 4 Re(Y H*) / sigma^2, float [n]."""
+    """Log-likelihood ratios of the header's bits, float [n]: 4 Re(Y H*) / sigma^2 for BPSK, and
+    1/sqrt(2) of that for both parts of QPSK."""
     at_pilots = channel[p.pilot_index]
     pilots = rows.take(p.pilot_index, axis=1) * pilot_values(p)[: p.header_symbols]
     # The training symbols come before the header and have phase 0 by definition.
@@ -160,8 +174,11 @@ def _header_llr(p: Profile, rows: np.ndarray, channel: np.ndarray, noise: float)
     turn = phasors(-rate * np.arange(2, 2 + p.header_symbols))[:, None]
     pilot_power = bursts.row_power(pilots * turn - at_pilots)
     row_noise = np.where(bursts.hit(pilot_power, noise), pilot_power, noise)[:, None]
-    matched = rows * (turn * channel.conj())
-    return 4 * (matched.real.take(p.data_index, axis=1) / row_noise).ravel()
+    matched = (rows * (turn * channel.conj())).take(p.data_index, axis=1) / row_noise
+    if p.kind.bits_per_symbol == 1:
+        return 4 * matched.real.ravel()
+    parts = np.stack([matched.real, matched.imag], axis=-1)
+    return np.sqrt(8.0) * parts.ravel()
 
 
 def _known_head(p: Profile, header: Header) -> np.ndarray:
@@ -170,15 +187,16 @@ def _known_head(p: Profile, header: Header) -> np.ndarray:
     known = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
     known[:2] = training_carriers(p).conj()
     pilots = pilot_values(p)[: p.header_symbols]
-    known[2:] = np.hstack([header_carriers(p, header), pilots]).take(p.carrier_order, axis=1)
+    header = header_carriers(p, header).conj()
+    known[2:] = np.hstack([header, pilots]).take(p.carrier_order, axis=1)
     return known
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _symbol_times(p: Profile) -> np.ndarray:
     """When training, header and payload symbols come, in OFDM symbols since the first of the
-    header, float32 [2 + header and payload]. The training symbols have no prefix between them."""
-    rows = np.arange(p.header_symbols + p.max_payload_symbols)
+    header, float32 [2 + header and body]. The training symbols have no prefix between them."""
+    rows = np.arange(p.header_symbols + p.body_symbols(p.max_payload_symbols))
     return np.concatenate([[-1 - p.fft_size / p.symbol_len, -1.0], rows]).astype(np.float32)
 
 
@@ -213,7 +231,7 @@ def _drift(
         rad per carrier and symbol; and float [n_occupied], the carriers counted from the centre of
         the pilots' power, about which the common phase turns.
     """
-    gain = np.convolve(gains, np.ones(9, np.float32), "same")
+    gain = np.convolve(gains, np.ones(min(9, len(gains)), np.float32), "same")
     phase = gain.conj() / np.maximum(np.abs(gain), np.float32(1e-30))
     at_pilots = channel[p.pilot_index]
     power = at_pilots.real**2 + at_pilots.imag**2
@@ -233,14 +251,15 @@ def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head
     """
     gain = response @ rough.conj()
     response = response * (gain.conj() / np.maximum(np.abs(gain), np.float32(1e-36)))[:, None]
-    channel = estimate_channel(p, response)
+    channel, fitted = estimate_channel(p, response)
     error = response - channel
     calm = bursts.calm_head(error)
     if not calm.all():
         response = response[calm]
-        channel = estimate_channel(p, response)
+        channel, fitted = estimate_channel(p, response)
         error = response - channel
-    return _Head(channel, _noise(error, channel, p.cp_len + len(error) - 2), error)
+    noise = _noise(error, channel, fitted + len(error) - 2)
+    return _Head(channel, noise, error, noise * fitted / error.size)
 
 
 def _payload_response(p: Profile, head: _Head, pilots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The streaming receiver: samples in, packets of equalised symbols out."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,21 +9,22 @@ from functools import lru_cache
 import numpy as np
 
 from percast.blocks.waveform.demodulate import Packet, demodulate, read_header
+from percast.blocks.waveform.formats.table import VERSION
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.ofdm import to_carriers
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import phasors
 from percast.blocks.waveform.synchronise import (
     BLOCK,
-    THRESHOLD,
     TIMING_SLACK,
     WINDOW_ADVANCE,
+    Detection,
     Sync,
+    detect,
     detection_sums,
-    first_broad,
     lagged_phase,
     locate,
-    sliding_sum,
+    short_parts,
 )
 from percast.blocks.waveform.tones import ToneNotch
 from percast.blocks.waveform.transmit import packet_span, payload_symbols
@@ -34,16 +36,20 @@ _DC_MEMORY = 16  # blocks
 _DC_OUTLIER = 1e4  # power over the median's; such samples tell nothing of the DC offset
 _WILD = np.float32(1e15)  # its square would still fit; what lies beyond is damage
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class ReceiverStats:
-    """Counters of a receiver since it was made."""
+    """Counters of a receiver since it was made; `later_version` is the highest version of a
+    header that it cannot read yet, 0 for none."""
 
     samples: int = 0
     bad_samples: int = 0
     detections: int = 0
     headers_lost: int = 0
     packets: int = 0
+    later_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,16 @@ class UnreadPacket:
     """A packet whose header could not be read.
 
     Args:
+        profile: of its kind.
         freq_offset: carrier offset in Hz.
         start: stream position of the first training symbol after its guard, samples.
+        version: of its header, where that is a later one than this receiver knows; or None.
     """
 
+    profile: Profile
     freq_offset: float
     start: int
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,8 @@ class Receiver:
 
     def flush(self) -> list[Packet]:
         """What is still in the buffer, when no more samples will come."""
-        return self.push(np.zeros(self.profile.preamble_len + 4 * TIMING_SLACK, np.complex64))
+        longest = max(kinds[0].preamble_len for kinds in short_parts(self.profile))
+        return self.push(np.zeros(longest + 4 * TIMING_SLACK, np.complex64))
 
     def _append(self, samples: np.ndarray) -> None:
         samples = np.ascontiguousarray(samples, np.complex64)
@@ -158,48 +169,77 @@ class Receiver:
     def _search(self) -> bool | None:
         if len(self._buffer) < self._enough:
             return None
-        p = self.profile
-        window = p.short_len // BLOCK
-        blocks = (len(self._buffer) - p.short_period) // BLOCK
+        families = short_parts(self.profile)
+        window = families[0][0].short_len // BLOCK
+        blocks = (len(self._buffer) - self.profile.short_period) // BLOCK
         if blocks < window:
             return None
         self._sum_up_to(blocks)
-        corr = sliding_sum(self._corr, window)
-        strength = corr.real**2 + corr.imag**2
-        over = np.flatnonzero(strength > THRESHOLD * sliding_sum(self._energy, window) ** 2)
-        first = first_broad(p, self._buffer, strength, over)
-        if first is None:
+        found = [detect(kinds, self._buffer, self._corr, self._energy) for kinds in families]
+        found = [d for d in found if d.first is not None]
+        if not found:
             self._drop((blocks - window + 1) * BLOCK)
             return None
-        best = _summit(strength, first, window + 4)
-        start = best * BLOCK
-        header_end = start + p.preamble_len + p.header_symbols * p.symbol_len + 2 * TIMING_SLACK
-        needed = max(header_end, start + 2 * p.short_len + 5 * BLOCK)
+        first = min(d.first for d in found)
+        # The start of a packet of one kind may look like the middle of another's.
+        found = [d for d in found if d.first < first + 2 * window]
+        starts = [d.summit() * BLOCK for d in found]
+        needed = max(
+            start
+            + max(d.kinds[0].preamble_len + TIMING_SLACK, 2 * d.kinds[0].short_len + 5 * BLOCK)
+            for d, start in zip(found, starts, strict=True)
+        )
         if len(self._buffer) < needed:
-            self._enough = needed
-            self._drop(max(0, first - 8) * BLOCK)
-            return None
+            return self._wait_for(needed, first)
+        syncs = [self._locate(d, start) for d, start in zip(found, starts, strict=True)]
+        sync = max((s for s in syncs if s), key=lambda s: s.trained, default=None)
+        if sync is None:
+            self.stats.detections += 1
+            self._drop(min(starts) + families[0][0].short_len // 2)
+            return True
+        p = sync.profile
+        after_header = 2 * p.fft_size + p.header_symbols * p.symbol_len
+        if len(self._buffer) < sync.start + after_header:
+            return self._wait_for(sync.start + after_header + TIMING_SLACK, first)
         self.stats.detections += 1
+        head = self._carriers(sync, 0, 2 + p.header_symbols)
+        header = read_header(p, head)
+        if not isinstance(header, Header):
+            self._unread(sync, header)
+            return True
+        lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
+        rows = p.body_symbols(payload_symbols(p, hi - lo))
+        self._pending = _Pending(
+            sync, header, head, rows, sync.start + after_header + rows * p.symbol_len
+        )
+        return True
+
+    def _wait_for(self, length: int, first: int) -> None:
+        """Search again when the buffer is so long; what lies before block `first` is done with."""
+        self._enough = length
+        self._drop(max(0, first - 8) * BLOCK)
+
+    def _locate(self, found: Detection, start: int) -> Sync | None:
+        p = found.kinds[0]
         # Summed afresh: the running sums' rounding depends on where the buffer starts.
         short = self._buffer[start : start + p.short_len]
         freq = lagged_phase(short, p.short_period) / (2 * np.pi * p.short_period)
-        sync = locate(p, self._buffer, start, freq)
-        if sync is None:
-            self._drop(start + p.short_len // 2)
-            return True
-        head = self._carriers(sync, 0, 2 + p.header_symbols)
-        header = read_header(p, head)
-        if header is None:
-            self.stats.headers_lost += 1
-            offset = sync.freq_offset * p.samp_rate
-            self.on_packet(UnreadPacket(offset, self._start(sync)))
-            self._drop(start + p.short_len)
-            return True
-        lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
-        rows = payload_symbols(p, hi - lo)
-        end = sync.start + 2 * p.fft_size + (p.header_symbols + rows) * p.symbol_len
-        self._pending = _Pending(sync, header, head, rows, end)
-        return True
+        return locate(found.kinds, self._buffer, start, freq)
+
+    def _unread(self, sync: Sync, version: int | None) -> None:
+        """A packet without a header; or with one of a later `version`."""
+        if version is not None and version > self.stats.later_version:
+            self.stats.later_version = version
+            log.warning(
+                "a packet has a header of version %d, and this percast reads up to %d: update it",
+                version,
+                VERSION,
+            )
+        self.stats.headers_lost += 1
+        p = sync.profile
+        offset = sync.freq_offset * p.samp_rate
+        self.on_packet(UnreadPacket(p, offset, self._start(sync), version))
+        self._drop(max(BLOCK, (sync.start - p.long_guard) // BLOCK * BLOCK))
 
     def _start(self, sync: Sync) -> int:
         """Stream position of the training symbols; the FFT windows lie a little before it."""
@@ -216,7 +256,7 @@ class Receiver:
     def _carriers(self, sync: Sync, first: int, last: int) -> np.ndarray:
         """OFDM symbols `first` up to `last` of a packet, carrier offset removed; 0 and 1 are the
         training symbols. Complex64 [last - first, n_occupied]."""
-        p, n = self.profile, self.profile.fft_size
+        p, n = sync.profile, sync.profile.fft_size
         starts = _window_starts(p)[first:last]
         turn = -2 * np.pi * sync.freq_offset
         wave = phasors(turn * np.arange(n))
@@ -234,7 +274,7 @@ class Receiver:
 
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
-        p = self.profile
+        p = pending.sync.profile
         first = 2 + p.header_symbols
         payload = self._carriers(pending.sync, first, first + pending.payload_rows)
         packet = demodulate(
@@ -250,11 +290,12 @@ class Receiver:
         return packet
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _window_starts(profile: Profile) -> np.ndarray:
     """Where the FFT windows of a packet's symbols start, the two training symbols first, samples,
-    int [2 + header and payload]."""
-    rows = np.arange(profile.header_symbols + profile.max_payload_symbols)
+    int [2 + header and body]."""
+    body = profile.body_symbols(profile.max_payload_symbols)
+    rows = np.arange(profile.header_symbols + body)
     after_training = 2 * profile.fft_size + profile.cp_len + rows * profile.symbol_len
     return np.concatenate([[0, profile.fft_size], after_training])
 
@@ -268,14 +309,3 @@ def _block_dc(block: np.ndarray) -> complex:
     if 2 * max(parts.max(), -parts.min()) ** 2 > limit:  # else there cannot be any
         block = block[block.real**2 + block.imag**2 <= limit]
     return complex(block.sum()) / len(block)
-
-
-def _summit(strength: np.ndarray, start: int, reach: int) -> int:
-    """Climb from `start` to a value that none of the next `reach` exceeds.
-
-    The window's overlap with the short part, and so the correlation, peaks within the short
-    part's length; a climb also gets past faint tones in the silence before it.
-    """
-    while (step := int(strength[start : start + reach].argmax())) > 0:
-        start += step
-    return start

@@ -17,20 +17,23 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
+from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.preamble import training_symbol
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import shift
 
 BLOCK = 32  # samples per detection step
-# Squared normalised correlation: noise alone exceeds it about once in 10^7 steps, a packet at
-# -3 dB lies at about 0.08.
-THRESHOLD = 0.025
+# Squared normalised correlation times the length of the short part: noise alone exceeds it about
+# once in 10^7 steps, a packet with the longer one lies at about 50 at -3 dB, with the shorter one
+# at 80 at 3 dB.
+_THRESHOLD = 16.0
 # Least correlation at the shorter lags over that at the short period, above which a signal is too
 # narrow for a short part: 0 for six equal carriers, 0.8 where 90% of the power is in one of them.
 NARROW = 0.8
 # In noise alone the correlation with a training symbol exceeds so many times its mean at one
 # instant in 12,000; a packet at -3 dB lies at 144 without multipath.
 _TRAINED = 12
+_REACH = 24  # blocks: the longest short part, and some more
 # How far the detection's idea of the start may be off, in samples.
 TIMING_SLACK = 192
 # A path this much weaker than the strongest may still be the first.
@@ -41,11 +44,77 @@ WINDOW_ADVANCE = 6
 
 @dataclass(frozen=True)
 class Sync:
-    """Where a packet lies: `start` is the first sample of its first training symbol's window
-    (already moved into the prefix by `WINDOW_ADVANCE`), `freq_offset` in cycles per sample."""
+    """Where a packet lies, and of which kind it is.
+
+    Args:
+        start: first sample of its first training symbol's window (already moved into the prefix
+            by `WINDOW_ADVANCE`).
+        freq_offset: in cycles per sample.
+        profile: with the kind whose training symbols these are.
+        trained: share of the samples' energy there that the training symbols explain.
+    """
 
     start: int
     freq_offset: float
+    profile: Profile
+    trained: float
+
+
+@lru_cache(maxsize=32)
+def short_parts(profile: Profile) -> tuple[tuple[Profile, ...], ...]:
+    """The kinds that a receiver knows, those with a short part of one length together, the longest
+    first."""
+    kinds = [profile.of(name) for name in KINDS]
+    lengths = sorted({p.short_len for p in kinds}, reverse=True)
+    return tuple(tuple(p for p in kinds if p.short_len == length) for length in lengths)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A short part of one length, or what looks like it.
+
+    Args:
+        kinds: those with such a short part.
+        strength: squared correlation over windows of its length that start at each block, float
+            [windows].
+        first: the first window over the threshold that is no narrow-band signal; None for none.
+    """
+
+    kinds: tuple[Profile, ...]
+    strength: np.ndarray
+    first: int | None
+
+    def summit(self) -> int:
+        """Window at which the short part starts: a climb from `first` to a value that none of the
+        next ones exceeds.
+
+        The window's overlap with the short part, and so the correlation, peaks within the longest
+        short part's length; a climb also gets past faint tones in the silence before it.
+        """
+        start = self.first
+        while (step := int(self.strength[start : start + _REACH].argmax())) > 0:
+            start += step
+        return start
+
+
+def detect(
+    kinds: tuple[Profile, ...], samples: np.ndarray, corr: np.ndarray, energy: np.ndarray
+) -> Detection:
+    """Looks for a short part.
+
+    Args:
+        kinds: of one of `short_parts`.
+        samples: complex64, what is searched.
+        corr, energy: its `detection_sums`, at least as many as the short part has blocks.
+    """
+    p = kinds[0]
+    window = p.short_len // BLOCK
+    sums = sliding_sum(corr, window)
+    strength = sums.real**2 + sums.imag**2
+    least = _THRESHOLD / p.short_len * sliding_sum(energy, window) ** 2
+    return Detection(
+        kinds, strength, first_broad(p, samples, strength, np.flatnonzero(strength > least))
+    )
 
 
 def detection_sums(
@@ -135,16 +204,19 @@ def refine(freq: float, samples: np.ndarray, lag: int) -> float:
     return (turns + round(freq * lag - turns)) / lag
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _matched_filter(profile: Profile, size: int) -> np.ndarray:
     """Transform of a training symbol, conjugated, complex64 [size]."""
     return fft.fft(training_symbol(profile), size).conj()
 
 
-def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float) -> Sync | None:
-    """Exact timing and carrier offset of a packet whose short part was detected.
+def locate(
+    kinds: tuple[Profile, ...], samples: np.ndarray, short_start: int, freq: float
+) -> Sync | None:
+    """Exact timing, carrier offset and kind of a packet whose short part was detected.
 
     Args:
+        kinds: that it may be.
         samples: complex64; must reach `preamble_len + TIMING_SLACK` past `short_start`.
         short_start: about where the short part starts.
         freq: carrier offset from the short period, cycles per sample.
@@ -152,28 +224,35 @@ def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float)
     Returns:
         None when no training symbols are there.
     """
-    n, period = profile.fft_size, profile.short_period
-    short = samples[short_start + 2 * BLOCK : short_start + profile.short_len - 2 * BLOCK]
+    p = kinds[0]  # they differ in their training symbols' values only
+    n, period = p.fft_size, p.short_period
+    short = samples[short_start + 2 * BLOCK : short_start + p.short_len - 2 * BLOCK]
     for lag in (4 * period, 16 * period):
         freq = refine(freq, short, lag)
 
-    lo = short_start + profile.short_len + profile.long_guard - TIMING_SLACK
+    lo = short_start + p.short_len + p.long_guard - TIMING_SLACK
     span = 2 * TIMING_SLACK
     window = shift(samples[lo : lo + span + 2 * n], freq)
     size = fft.next_fast_len(len(window))  # what wraps around is not looked at
-    spectrum = fft.fft(window, size) * _matched_filter(profile, size)
-    corr = fft.ifft(spectrum, overwrite_x=True)[: span + n]
-    power = corr.real**2 + corr.imag**2
-    both = power[:span] + power[n : n + span]
-
+    spectrum = fft.fft(window, size)
+    most, found = 0.0, None
+    for kind in kinds:
+        corr = fft.ifft(spectrum * _matched_filter(kind, size), overwrite_x=True)[: span + n]
+        power = corr.real**2 + corr.imag**2
+        both = power[:span] + power[n : n + span]
+        if (peak := float(both.max())) > most:
+            most, found = peak, (kind, both)
+    if found is None:
+        return None
+    kind, both = found
     peak = int(both.argmax())
     trained = window[peak : peak + 2 * n]
     energy = np.vdot(trained, trained).real
     # In noise alone the correlation takes 1/n of the energy.
     if both[peak] * 2 < _TRAINED * energy:
         return None
-    early = both[max(0, peak - profile.cp_len) : peak + 1]
+    early = both[max(0, peak - p.cp_len) : peak + 1]
     first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * 10 ** (-FIRST_PATH_DB / 10)))
     start = lo + first - WINDOW_ADVANCE
     freq = refine(freq, samples[start : start + 2 * n], n)
-    return Sync(start, freq)
+    return Sync(start, freq, kind, float(both[peak] / energy))

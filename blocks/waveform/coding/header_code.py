@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The header's error-correcting code: a systematic repeat-accumulate code of rate 1/3.
+"""The header's error-correcting code: a systematic repeat-accumulate code of rate 1/3 or 1/2.
 
-Every information bit takes part in four checks, every check joins two information bits and two
-neighbouring parity bits (an accumulator), so that encoder and decoder are plain array
-arithmetic. The codeword is then repeated to fill the header's OFDM symbols.
+Every information bit takes part in four checks, every check joins two information bits (or four)
+and two neighbouring parity bits (an accumulator), so that encoder and decoder are plain array
+arithmetic. The codeword is then repeated to fill the header's OFDM symbols, or shortened by parity
+bits that are left out at equal distances.
 
 Source: H. Jin, A. Khandekar, R. McEliece, "Irregular repeat-accumulate codes", ISTC 2000.
 """
@@ -16,44 +17,57 @@ import numpy as np
 from percast.blocks.waveform.coding.hashing import permutation, signs
 
 DEGREE = 4  # checks an information bit takes part in
-PER_CHECK = 2  # information bits a check joins
+PER_CHECK = 2  # information bits a check joins, for rate 1/3
 MAX_ITERATIONS = 30
 _SEED = 0x70657263
 
 
 @lru_cache(maxsize=4)
-def _check_table(info_bits: int) -> np.ndarray:
-    """Which information bits each check joins, int [checks, PER_CHECK]."""
+def _check_table(info_bits: int, per_check: int) -> np.ndarray:
+    """Which information bits each check joins, int [checks, per_check]."""
     sockets = np.tile(np.arange(info_bits), DEGREE)
-    return sockets[permutation(_SEED, len(sockets))].reshape(-1, PER_CHECK)
+    return sockets[permutation(_SEED, len(sockets))].reshape(-1, per_check)
 
 
-def code_length(info_bits: int) -> int:
+def code_length(info_bits: int, per_check: int = PER_CHECK) -> int:
     """Bits of the codeword for so many information bits."""
-    return info_bits + info_bits * DEGREE // PER_CHECK
+    return info_bits + info_bits * DEGREE // per_check
 
 
-def encode(bits: np.ndarray, length: int) -> np.ndarray:
-    """uint8 [k] -> BPSK symbols (0 -> +1, 1 -> -1), scrambled, float32 [length].
+def encode(bits: np.ndarray, length: int, per_check: int = PER_CHECK) -> np.ndarray:
+    """uint8 [k] -> +-1 (0 -> +1, 1 -> -1), scrambled, float32 [length].
 
     The codeword is repeated cyclically in a shuffled order, so that copies of a bit fall on
     distant carriers.
+
+    Args:
+        bits: information bits; four times their number is a multiple of `per_check`.
+        length: symbols to fill.
+        per_check: information bits that a check joins: 2 for rate 1/3, 4 for rate 1/2.
     """
-    first, second = _check_table(len(bits)).T
-    parity = np.bitwise_xor.accumulate(bits[first] ^ bits[second])
+    parity = np.bitwise_xor.accumulate(
+        np.bitwise_xor.reduce(bits[_check_table(len(bits), per_check)], axis=1)
+    )
     word = 1 - 2 * np.concatenate([bits, parity]).astype(np.float32)
-    return word[_placement(len(word), length)] * signs(_SEED, length)
+    return word[_placement(len(bits), len(word), length)] * signs(_SEED, length)
 
 
 @lru_cache(maxsize=8)
-def _placement(word: int, length: int) -> np.ndarray:
+def _placement(info_bits: int, word: int, length: int) -> np.ndarray:
     """Which bit of the codeword each sent symbol holds, int [length]."""
+    if length < word:
+        left_out = info_bits + np.arange(word - length) * (word - info_bits) // (word - length)
+        sent = np.setdiff1d(np.arange(word), left_out)
+        return sent[permutation(_SEED, length)]
     rounds = [permutation(_SEED + r, word) for r in range(-(-length // word))]
     return np.concatenate(rounds)[:length]
 
 
 def decode(
-    llr: np.ndarray, info_bits: int, accept: Callable[[np.ndarray], bool]
+    llr: np.ndarray,
+    info_bits: int,
+    accept: Callable[[np.ndarray], bool],
+    per_check: int = PER_CHECK,
 ) -> np.ndarray | None:
     """Sum-product decoding, stopped as soon as `accept` takes the bits.
 
@@ -62,18 +76,19 @@ def decode(
         info_bits: k.
         accept: takes uint8 [k], true when they are right (a CRC). It sees the plain decisions
             first, so that a header in little noise costs no iteration.
+        per_check: as in `encode`.
 
     Returns:
         uint8 [k], or None when nothing was accepted after `MAX_ITERATIONS`.
     """
-    word = code_length(info_bits)
-    placed = _placement(word, len(llr))
+    word = code_length(info_bits, per_check)
+    placed = _placement(info_bits, word, len(llr))
     prior = np.bincount(placed, llr * signs(_SEED, len(llr)), minlength=word)
     bits = (prior[:info_bits] < 0).astype(np.uint8)
     if accept(bits):
         return bits
 
-    table = _check_table(info_bits)
+    table = _check_table(info_bits, per_check)
     n_checks = len(table)
     accumulator = info_bits + np.arange(n_checks)
     # Columns: the information bits, this parity bit, the one before (none before the first).
