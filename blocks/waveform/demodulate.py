@@ -16,7 +16,12 @@ from percast.blocks.waveform.preamble import pilot_values, training_carriers
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import phasors
 from percast.blocks.waveform.track import clock_drift, rotation_rate, smooth_gains
-from percast.blocks.waveform.transmit import header_carriers, packet_span, packets_needed
+from percast.blocks.waveform.transmit import (
+    header_carriers,
+    packet_span,
+    packets_needed,
+    payload_symbols,
+)
 
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
 
@@ -138,12 +143,17 @@ def demodulate(
     head = _head_estimate(p, response * right[:heads], rough)
     payload = rows[heads:] * right[heads:]
     pilots = payload.take(p.pilot_index, axis=1) * known[p.header_symbols :]
-    channel, pilot_error = _payload_response(p, head, pilots)
+    lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
+    base = head.channel
+    if (reference := p.reference(payload_symbols(p, hi - lo))) is not None:
+        base = _moving_channel(p, head, payload[reference], pilots, time[heads:], reference)
+        payload, pilots = (np.delete(x, reference, axis=0) for x in (payload, pilots))
+        base = np.delete(base, reference, axis=0)
+    channel, pilot_error = _payload_response(p, head, base, pilots)
     # Latents have power 1: noise in the channel estimate is as much noise of theirs.
     noise = bursts.payload_noise(pilot_error, head.noise) + head.doubt
     symbols, noise_var = _equalised(payload.take(p.data_index, axis=1), channel, noise)
 
-    lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
     return Packet(
         header=header,
         symbols=symbols.ravel()[: hi - lo],
@@ -262,24 +272,62 @@ def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head
     return _Head(channel, noise, error, noise * fitted / error.size)
 
 
-def _payload_response(p: Profile, head: _Head, pilots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The channel at every payload symbol, g_s H + dH_s: a common gain that moves about 1, and the
+def _moving_channel(
+    p: Profile,
+    head: _Head,
+    received: np.ndarray,
+    pilots: np.ndarray,
+    time: np.ndarray,
+    reference: int,
+) -> np.ndarray:
+    """The channel of every symbol of the body, on the line from its estimate in the head to that
+    in the reference symbol; as far along it as noise does not explain the difference (W. James,
+    C. Stein, "Estimation with quadratic loss", 1961).
+
+    Args:
+        received: complex64 [n_occupied], the reference symbol.
+        pilots: complex64 [symbols, n_pilots], Y X* of the body.
+        time: float [symbols], since the first symbol of the header.
+        reference: which symbol of the body it is.
+
+    Returns:
+        complex64 [symbols, n_occupied].
+    """
+    response = received * training_carriers(p).conj()
+    response[p.pilot_index] = pilots[reference]
+    then, fitted = estimate_channel(p, response[None])
+    # Its own phase against the head's is the pilots' matter.
+    gain = complex(np.vdot(head.channel, then))
+    change = then * np.complex64(gain.conjugate() / max(abs(gain), 1e-36)) - head.channel
+    noise = head.noise * fitted + head.doubt * len(change)
+    kept = max(0.0, 1 - noise / max(energy(change), 1e-36))
+    middle = np.float32((p.header_symbols - 3) / 2)  # of training and header symbols
+    share = (time - middle) / (time[reference] - middle)
+    return head.channel + np.outer(share * np.float32(kept), change)
+
+
+def _payload_response(
+    p: Profile, head: _Head, base: np.ndarray, pilots: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The channel at every payload symbol, g_s B + dH_s: a common gain that moves about 1, and the
     change of the channel's shape.
 
     Args:
+        base: complex64 [n_occupied] or [symbols, n_occupied], the channel as it is known.
         pilots: complex64 [symbols, n_pilots], Y X* at the pilots of the payload.
 
     Returns:
         complex64 [symbols, data_carriers]; and complex64 [symbols, n_pilots], what it leaves of
         the pilots unexplained.
     """
-    at_pilots = head.channel[p.pilot_index]
-    power = energy(at_pilots)
-    gain = pilots @ at_pilots.conj() / np.float32(power)
+    at_pilots = base[..., p.pilot_index]
+    power = np.maximum(np.sum(at_pilots.real**2 + at_pilots.imag**2, axis=-1), np.float32(1e-36))
+    gain = np.sum(pilots * at_pilots.conj(), axis=1) / power
     gain[~pilots.any(1)] = 1  # a blanked symbol tells nothing
-    gain = smooth_gains(gain, head.noise / power)[:, None]
-    response, error = gain * head.channel[p.data_index], pilots - gain * at_pilots
-    change = channel_change(p, head.channel, error, head.noise, p.header_symbols // 2)
+    gain = smooth_gains(gain, head.noise / float(np.mean(power)))[:, None]
+    response, error = gain * base[..., p.data_index], pilots - gain * at_pilots
+    first = max(2, p.header_symbols // 2)
+    change = channel_change(p, head.channel, error, head.noise, first)
     if change is not None:
         response += change.take(p.data_index, axis=1)
         error -= change.take(p.pilot_index, axis=1)

@@ -69,7 +69,7 @@ class Profile:
     @property
     def window(self) -> int:
         """Samples at the edges of OFDM symbols over which one fades into the next."""
-        return self.cp_len * self.kind.window // 32
+        return min(self.kind.window, self.cp_len * 5 // 16)
 
     @cached_property
     def occupied(self) -> np.ndarray:

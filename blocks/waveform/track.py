@@ -7,7 +7,7 @@ import numpy as np
 from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
-_DRIFT_SPANS = (12, 28)
+_DRIFT_SPANS = (12, 28, 64, 144)
 _FINE_ENOUGH = 1e-3  # rad, at the outermost pilots of the last symbol
 MAX_CLOCK_PPM = 150.0  # that `clock_drift` follows over the longest packets
 

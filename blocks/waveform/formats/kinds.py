@@ -29,7 +29,7 @@ class Kind:
             has more packets.
         long_packets: a picture of several packets has longer ones, up to the profile's
             `longest_payload`, with a reference symbol in each.
-        window: share of the cyclic prefix in which an OFDM symbol rises and falls, in 1/32.
+        window: samples in which an OFDM symbol rises and falls; fewer in a short prefix.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Kind:
     per_check: int
     payload_symbols: int = 64
     long_packets: bool = False
-    window: int = 8
+    window: int = 10
 
 
 VERSION_1 = Kind("version-1", 1, 1, 80, 2, 12, 1, 2, window=0)
