@@ -101,9 +101,11 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
         if header is None:
             if (later := later_version(data)) is not None:
                 found.append(later)
-        elif header.version == p.kind.version:
-            if header.packets == packets_needed(p, header.symbols):
-                found.append(header)
+        elif (header.version, header.packets) == (
+            p.kind.version,
+            packets_needed(p, header.symbols),
+        ):
+            found.append(header)
         return bool(found)
 
     header_code.decode(llr, 8 * header_bytes(p.kind.version), accept, p.kind.per_check)
