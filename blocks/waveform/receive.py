@@ -198,11 +198,11 @@ class Receiver:
             self._drop(min(starts) + families[0][0].short_len // 2)
             return True
         p = sync.profile
-        after_header = 2 * p.fft_size + p.header_symbols * p.symbol_len
+        after_header = p.training_symbols * p.fft_size + p.header_symbols * p.symbol_len
         if len(self._buffer) < sync.start + after_header:
             return self._wait_for(sync.start + after_header + TIMING_SLACK, first)
         self.stats.detections += 1
-        head = self._carriers(sync, 0, 2 + p.header_symbols)
+        head = self._carriers(sync, 0, p.training_symbols + p.header_symbols)
         header = read_header(p, head)
         if not isinstance(header, Header):
             self._unread(sync, header)
@@ -254,14 +254,14 @@ class Receiver:
             self._energy = np.concatenate([self._energy, energy])
 
     def _carriers(self, sync: Sync, first: int, last: int) -> np.ndarray:
-        """OFDM symbols `first` up to `last` of a packet, carrier offset removed; 0 and 1 are the
-        training symbols. Complex64 [last - first, n_occupied]."""
+        """OFDM symbols `first` up to `last` of a packet, carrier offset removed; the training
+        symbols come first. Complex64 [last - first, n_occupied]."""
         p, n = sync.profile, sync.profile.fft_size
         starts = _window_starts(p)[first:last]
         turn = -2 * np.pi * sync.freq_offset
         wave = phasors(turn * np.arange(n))
         windows = np.empty((len(starts), n), np.complex64)
-        training = max(0, 2 - first)
+        training = max(0, p.training_symbols - first)
         if training:
             lo = sync.start + starts[0]
             both = self._buffer[lo : lo + training * n].reshape(training, n)
@@ -275,7 +275,7 @@ class Receiver:
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
         p = pending.sync.profile
-        first = 2 + p.header_symbols
+        first = p.training_symbols + p.header_symbols
         payload = self._carriers(pending.sync, first, first + pending.payload_rows)
         packet = demodulate(
             p,
@@ -292,12 +292,13 @@ class Receiver:
 
 @lru_cache(maxsize=32)
 def _window_starts(profile: Profile) -> np.ndarray:
-    """Where the FFT windows of a packet's symbols start, the two training symbols first, samples,
-    int [2 + header and body]."""
+    """Where the FFT windows of a packet's symbols start, the training symbols first, samples,
+    int [training, header and body]."""
     body = profile.body_symbols(profile.max_payload_symbols)
     rows = np.arange(profile.header_symbols + body)
-    after_training = 2 * profile.fft_size + profile.cp_len + rows * profile.symbol_len
-    return np.concatenate([[0, profile.fft_size], after_training])
+    training = np.arange(profile.training_symbols) * profile.fft_size
+    after = len(training) * profile.fft_size + profile.cp_len + rows * profile.symbol_len
+    return np.concatenate([training, after])
 
 
 def _block_dc(block: np.ndarray) -> complex:

@@ -30,9 +30,9 @@ _THRESHOLD = 16.0
 # Least correlation at the shorter lags over that at the short period, above which a signal is too
 # narrow for a short part: 0 for six equal carriers, 0.8 where 90% of the power is in one of them.
 NARROW = 0.8
-# In noise alone the correlation with a training symbol exceeds so many times its mean at one
-# instant in 12,000; a packet at -3 dB lies at 144 without multipath.
-_TRAINED = 12
+# In noise alone the correlation with one training symbol, or the mean of two, exceeds so many times
+# its mean at one instant in 12,000; a packet at -3 dB lies at 72 without multipath.
+_TRAINED = {1: 9.0, 2: 6.0}
 _REACH = 24  # blocks: the longest short part, and some more
 # How far the detection's idea of the start may be off, in samples.
 TIMING_SLACK = 192
@@ -225,34 +225,44 @@ def locate(
         None when no training symbols are there.
     """
     p = kinds[0]  # they differ in their training symbols' values only
-    n, period = p.fft_size, p.short_period
+    n, period, count = p.fft_size, p.short_period, p.training_symbols
     short = samples[short_start + 2 * BLOCK : short_start + p.short_len - 2 * BLOCK]
     for lag in (4 * period, 16 * period):
         freq = refine(freq, short, lag)
 
     lo = short_start + p.short_len + p.long_guard - TIMING_SLACK
     span = 2 * TIMING_SLACK
-    window = shift(samples[lo : lo + span + 2 * n], freq)
+    window = shift(samples[lo : lo + span + count * n], freq)
     size = fft.next_fast_len(len(window))  # what wraps around is not looked at
     spectrum = fft.fft(window, size)
     most, found = 0.0, None
     for kind in kinds:
-        corr = fft.ifft(spectrum * _matched_filter(kind, size), overwrite_x=True)[: span + n]
+        corr = fft.ifft(spectrum * _matched_filter(kind, size), overwrite_x=True)[
+            : span + (count - 1) * n
+        ]
         power = corr.real**2 + corr.imag**2
-        both = power[:span] + power[n : n + span]
+        both = power[:span]
+        if count == 2:
+            both = both + power[n : n + span]
         if (peak := float(both.max())) > most:
             most, found = peak, (kind, both)
     if found is None:
         return None
     kind, both = found
     peak = int(both.argmax())
-    trained = window[peak : peak + 2 * n]
+    trained = window[peak : peak + count * n]
     energy = np.vdot(trained, trained).real
     # In noise alone the correlation takes 1/n of the energy.
-    if both[peak] * 2 < _TRAINED * energy:
+    if both[peak] < _TRAINED[count] * energy:
         return None
     early = both[max(0, peak - p.cp_len) : peak + 1]
     first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * 10 ** (-FIRST_PATH_DB / 10)))
     start = lo + first - WINDOW_ADVANCE
-    freq = refine(freq, samples[start : start + 2 * n], n)
+    if count == 2:
+        freq = refine(freq, samples[start : start + 2 * n], n)
+    else:  # now that it is known where the short part lies
+        end = lo + first - p.long_guard
+        short = samples[max(0, end - p.short_len) : end]
+        for lag in (16 * period, 24 * period):
+            freq = refine(freq, short, lag)
     return Sync(start, freq, kind, float(both[peak] / energy))

@@ -58,9 +58,7 @@ def _air(profile: Profile, config: ChannelConfig) -> Channel:
     return Channel(config, profile.samp_rate, 1.0, profile.occupied_fraction)
 
 
-def arrived(
-    profile: Profile, config: ChannelConfig, pictures: int, lost_at_most: int
-) -> int:
+def arrived(profile: Profile, config: ChannelConfig, pictures: int, lost_at_most: int) -> int:
     """How many of so many small pictures arrive, each in a channel of its own; gives up counting
     when more are lost than that."""
     rng, lost = np.random.default_rng(config.seed), 0
