@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The OFDM waveform in plain numpy: a picture's symbols to samples, and back with their noise.
 
-Both ends agree on a `profile` (carriers, lengths, presets) and on the `header` (the byte table).
+Both ends agree on a `profile` (carriers, lengths, presets), on the kinds of packet and on the bytes
+of the `header` (both in `formats`).
 
 Sending, in this order:
 
@@ -11,6 +12,7 @@ Sending, in this order:
 - `preamble`: short part, training symbols, and the pilots' values
 - `papr`: peaks clipped and filtered
 - `ofdm`: carriers to samples (and back)
+- `formats/edges`: OFDM symbols that fade into each other; `formats/leakage`: what that is good for
 
 Receiving, in this order:
 
@@ -30,7 +32,8 @@ Below them lie `coding/hashing` (pseudo-random numbers that are part of the form
 Where is ...
 
 - the preamble, a pilot: `preamble`; on which carriers they stand: `profile`
-- the header's byte table: `header.TABLE`; which of it is the codec's: `Header.of`, `Header.coded`
+- the header's byte table: `formats.table`; which of it is the codec's: `Header.of`, `Header.coded`
+- the kinds of packet, and which is sent where: `formats.kinds`
 - the interleaver: `coding/interleaver`; what a lost packet does: `reassemble.assemble`
 - the SNR: sigma^2 and |H|^2 of a packet in `demodulate.Packet`, of a picture in
   `reassemble.ReceivedImage`; the variance of each symbol is `demodulate.Packet.noise_var`
