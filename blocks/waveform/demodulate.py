@@ -6,15 +6,25 @@ from functools import lru_cache
 
 import numpy as np
 
-from percast.blocks.waveform import bursts
+from percast.blocks.waveform import bursts, kernels
 from percast.blocks.waveform.coding import header_code
-from percast.blocks.waveform.drift import channel_change
-from percast.blocks.waveform.estimate import energy, estimate_channel, residual_variance
+from percast.blocks.waveform.drift import channel_change, polynomials
+from percast.blocks.waveform.estimate import (
+    energy,
+    estimate_channel,
+    projection_parts,
+    residual_variance,
+)
 from percast.blocks.waveform.header import HEADER_BYTES, Header
 from percast.blocks.waveform.preamble import pilot_values, training_carriers
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import phasors
-from percast.blocks.waveform.track import clock_drift, rotation_rate, smooth_gains
+from percast.blocks.waveform.track import (
+    clock_drift,
+    rotation_grid,
+    rotation_rate,
+    smooth_gains,
+)
 from percast.blocks.waveform.transmit import header_carriers, packet_span, packets_needed
 
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
@@ -78,10 +88,7 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | None:
     """
     p = profile
     rows = bursts.blank(rows)
-    response = _training_response(p, rows[:2])
-    channel = estimate_channel(p, response)
-    noise = _noise(response - channel, channel, p.cp_len)
-    llr = _header_llr(p, rows[2:], channel, noise)
+    llr = 4 * _matched_header(p, rows).real.ravel()
     found: list[Header] = []
 
     def accept(bits: np.ndarray) -> bool:
@@ -110,9 +117,47 @@ def demodulate(
     """
     p = profile
     rows = bursts.blank(rows)
+    lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
+    second_pass = _second_pass if kernels.ready() is None else _compiled_second_pass
+    seen = second_pass(p, _known_head(p, header), rows, hi - lo)
+    turns_per_symbol = freq_offset * p.symbol_len + seen.rate / (2 * np.pi)
+    return Packet(
+        header=header,
+        symbols=seen.symbols,
+        noise_var=seen.noise_var,
+        channel=seen.channel,
+        noise=seen.noise,
+        evm_squared=seen.evm_squared,
+        freq_offset=turns_per_symbol / p.symbol_len * p.samp_rate,
+        clock_ppm=seen.drift * p.fft_size / (2 * np.pi * p.symbol_len) * 1e6,
+        start=start,
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the second pass makes of a packet: as in `Packet`, and rotation and drift in rad per
+    symbol (and carrier)."""
+
+    symbols: np.ndarray
+    noise_var: np.ndarray
+    channel: np.ndarray
+    noise: float
+    evm_squared: float
+    rate: float
+    drift: float
+
+
+def _second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> _Seen:
+    """
+    Args:
+        known_head: complex64 [2 + header_symbols, n_occupied], conjugated.
+        rows: see `demodulate`.
+        count: symbols of the payload that are used.
+    """
     rough = estimate_channel(p, _training_response(p, rows[:2]))
-    heads = 2 + p.header_symbols
-    response = rows[:heads] * _known_head(p, header)
+    heads = len(known_head)
+    response = rows[:heads] * known_head
     known = pilot_values(p)[: len(rows) - 2]
     pilots = rows[2:].take(p.pilot_index, axis=1) * known
 
@@ -130,19 +175,36 @@ def demodulate(
     channel, pilot_error = _payload_response(p, head, pilots)
     noise = bursts.payload_noise(pilot_error, head.noise)
     symbols, noise_var = _equalised(payload.take(p.data_index, axis=1), channel, noise)
-
-    lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
-    return Packet(
-        header=header,
-        symbols=symbols.ravel()[: hi - lo],
-        noise_var=noise_var.ravel()[: hi - lo],
-        channel=head.channel,
-        noise=head.noise,
-        evm_squared=_evm_squared(p, head, pilot_error),
-        freq_offset=(freq_offset + (rate / (2 * np.pi)) / p.symbol_len) * p.samp_rate,
-        clock_ppm=drift * p.fft_size / (2 * np.pi * p.symbol_len) * 1e6,
-        start=start,
+    return _Seen(
+        symbols.ravel()[:count],
+        noise_var.ravel()[:count],
+        head.channel,
+        head.noise,
+        _evm_squared(
+            p, head.channel, len(head.error), len(payload), energy(head.error) + energy(pilot_error)
+        ),
+        rate,
+        drift,
     )
+
+
+def _compiled_second_pass(
+    p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int
+) -> _Seen:
+    fast = kernels.ready().second_pass
+    rate, drift, channel, noise, head_error, heads, payload, gain, left = fast.follow(
+        rows, known_head, pilot_values(p)[: len(rows) - 2], _symbol_times(p)[: len(rows)],
+        p.occupied, p.pilot_index, rotation_grid(len(rows) - 2), projection_parts(p),
+        2, p.cp_len - 2,
+    )  # fmt: skip
+    since = p.header_symbols // 2
+    shapes = channel_change(p, channel, left, noise, since)
+    symbols, noise_var, pilot_error = fast.equalise(
+        payload, channel, gain, shapes, left, polynomials(since, len(payload)), noise,
+        p.pilot_index, p.data_index, count,
+    )  # fmt: skip
+    evm = _evm_squared(p, channel, heads, len(payload), head_error + pilot_error)
+    return _Seen(symbols, noise_var, channel, noise, evm, rate, drift)
 
 
 def _training_response(p: Profile, training: np.ndarray) -> np.ndarray:
@@ -150,8 +212,22 @@ def _training_response(p: Profile, training: np.ndarray) -> np.ndarray:
     return training[training.any(1)] * training_carriers(p).conj()
 
 
-def _header_llr(p: Profile, rows: np.ndarray, channel: np.ndarray, noise: float) -> np.ndarray:
-    """Log-likelihood ratios of the header's BPSK symbols, 4 Re(Y H*) / sigma^2, float [n]."""
+def _matched_header(p: Profile, rows: np.ndarray) -> np.ndarray:
+    """Y H* / sigma^2 of the header's symbols, complex64 [header_symbols, data_carriers].
+
+    Args:
+        rows: complex64 [2 + header_symbols, n_occupied].
+    """
+    if (fast := kernels.ready()) is not None:
+        training, signs = _known_training(p), pilot_values(p)[: p.header_symbols]
+        grid, projection = rotation_grid(len(rows)), projection_parts(p)
+        return fast.first_pass.matched_header(
+            rows, training, signs, p.pilot_index, p.data_index, grid, projection, 2, p.cp_len
+        )
+    response = _training_response(p, rows[:2])
+    channel = estimate_channel(p, response)
+    noise = _noise(response - channel, channel, p.cp_len)
+    rows = rows[2:]
     at_pilots = channel[p.pilot_index]
     pilots = rows.take(p.pilot_index, axis=1) * pilot_values(p)[: p.header_symbols]
     # The training symbols come before the header and have phase 0 by definition.
@@ -161,17 +237,23 @@ def _header_llr(p: Profile, rows: np.ndarray, channel: np.ndarray, noise: float)
     pilot_power = bursts.row_power(pilots * turn - at_pilots)
     row_noise = np.where(bursts.hit(pilot_power, noise), pilot_power, noise)[:, None]
     matched = rows * (turn * channel.conj())
-    return 4 * (matched.real.take(p.data_index, axis=1) / row_noise).ravel()
+    return matched.take(p.data_index, axis=1) / row_noise
 
 
 def _known_head(p: Profile, header: Header) -> np.ndarray:
     """Training symbols and re-encoded header, conjugated, complex64 [2 + header_symbols,
     n_occupied]."""
     known = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
-    known[:2] = training_carriers(p).conj()
+    known[:2] = _known_training(p)
     pilots = pilot_values(p)[: p.header_symbols]
     known[2:] = np.hstack([header_carriers(p, header), pilots]).take(p.carrier_order, axis=1)
     return known
+
+
+@lru_cache(maxsize=8)
+def _known_training(p: Profile) -> np.ndarray:
+    """X* of the training symbols, complex64 [2, n_occupied]."""
+    return np.stack([training_carriers(p).conj()] * 2)
 
 
 @lru_cache(maxsize=8)
@@ -260,8 +342,10 @@ def _payload_response(p: Profile, head: _Head, pilots: np.ndarray) -> tuple[np.n
     gain[~pilots.any(1)] = 1  # a blanked symbol tells nothing
     gain = smooth_gains(gain, head.noise / power)[:, None]
     response, error = gain * head.channel[p.data_index], pilots - gain * at_pilots
-    change = channel_change(p, head.channel, error, head.noise, p.header_symbols // 2)
-    if change is not None:
+    since = p.header_symbols // 2
+    shapes = channel_change(p, head.channel, error, head.noise, since)
+    if len(shapes):
+        change = polynomials(since, len(pilots))[:, : len(shapes)] @ shapes
         response += change.take(p.data_index, axis=1)
         error -= change.take(p.pilot_index, axis=1)
     return response, error
@@ -294,9 +378,8 @@ def _noise(error: np.ndarray, channel: np.ndarray, parameters: float) -> float:
     return max(residual_variance(error, parameters), floor, 1e-35)
 
 
-def _evm_squared(p: Profile, head: _Head, pilot_error: np.ndarray) -> float:
-    """Error power over signal power, both after the channel, over header and pilots."""
-    error = energy(head.error) + energy(pilot_error)
-    signal = len(head.error) * energy(head.channel)
-    signal += len(pilot_error) * energy(head.channel[p.pilot_index])
+def _evm_squared(p: Profile, channel: np.ndarray, heads: int, payload: int, error: float) -> float:
+    """Error power over signal power, both after the channel, over so many symbols of training and
+    header, and the payload's pilots."""
+    signal = heads * energy(channel) + payload * energy(channel[p.pilot_index])
     return error / signal

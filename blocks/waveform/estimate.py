@@ -49,6 +49,13 @@ def short_channel_projection(profile: Profile) -> np.ndarray:
     return (delay_basis(profile) @ _delay_fit(profile)).astype(np.complex64)
 
 
+@lru_cache(maxsize=8)
+def projection_parts(profile: Profile) -> np.ndarray:
+    """The same for the kernels, float32 [real and imaginary part, n_occupied, n_occupied]."""
+    both = short_channel_projection(profile)
+    return np.stack([both.real, both.imag])
+
+
 def estimate_channel(profile: Profile, response: np.ndarray) -> np.ndarray:
     """Frequency response from symbols that are known and whose phases are aligned.
 

@@ -4,6 +4,7 @@
 import numpy as np
 from scipy import fft
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.profile import Profile
 
 
@@ -21,6 +22,9 @@ def to_samples(profile: Profile, carriers: np.ndarray, cp_len: int = 0) -> np.nd
     time = fft.ifft(spread(carriers, n), axis=1, overwrite_x=True)
     out = np.empty((len(carriers), cp_len + n), np.complex64)
     scale = np.float32(n / np.sqrt(len(profile.occupied)))
+    if (fast := kernels.ready()) is not None:
+        fast.clipping.prefixed(time, cp_len, scale, out)
+        return out
     np.multiply(time, scale, out=out[:, cp_len:])
     out[:, :cp_len] = out[:, n:]
     return out

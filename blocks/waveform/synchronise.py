@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.preamble import training_symbol
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import shift
@@ -46,6 +47,45 @@ class Sync:
 
     start: int
     freq_offset: float
+
+
+def find(profile: Profile, samples: np.ndarray) -> tuple[int, int] | None:
+    """Looks for a short part.
+
+    Args:
+        samples: complex64.
+
+    Returns:
+        The first block of `BLOCK` samples at which a window of the short part's length is over the
+        threshold and no narrow-band signal, and the block at which its correlation is highest;
+        None where there are none.
+    """
+    p = profile
+    if (fast := kernels.ready()) is not None:
+        first, best = fast.front.find(
+            samples, p.short_period, p.short_len, BLOCK, THRESHOLD, NARROW
+        )
+        return None if first < 0 else (first, best)
+    window, blocks = p.short_len // BLOCK, (len(samples) - p.short_period) // BLOCK
+    if blocks < window:
+        return None
+    corr, energy = detection_sums(p, samples, blocks)
+    corr = sliding_sum(corr, window)
+    strength = corr.real**2 + corr.imag**2
+    over = np.flatnonzero(strength > THRESHOLD * sliding_sum(energy, window) ** 2)
+    first = first_broad(p, samples, strength, over)
+    return None if first is None else (first, _summit(strength, first, window + 4))
+
+
+def _summit(strength: np.ndarray, start: int, reach: int) -> int:
+    """Climb from `start` to a value that none of the next `reach` exceeds.
+
+    The window's overlap with the short part, and so the correlation, peaks within the short
+    part's length; a climb also gets past faint tones in the silence before it.
+    """
+    while (step := int(strength[start : start + reach].argmax())) > 0:
+        start += step
+    return start
 
 
 def detection_sums(
@@ -141,39 +181,90 @@ def _matched_filter(profile: Profile, size: int) -> np.ndarray:
     return fft.fft(training_symbol(profile), size).conj()
 
 
-def locate(profile: Profile, samples: np.ndarray, short_start: int, freq: float) -> Sync | None:
+def locate(profile: Profile, samples: np.ndarray, short_start: int) -> Sync | None:
     """Exact timing and carrier offset of a packet whose short part was detected.
 
     Args:
         samples: complex64; must reach `preamble_len + TIMING_SLACK` past `short_start`.
         short_start: about where the short part starts.
-        freq: carrier offset from the short period, cycles per sample.
 
     Returns:
         None when no training symbols are there.
     """
-    n, period = profile.fft_size, profile.short_period
-    short = samples[short_start + 2 * BLOCK : short_start + profile.short_len - 2 * BLOCK]
-    for lag in (4 * period, 16 * period):
-        freq = refine(freq, short, lag)
-
-    lo = short_start + profile.short_len + profile.long_guard - TIMING_SLACK
+    p, n = profile, profile.fft_size
+    lo = short_start + p.short_len + p.long_guard - TIMING_SLACK
     span = 2 * TIMING_SLACK
-    window = shift(samples[lo : lo + span + 2 * n], freq)
-    size = fft.next_fast_len(len(window))  # what wraps around is not looked at
-    spectrum = fft.fft(window, size) * _matched_filter(profile, size)
-    corr = fft.ifft(spectrum, overwrite_x=True)[: span + n]
+    length = span + 2 * n
+    size = fft.next_fast_len(length)  # what wraps around is not looked at
+    fast = kernels.ready()
+    align, settle = (_align, _settle) if fast is None else (fast.front.align, fast.front.settle)
+    window = np.empty(size, np.complex64)
+    freq = align(samples, short_start, p.short_len, p.short_period, 2 * BLOCK, lo, length, window)
+    spectrum = fft.fft(window) * _matched_filter(p, size)
+    corr = fft.ifft(spectrum, overwrite_x=True)
+    early_share = 10 ** (-FIRST_PATH_DB / 10)
+    found, start, freq = settle(
+        samples, window, corr, lo, freq, n, span, p.cp_len, _TRAINED, early_share, WINDOW_ADVANCE
+    )
+    return Sync(start, freq) if found else None
+
+
+def _align(
+    samples: np.ndarray,
+    start: int,
+    short_len: int,
+    period: int,
+    margin: int,
+    lo: int,
+    length: int,
+    window: np.ndarray,
+) -> float:
+    """Carrier offset in cycles per sample from the short part at `start`, of which `margin` samples
+    at either end are left out in refining it; and `length` samples from `lo` on moved by it, into
+    `window`, complex64, with zeros behind them."""
+    short = samples[start : start + short_len]
+    freq = lagged_phase(short, period) / (2 * np.pi * period)
+    for lag in (4 * period, 16 * period):
+        freq = refine(freq, short[margin:-margin], lag)
+    window[:length] = shift(samples[lo : lo + length], freq)
+    window[length:] = 0
+    return freq
+
+
+def _settle(
+    samples: np.ndarray,
+    window: np.ndarray,
+    corr: np.ndarray,
+    lo: int,
+    freq: float,
+    n: int,
+    span: int,
+    cp_len: int,
+    least: float,
+    early_share: float,
+    advance: int,
+) -> tuple[bool, int, float]:
+    """Where the training symbols start.
+
+    Args:
+        window: complex64, `samples` from `lo` on, moved by `freq`.
+        corr: its correlation with a training symbol.
+        n, span, cp_len: transform size, instants that are looked at, cyclic prefix.
+        least: times that the correlation must exceed its mean.
+        early_share: of the peak's power, that makes an earlier path.
+        advance: samples by which the windows lie before the first path.
+
+    Returns:
+        Whether there are any; where; and the carrier offset.
+    """
     power = corr.real**2 + corr.imag**2
     both = power[:span] + power[n : n + span]
-
     peak = int(both.argmax())
     trained = window[peak : peak + 2 * n]
-    energy = np.vdot(trained, trained).real
     # In noise alone the correlation takes 1/n of the energy.
-    if both[peak] * 2 < _TRAINED * energy:
-        return None
-    early = both[max(0, peak - profile.cp_len) : peak + 1]
-    first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * 10 ** (-FIRST_PATH_DB / 10)))
-    start = lo + first - WINDOW_ADVANCE
-    freq = refine(freq, samples[start : start + 2 * n], n)
-    return Sync(start, freq)
+    if both[peak] * 2 < least * np.vdot(trained, trained).real:
+        return False, 0, 0.0
+    early = both[max(0, peak - cp_len) : peak + 1]
+    first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * early_share))
+    start = lo + first - advance
+    return True, start, refine(freq, samples[start : start + 2 * n], n)

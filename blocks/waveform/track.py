@@ -17,7 +17,7 @@ def rotation_rate(gains: np.ndarray) -> float:
 
     Maximises |sum g_s exp(-j w s)|: periodogram on a grid, then a parabola through the peak.
     """
-    size = fft.next_fast_len(8 * len(gains))
+    size = _grid_size(len(gains))
     spectrum = np.abs(fft.fft(gains, size))
     peak = int(spectrum.argmax())
     left, mid, right = (float(spectrum[i % size]) for i in (peak - 1, peak, peak + 1))
@@ -25,6 +25,18 @@ def rotation_rate(gains: np.ndarray) -> float:
     offset = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
     turns = (peak + offset) / size
     return float(2 * np.pi * (turns - round(turns)))
+
+
+def _grid_size(symbols: int) -> int:
+    return fft.next_fast_len(8 * symbols)
+
+
+@lru_cache(maxsize=128)
+def rotation_grid(symbols: int) -> np.ndarray:
+    """What each bin of `rotation_rate`'s periodogram turns back in a symbol, for the kernels,
+    complex64 [bins]."""
+    size = _grid_size(symbols)
+    return np.exp(-2j * np.pi * np.arange(size) / size).astype(np.complex64)
 
 
 def clock_drift(
