@@ -50,6 +50,10 @@ def to_carriers(
 def spread(carriers: np.ndarray, bins: int) -> np.ndarray:
     """Occupied carriers, which lie without a gap about DC, to the bins of a transform, complex64
     [symbols, n_occupied] to [symbols, bins]."""
+    if (fast := kernels.ready()) is not None:
+        grid = np.empty((len(carriers), bins), np.complex64)
+        fast.clipping.spread(np.ascontiguousarray(carriers, np.complex64), grid)
+        return grid
     half = carriers.shape[1] // 2
     grid = np.zeros((len(carriers), bins), np.complex64)
     grid[:, -half:] = carriers[:, :half]

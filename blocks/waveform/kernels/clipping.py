@@ -20,7 +20,7 @@ f32 = np.float32
 
 @kernel(types.int64[::1], OUT_C2, FLOAT)
 def clip(time, limit):
-    """Puts what is larger than `limit` back to it; the rows that had any, int64 [rows]."""
+    """`papr._clip`."""
     hit, count = np.empty(len(time), np.int64), 0
     for s in range(len(time)):
         most = f32(0)
@@ -38,23 +38,23 @@ def clip(time, limit):
     return hit[:count].copy()
 
 
-@kernel(types.void, C2, I1, OUT_C2)
-def spread_rows(carriers, rows, grid):
-    """`ofdm.spread` of some rows, complex64 [symbols, n_occupied] into [rows, bins]."""
+@kernel(types.void, C2, OUT_C2)
+def spread(carriers, grid):
+    """`ofdm.spread`, complex64 [symbols, n_occupied] into [symbols, bins]."""
     half, bins = carriers.shape[1] // 2, grid.shape[1]
-    for r in range(len(rows)):
+    for s in range(len(carriers)):
+        grid[s, 0] = 0
         for c in range(half):
-            grid[r, 1 + c] = carriers[rows[r], half + c]
+            grid[s, 1 + c] = carriers[s, half + c]
         for b in range(1 + half, bins - half):
-            grid[r, b] = 0
+            grid[s, b] = 0
         for c in range(half):
-            grid[r, bins - half + c] = carriers[rows[r], c]
-        grid[r, 0] = 0
+            grid[s, bins - half + c] = carriers[s, c]
 
 
 @kernel(types.void, C2, I1, OUT_C2)
-def gather_rows(grid, rows, carriers):
-    """`ofdm.gathered` back into some rows."""
+def put(grid, rows, carriers):
+    """`papr._put_back`."""
     half, bins = carriers.shape[1] // 2, grid.shape[1]
     for r in range(len(rows)):
         for c in range(half):
