@@ -47,9 +47,7 @@ def check_size(size: Size) -> None:
     """Raises `UsageError` unless both sides of `size` = (width, height) can be sent."""
     width, height = size
     if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
-        raise UsageError(
-            f"{width}x{height}: each side must lie in {MIN_SIDE}..{MAX_SIDE} pixels"
-        )
+        raise UsageError(f"{width}x{height}: each side must lie in {MIN_SIDE}..{MAX_SIDE} pixels")
 
 
 def check_usable(width: int, height: int, size: Size | None) -> None:

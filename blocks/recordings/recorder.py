@@ -43,10 +43,12 @@ class Recorder:
         """Annotate a packet of the samples written."""
         if self.failure is not None:
             return
-        p = self.profile
+        p = packet.profile
         start = packet.start - p.long_guard - p.short_len
         if isinstance(packet, UnreadPacket):
             length, comment = p.packet_len(0), "header lost (CRC)"
+            if packet.version is not None:
+                comment = f"header of version {packet.version}, which is not known yet"
             fields = {"crc_ok": False}
         else:
             h = packet.header

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.estimate import delay_basis, energy, impulse_response
 from percast.blocks.waveform.profile import Profile
 
@@ -43,11 +44,10 @@ def channel_change(
         `polynomials`; nothing for no change.
     """
     basis = polynomials(first, len(seen))
-    parts = basis.T @ seen
-    power = [energy(part) / len(part) for part in parts]
-    # Each further degree takes its power off the error and fits one more noise to it.
-    gain = [0.0, *accumulate(x - 2 * noise for x in power)]
-    degrees = gain.index(max(gain))
+    if (fast := kernels.ready()) is not None:
+        degrees, parts, power = fast.second_pass.degree(seen, basis, noise)
+    else:
+        degrees, parts, power = _degree(seen, basis, noise)
     shapes = np.empty((degrees, len(channel)), np.complex64)
     if degrees == 0:
         return shapes
@@ -61,3 +61,15 @@ def channel_change(
         loaded = among_pilots + ratio * np.eye(len(among_pilots))
         shapes[d] = to_all @ np.linalg.solve(loaded, parts[d])
     return shapes
+
+
+def _degree(
+    seen: np.ndarray, basis: np.ndarray, noise: float
+) -> tuple[int, np.ndarray, list[float]]:
+    """How many of the polynomials are more than noise; what each shows at the pilots, complex64
+    [degrees, n_pilots]; and its power."""
+    parts = basis.T @ seen
+    power = [energy(part) / len(part) for part in parts]
+    # Each further degree takes its power off the error and fits one more noise to it.
+    gain = [0.0, *accumulate(x - 2 * noise for x in power)]
+    return gain.index(max(gain)), parts, power

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Channel estimation: least squares on known carriers, projected onto short channels."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,9 +10,12 @@ from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.synchronise import WINDOW_ADVANCE
 
 _REGULARISATION = 1e-4
+_NO_EIGENVALUE = 1e-6  # of the projections, which have 1 or 0 but for the regularisation
+# Delays in samples, from the window's start on.
+_SPANS = ((-WINDOW_ADVANCE, 64), (-WINDOW_ADVANCE, 34), (-3, 22), (0, 13))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def delay_basis(profile: Profile) -> np.ndarray:
     """Frequency responses of single delays, complex128 [n_occupied, delays].
 
@@ -22,7 +26,7 @@ def delay_basis(profile: Profile) -> np.ndarray:
     return np.exp(-2j * np.pi * np.outer(profile.occupied, delays) / profile.fft_size)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _delay_fit(profile: Profile) -> np.ndarray:
     """Least squares from a frequency response to delays, complex128 [delays, n_occupied]."""
     basis = delay_basis(profile)
@@ -36,37 +40,90 @@ def impulse_response(profile: Profile, channel: np.ndarray) -> np.ndarray:
     return _delay_fit(profile) @ channel
 
 
-@lru_cache(maxsize=8)
-def short_channel_projection(profile: Profile) -> np.ndarray:
-    """Projects a frequency response onto impulse responses that fit into the prefix.
+@dataclass(frozen=True)
+class Projection:
+    """Onto frequency responses of impulse responses within a span of delays.
 
-    Keeps about (cp_len + 2 WINDOW_ADVANCE) * 200 / 256 dimensions of n_occupied, and the noise
-    falls in that ratio.
+    Args:
+        matrix: complex64 [n_occupied, n_occupied].
+        dimensions: that it keeps of n_occupied; the noise falls in that ratio.
+    """
+
+    matrix: np.ndarray
+    dimensions: float
+
+
+@lru_cache(maxsize=32)
+def projection_factors(
+    profile: Profile,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The same projections for the kernels, by their eigenvectors, which are a quarter as much.
 
     Returns:
-        complex64 [n_occupied, n_occupied].
+        Real and imaginary parts of the conjugated eigenvectors of all projections, one behind the
+        other, float32 [2, vectors, n_occupied]; their eigenvalues, float32 [vectors]; where those
+        of each projection begin, and where the last end, int64 [projections + 1]; what each keeps
+        of the dimensions, float64 [projections].
     """
-    return (delay_basis(profile) @ _delay_fit(profile)).astype(np.complex64)
+    vectors, weights, ends, kept = [], [], [0], []
+    for projection in short_channel_projections(profile):
+        value, vector = np.linalg.eigh(projection.matrix.astype(complex))
+        used = value > _NO_EIGENVALUE
+        vectors.append(vector[:, used].conj().T)
+        weights.append(value[used])
+        ends.append(ends[-1] + int(used.sum()))
+        kept.append(projection.dimensions)
+    stacked = np.concatenate(vectors)
+    parts = np.stack([stacked.real, stacked.imag]).astype(np.float32)
+    return parts, np.concatenate(weights).astype(np.float32), np.array(ends), np.array(kept)
 
 
-@lru_cache(maxsize=8)
-def projection_parts(profile: Profile) -> np.ndarray:
-    """The same for the kernels, float32 [real and imaginary part, n_occupied, n_occupied]."""
-    both = short_channel_projection(profile)
-    return np.stack([both.real, both.imag])
+@lru_cache(maxsize=32)
+def short_channel_projections(profile: Profile) -> tuple[Projection, ...]:
+    """Onto all that fits into the prefix, and onto shorter and shorter spans round the first path,
+    which the window puts `WINDOW_ADVANCE` samples in."""
+    longest = profile.cp_len + WINDOW_ADVANCE
+    spans = [(-WINDOW_ADVANCE, longest)]
+    spans += [span for span in _SPANS if span[1] < longest]
+    return tuple(_projection(profile, *span) for span in spans)
 
 
-def estimate_channel(profile: Profile, response: np.ndarray) -> np.ndarray:
+def _projection(profile: Profile, first: int, last: int) -> Projection:
+    basis = np.exp(
+        -2j * np.pi * np.outer(profile.occupied, np.arange(first, last)) / profile.fft_size
+    )
+    gram = basis.conj().T @ basis
+    gram += _REGULARISATION * len(profile.occupied) * np.eye(len(gram))
+    matrix = basis @ np.linalg.solve(gram, basis.conj().T)
+    return Projection(matrix.astype(np.complex64), float(np.trace(matrix).real))
+
+
+def estimate_channel(profile: Profile, response: np.ndarray) -> tuple[np.ndarray, float]:
     """Frequency response from symbols that are known and whose phases are aligned.
+
+    The fewer delays it may have, the less noise there is in it; how many it needs is chosen by
+    Stein's unbiased risk (C. Stein, Annals of Statistics 9, 1981).
 
     Args:
         response: complex64 [symbols, n_occupied], Y X* for known symbols with |X| = 1 everywhere.
 
     Returns:
-        complex64 [n_occupied].
+        complex64 [n_occupied]; and how many complex numbers were fitted.
     """
-    raw = response.sum(0) / np.float32(len(response))
-    return short_channel_projection(profile) @ raw
+    symbols, count = response.shape
+    raw = response.sum(0) / np.float32(symbols)
+    whole, *shorter = short_channel_projections(profile)
+    channel, fitted = whole.matrix @ raw, whole.dimensions
+    left = energy(raw - channel)
+    # Of the mean: what single symbols and the fit leave over.
+    spread = energy(response) - symbols * energy(raw) + symbols * left
+    noise = spread / (response.size - fitted) / symbols
+    least = left + 2 * noise * fitted
+    for other in shorter:
+        candidate = other.matrix @ raw
+        if (risk := energy(raw - candidate) + 2 * noise * other.dimensions) < least:
+            channel, fitted, least = candidate, other.dimensions, risk
+    return channel, fitted
 
 
 def residual_variance(error: np.ndarray, parameters: float) -> float:

@@ -2,10 +2,11 @@
 """The numbers of the OFDM waveform, and the presets that go by a name (`--profile`)."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
+from percast.blocks.waveform.formats.kinds import AUTO, KINDS, SENT, SHORT, Kind, kind_for
 from percast.settings import Settings, setting
 
 
@@ -26,10 +27,10 @@ class Profile:
         pilots: positive pilot carriers; each has its mirror image at the negative carrier.
         short_period: period of the short part in samples; the carrier offset that can be
             acquired is +- samp_rate / (2 * short_period).
-        short_repeats: how many periods the short part has.
-        header_symbols: OFDM symbols over which the coded header is repeated.
-        max_payload_symbols: OFDM symbols of payload in one packet. Bounds how long one channel
-            estimate has to last.
+        longest_payload: OFDM symbols of payload in a packet behind a short header. Bounds how
+            long two channel estimates have to last.
+        header: kind of packet that is sent, by `formats.kinds`; `auto` goes by the design SNR.
+            Receivers know all kinds; what depends on it (lengths) is the short kind's for `auto`.
     """
 
     name: str
@@ -39,9 +40,36 @@ class Profile:
     data_carriers: int = 192
     pilots: tuple[int, ...] = (13, 38, 63, 88)
     short_period: int = 8
-    short_repeats: int = 80
-    header_symbols: int = 12
-    max_payload_symbols: int = 64
+    longest_payload: int = 256
+    header: str = AUTO
+
+    @cached_property
+    def kind(self) -> Kind:
+        """What is sent; the short kind for `auto`."""
+        return KINDS[SHORT.name if self.header == AUTO else self.header]
+
+    def of(self, header: str) -> "Profile":
+        """The same with packets of that kind, by its name."""
+        return _of(self, header)
+
+    def towards(self, design_snr_db: float) -> "Profile":
+        """The same with packets of the kind that goes to a link of that SNR."""
+        return self.of(kind_for(design_snr_db)) if self.header == AUTO else self
+
+    @property
+    def header_symbols(self) -> int:
+        """OFDM symbols over which the coded header is spread."""
+        return self.kind.header_symbols
+
+    @property
+    def max_payload_symbols(self) -> int:
+        """OFDM symbols of payload in the longest packets of this kind."""
+        return self.longest_payload if self.kind.long_packets else self.kind.payload_symbols
+
+    @property
+    def window(self) -> int:
+        """Samples at the edges of OFDM symbols over which one fades into the next."""
+        return min(self.kind.window, self.cp_len * 5 // 16)
 
     @cached_property
     def occupied(self) -> np.ndarray:
@@ -71,12 +99,12 @@ class Profile:
 
     @property
     def short_len(self) -> int:
-        return self.short_period * self.short_repeats
+        return self.short_period * self.kind.short_repeats
 
     @property
     def long_guard(self) -> int:
         """Samples of cyclic prefix before the two training symbols."""
-        return 2 * self.cp_len
+        return self.kind.guard_prefixes * self.cp_len
 
     @property
     def preamble_len(self) -> int:
@@ -97,16 +125,33 @@ class Profile:
         """Largest carrier offset in Hz that the receiver acquires (with a tenth to spare)."""
         return 0.9 * self.samp_rate / (2 * self.short_period)
 
+    def reference(self, payload_symbols: int) -> int | None:
+        """Before which of its OFDM symbols of payload a packet has a reference symbol, the
+        channel's second estimate; None for none."""
+        if payload_symbols <= self.kind.payload_symbols:
+            return None
+        return payload_symbols * 7 // 8
+
+    def body_symbols(self, payload_symbols: int) -> int:
+        """OFDM symbols of a packet behind its header, for so many of payload."""
+        return payload_symbols + (self.reference(payload_symbols) is not None)
+
     def packet_len(self, payload_symbols: int) -> int:
         """Samples of a packet with so many OFDM symbols of payload."""
-        return self.preamble_len + (self.header_symbols + payload_symbols) * self.symbol_len
+        symbols = self.header_symbols + self.body_symbols(payload_symbols)
+        return self.preamble_len + symbols * self.symbol_len + self.window
+
+
+@lru_cache(maxsize=64)
+def _of(profile: Profile, header: str) -> Profile:
+    return replace(profile, header=header)
 
 
 # The prefix covers 16, 8, 9.6 and 4.8 us: TDL-C at 300 ns delay spread lasts 2.6 us.
 PRESETS = {
     p.name: p
     for p in (
-        Profile("robust-2m", 2e6),
+        Profile("robust-2m", 2e6, longest_payload=128),
         Profile("standard-4m", 4e6),
         Profile("wide-10m", 10e6, cp_len=96),
         Profile("wide-20m", 20e6, cp_len=96),
@@ -122,6 +167,8 @@ class WaveformConfig(Settings):
     Args:
         profile: name of a preset.
         samp_rate: samples/s; None for the preset's own.
+        header: how strong the sender makes headers.
+        cp_len: samples of cyclic prefix; None for the preset's own.
     """
 
     group = "waveform"
@@ -134,13 +181,26 @@ class WaveformConfig(Settings):
         None, "--samp-rate", "samples/s (default: the profile's)",
         metavar="HZ", least=1e3, most=200e6, unit="samples/s",
     )  # fmt: skip
+    header: str = setting(
+        AUTO, "--header",
+        "what the sender makes headers for: short from 3 dB on, long from -3 dB on, auto by "
+        "--design-snr (default %(default)s)", metavar="KIND", parse=str, choices=SENT,
+    )  # fmt: skip
+    cp_len: int | None = setting(
+        None, "--prefix",
+        "samples of cyclic prefix, the same at both ends (default: the profile's)",
+        metavar="SAMPLES", whole=True, least=16, most=128, unit="samples",
+    )  # fmt: skip
 
     def open(self) -> Profile:
-        """The preset at that sample rate."""
+        """The preset with what is asked for."""
         preset = PRESETS[self.profile]
-        if self.samp_rate is None:
-            return preset
-        return replace(preset, samp_rate=float(self.samp_rate))
+        return replace(
+            preset,
+            samp_rate=preset.samp_rate if self.samp_rate is None else float(self.samp_rate),
+            cp_len=preset.cp_len if self.cp_len is None else self.cp_len,
+            header=self.header,
+        )
 
 
 def open_profile(name: str = DEFAULT_PROFILE, samp_rate: float | None = None) -> Profile:

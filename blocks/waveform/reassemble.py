@@ -60,7 +60,7 @@ class Reassembler:
         """Samples from the start of a picture's `last` packet so far until all of it would have
         come, and a pause that is longer than any between its packets."""
         due = last.header.packets - last.header.packet + 2
-        return due * self.profile.packet_len(self.profile.max_payload_symbols)
+        return due * last.profile.packet_len(last.profile.max_payload_symbols)
 
     def push(self, packet: Packet) -> list[ReceivedImage]:
         """Take a packet, give out the pictures that are finished by it."""

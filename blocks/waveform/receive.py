@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The streaming receiver: samples in, packets of equalised symbols out."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,9 +10,11 @@ import numpy as np
 
 from percast.blocks.waveform import kernels
 from percast.blocks.waveform.demodulate import Packet, demodulate, read_header
+from percast.blocks.waveform.formats.table import VERSION
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.stream.condition import Conditioner
+from percast.blocks.waveform.stream.tones import ToneNotch
 from percast.blocks.waveform.stream.windows import carriers
 from percast.blocks.waveform.synchronise import (
     BLOCK,
@@ -20,20 +23,24 @@ from percast.blocks.waveform.synchronise import (
     Sync,
     find,
     locate,
+    short_parts,
 )
-from percast.blocks.waveform.tones import ToneNotch
 from percast.blocks.waveform.transmit import packet_span, payload_symbols
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
 class ReceiverStats:
-    """Counters of a receiver since it was made."""
+    """Counters of a receiver since it was made; `later_version` is the highest version of a
+    header that it cannot read yet, 0 for none."""
 
     samples: int = 0
     bad_samples: int = 0
     detections: int = 0
     headers_lost: int = 0
     packets: int = 0
+    later_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,16 @@ class UnreadPacket:
     """A packet whose header could not be read.
 
     Args:
+        profile: of its kind.
         freq_offset: carrier offset in Hz.
         start: stream position of the first training symbol after its guard, samples.
+        version: of its header, where that is a later one than this receiver knows; or None.
     """
 
+    profile: Profile
     freq_offset: float
     start: int
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,8 @@ class Receiver:
 
     def flush(self) -> list[Packet]:
         """What is still in the buffer, when no more samples will come."""
-        return self.push(np.zeros(self.profile.preamble_len + 4 * TIMING_SLACK, np.complex64))
+        longest = max(kinds[0].preamble_len for kinds in short_parts(self.profile))
+        return self.push(np.zeros(longest + 4 * TIMING_SLACK, np.complex64))
 
     def _append(self, samples: np.ndarray) -> None:
         samples = np.ascontiguousarray(samples, np.complex64)
@@ -121,42 +133,83 @@ class Receiver:
     def _search(self) -> bool | None:
         if len(self._buffer) < self._enough:
             return None
-        p = self.profile
-        window = p.short_len // BLOCK
-        blocks = (len(self._buffer) - p.short_period) // BLOCK
+        families = short_parts(self.profile)
+        window = families[0][0].short_len // BLOCK
+        blocks = (len(self._buffer) - self.profile.short_period) // BLOCK
         if blocks < window:
             return None
-        found = find(p, self._buffer)
-        if found is None:
+        found = self._detected(families, 2 * window)
+        if not found:
             self._drop((blocks - window + 1) * BLOCK)
             return None
-        first, best = found
-        start = best * BLOCK
-        header_end = start + p.preamble_len + p.header_symbols * p.symbol_len + 2 * TIMING_SLACK
-        needed = max(header_end, start + 2 * p.short_len + 5 * BLOCK)
+        first = min(block for _, block, _ in found)
+        # The start of a packet of one kind may look like the middle of another's.
+        found = [
+            (kinds, best * BLOCK) for kinds, block, best in found if block < first + 2 * window
+        ]
+        needed = max(
+            start + max(kinds[0].preamble_len + TIMING_SLACK, 2 * kinds[0].short_len + 5 * BLOCK)
+            for kinds, start in found
+        )
         if len(self._buffer) < needed:
-            self._enough = needed
-            self._drop(max(0, first - 8) * BLOCK)
-            return None
-        self.stats.detections += 1
-        sync = locate(p, self._buffer, start)
+            return self._wait_for(needed, first)
+        syncs = [locate(kinds, self._buffer, start) for kinds, start in found]
+        sync = max((s for s in syncs if s), key=lambda s: s.trained, default=None)
         if sync is None:
-            self._drop(start + p.short_len // 2)
+            self.stats.detections += 1
+            self._drop(min(start for _, start in found) + families[0][0].short_len // 2)
             return True
+        p = sync.profile
+        after_header = 2 * p.fft_size + p.header_symbols * p.symbol_len
+        if len(self._buffer) < sync.start + after_header:
+            return self._wait_for(sync.start + after_header + TIMING_SLACK, first)
+        self.stats.detections += 1
         head = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
         self._carriers(sync, 0, len(head), head)
         header = read_header(p, head)
-        if header is None:
-            self.stats.headers_lost += 1
-            offset = sync.freq_offset * p.samp_rate
-            self.on_packet(UnreadPacket(offset, self._start(sync)))
-            self._drop(start + p.short_len)
+        if not isinstance(header, Header):
+            self._unread(sync, header)
             return True
         lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
-        rows = payload_symbols(p, hi - lo)
-        end = sync.start + 2 * p.fft_size + (p.header_symbols + rows) * p.symbol_len
-        self._pending = _Pending(sync, header, head, rows, end)
+        rows = p.body_symbols(payload_symbols(p, hi - lo))
+        self._pending = _Pending(
+            sync, header, head, rows, sync.start + after_header + rows * p.symbol_len
+        )
         return True
+
+    def _wait_for(self, length: int, first: int) -> None:
+        """Search again when the buffer is so long; what lies before block `first` is done with."""
+        self._enough = length
+        self._drop(max(0, first - 8) * BLOCK)
+
+    def _detected(
+        self, families: tuple[tuple[Profile, ...], ...], reach: int
+    ) -> list[tuple[tuple[Profile, ...], int, int]]:
+        """Short parts of each length: the kinds that have it, and what `find` says. None is looked
+        for that would begin `reach` blocks after another, or later."""
+        found, before = [], None
+        for kinds in reversed(
+            families
+        ):  # short ones are also seen in long ones, and end the search
+            if (blocks := find(kinds[0], self._buffer, before)) is not None:
+                found.append((kinds, *blocks))
+                before = min(block for _, block, _ in found) + reach
+        return found
+
+    def _unread(self, sync: Sync, version: int | None) -> None:
+        """A packet without a header; or with one of a later `version`."""
+        if version is not None and version > self.stats.later_version:
+            self.stats.later_version = version
+            log.warning(
+                "a packet has a header of version %d, and this percast reads up to %d: update it",
+                version,
+                VERSION,
+            )
+        self.stats.headers_lost += 1
+        p = sync.profile
+        offset = sync.freq_offset * p.samp_rate
+        self.on_packet(UnreadPacket(p, offset, self._start(sync), version))
+        self._drop(max(BLOCK, (sync.start - p.long_guard) // BLOCK * BLOCK))
 
     def _start(self, sync: Sync) -> int:
         """Stream position of the training symbols; the FFT windows lie a little before it."""
@@ -165,13 +218,12 @@ class Receiver:
     def _carriers(self, sync: Sync, first: int, last: int, out: np.ndarray) -> None:
         """OFDM symbols `first` up to `last` of a packet, carrier offset removed, into complex64
         [last - first, n_occupied]; 0 and 1 are the training symbols."""
-        starts = _window_starts(self.profile)[first:last]
-        carriers(self.profile, self._buffer, sync.start, starts, sync.freq_offset, out)
+        starts = _window_starts(sync.profile)[first:last]
+        carriers(sync.profile, self._buffer, sync.start, starts, sync.freq_offset, out)
 
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
-        p = self.profile
-        first = len(pending.head)
+        p, first = pending.sync.profile, len(pending.head)
         rows = np.empty((first + pending.payload_rows, len(p.occupied)), np.complex64)
         rows[:first] = pending.head
         self._carriers(pending.sync, first, len(rows), rows[first:])
@@ -184,10 +236,11 @@ class Receiver:
         return packet
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _window_starts(profile: Profile) -> np.ndarray:
     """Where the FFT windows of a packet's symbols start, the two training symbols first, samples,
-    int [2 + header and payload]."""
-    rows = np.arange(profile.header_symbols + profile.max_payload_symbols)
+    int [2 + header and body]."""
+    body = profile.body_symbols(profile.max_payload_symbols)
+    rows = np.arange(profile.header_symbols + body)
     after_training = 2 * profile.fft_size + profile.cp_len + rows * profile.symbol_len
     return np.concatenate([[0, profile.fft_size], after_training])

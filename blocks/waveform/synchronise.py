@@ -18,20 +18,23 @@ import numpy as np
 from scipy import fft
 
 from percast.blocks.waveform import kernels
+from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.preamble import training_symbol
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import shift
 
 BLOCK = 32  # samples per detection step
-# Squared normalised correlation: noise alone exceeds it about once in 10^7 steps, a packet at
-# -3 dB lies at about 0.08.
-THRESHOLD = 0.025
+# Squared normalised correlation times the length of the short part: noise alone exceeds it about
+# once in 10^7 steps, a packet with the longer one lies at about 50 at -3 dB, with the shorter one
+# at 80 at 3 dB.
+_THRESHOLD = 16.0
 # Least correlation at the shorter lags over that at the short period, above which a signal is too
 # narrow for a short part: 0 for six equal carriers, 0.8 where 90% of the power is in one of them.
 NARROW = 0.8
 # In noise alone the correlation with a training symbol exceeds so many times its mean at one
 # instant in 12,000; a packet at -3 dB lies at 144 without multipath.
 _TRAINED = 12
+_REACH = 24  # blocks: the longest short part, and some more
 # How far the detection's idea of the start may be off, in samples.
 TIMING_SLACK = 192
 # A path this much weaker than the strongest may still be the first.
@@ -42,29 +45,53 @@ WINDOW_ADVANCE = 6
 
 @dataclass(frozen=True)
 class Sync:
-    """Where a packet lies: `start` is the first sample of its first training symbol's window
-    (already moved into the prefix by `WINDOW_ADVANCE`), `freq_offset` in cycles per sample."""
+    """Where a packet lies, and of which kind it is.
+
+    Args:
+        start: first sample of its first training symbol's window (already moved into the prefix
+            by `WINDOW_ADVANCE`).
+        freq_offset: in cycles per sample.
+        profile: with the kind whose training symbols these are.
+        trained: share of the samples' energy there that the training symbols explain.
+    """
 
     start: int
     freq_offset: float
+    profile: Profile
+    trained: float
 
 
-def find(profile: Profile, samples: np.ndarray) -> tuple[int, int] | None:
+@lru_cache(maxsize=32)
+def short_parts(profile: Profile) -> tuple[tuple[Profile, ...], ...]:
+    """The kinds that a receiver knows, those with a short part of one length together, the longest
+    first."""
+    kinds = [profile.of(name) for name in KINDS]
+    lengths = sorted({p.short_len for p in kinds}, reverse=True)
+    return tuple(tuple(p for p in kinds if p.short_len == length) for length in lengths)
+
+
+def find(
+    profile: Profile, samples: np.ndarray, before: int | None = None
+) -> tuple[int, int] | None:
     """Looks for a short part.
 
     Args:
+        profile: with the kind whose short part it is.
         samples: complex64.
+        before: block at which it must have begun; None for any.
 
     Returns:
         The first block of `BLOCK` samples at which a window of the short part's length is over the
-        threshold and no narrow-band signal, and the block at which its correlation is highest;
-        None where there are none.
+        threshold and no narrow-band signal; and the block at which the short part starts, by a
+        climb from there to where the correlation is highest. None where there is none.
     """
     p = profile
+    threshold = _THRESHOLD / p.short_len
     if (fast := kernels.ready()) is not None:
         first, best = fast.front.find(
-            samples, p.short_period, p.short_len, BLOCK, THRESHOLD, NARROW
-        )
+            samples, p.short_period, p.short_len, BLOCK, threshold, NARROW, _REACH,
+            len(samples) if before is None else before,
+        )  # fmt: skip
         return None if first < 0 else (first, best)
     window, blocks = p.short_len // BLOCK, (len(samples) - p.short_period) // BLOCK
     if blocks < window:
@@ -72,18 +99,18 @@ def find(profile: Profile, samples: np.ndarray) -> tuple[int, int] | None:
     corr, energy = detection_sums(p, samples, blocks)
     corr = sliding_sum(corr, window)
     strength = corr.real**2 + corr.imag**2
-    over = np.flatnonzero(strength > THRESHOLD * sliding_sum(energy, window) ** 2)
-    first = first_broad(p, samples, strength, over)
-    return None if first is None else (first, _summit(strength, first, window + 4))
+    over = np.flatnonzero(strength > threshold * sliding_sum(energy, window) ** 2)
+    first = first_broad(p, samples, strength, over if before is None else over[over < before])
+    return None if first is None else (first, _summit(strength, first))
 
 
-def _summit(strength: np.ndarray, start: int, reach: int) -> int:
-    """Climb from `start` to a value that none of the next `reach` exceeds.
+def _summit(strength: np.ndarray, start: int) -> int:
+    """Climb from `start` to a value that none of the next ones exceeds.
 
-    The window's overlap with the short part, and so the correlation, peaks within the short
-    part's length; a climb also gets past faint tones in the silence before it.
+    The window's overlap with the short part, and so the correlation, peaks within the longest
+    short part's length; a climb also gets past faint tones in the silence before it.
     """
-    while (step := int(strength[start : start + reach].argmax())) > 0:
+    while (step := int(strength[start : start + _REACH].argmax())) > 0:
         start += step
     return start
 
@@ -175,38 +202,49 @@ def refine(freq: float, samples: np.ndarray, lag: int) -> float:
     return (turns + round(freq * lag - turns)) / lag
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _matched_filter(profile: Profile, size: int) -> np.ndarray:
     """Transform of a training symbol, conjugated, complex64 [size]."""
     return fft.fft(training_symbol(profile), size).conj()
 
 
-def locate(profile: Profile, samples: np.ndarray, short_start: int) -> Sync | None:
-    """Exact timing and carrier offset of a packet whose short part was detected.
+def locate(kinds: tuple[Profile, ...], samples: np.ndarray, short_start: int) -> Sync | None:
+    """Exact timing, carrier offset and kind of a packet whose short part was detected.
 
     Args:
+        kinds: that it may be.
         samples: complex64; must reach `preamble_len + TIMING_SLACK` past `short_start`.
         short_start: about where the short part starts.
 
     Returns:
         None when no training symbols are there.
     """
-    p, n = profile, profile.fft_size
+    p = kinds[0]  # they differ in their training symbols' values only
+    n, span = p.fft_size, 2 * TIMING_SLACK
     lo = short_start + p.short_len + p.long_guard - TIMING_SLACK
-    span = 2 * TIMING_SLACK
     length = span + 2 * n
     size = fft.next_fast_len(length)  # what wraps around is not looked at
     fast = kernels.ready()
-    align, settle = (_align, _settle) if fast is None else (fast.front.align, fast.front.settle)
+    align, peak_of, settle = (
+        (_align, _peak, _settle)
+        if fast is None
+        else (fast.front.align, fast.front.peak, fast.front.settle)
+    )
     window = np.empty(size, np.complex64)
     freq = align(samples, short_start, p.short_len, p.short_period, 2 * BLOCK, lo, length, window)
-    spectrum = fft.fft(window) * _matched_filter(p, size)
-    corr = fft.ifft(spectrum, overwrite_x=True)
+    spectrum = fft.fft(window)
+    best = None
+    for kind in kinds:
+        corr = fft.ifft(spectrum * _matched_filter(kind, size), overwrite_x=True)
+        power, peak = peak_of(corr, n, span)
+        if best is None or power[peak] > best[1][best[2]]:
+            best = kind, power, peak
+    kind, power, peak = best
     early_share = 10 ** (-FIRST_PATH_DB / 10)
-    found, start, freq = settle(
-        samples, window, corr, lo, freq, n, span, p.cp_len, _TRAINED, early_share, WINDOW_ADVANCE
+    start, freq, trained = settle(
+        samples, window, power, peak, lo, freq, n, p.cp_len, _TRAINED, early_share, WINDOW_ADVANCE
     )
-    return Sync(start, freq) if found else None
+    return Sync(start, freq, kind, trained) if trained else None
 
 
 def _align(
@@ -231,40 +269,48 @@ def _align(
     return freq
 
 
+def _peak(corr: np.ndarray, n: int, span: int) -> tuple[np.ndarray, int]:
+    """Power of the correlation with two training symbols of `n` samples at each of `span` instants,
+    float32 [span], and where it is highest; `corr` is the one with one, complex64."""
+    power = corr.real**2 + corr.imag**2
+    both = power[:span] + power[n : n + span]
+    return both, int(both.argmax())
+
+
 def _settle(
     samples: np.ndarray,
     window: np.ndarray,
-    corr: np.ndarray,
+    power: np.ndarray,
+    peak: int,
     lo: int,
     freq: float,
     n: int,
-    span: int,
     cp_len: int,
     least: float,
     early_share: float,
     advance: int,
-) -> tuple[bool, int, float]:
+) -> tuple[int, float, float]:
     """Where the training symbols start.
 
     Args:
         window: complex64, `samples` from `lo` on, moved by `freq`.
-        corr: its correlation with a training symbol.
-        n, span, cp_len: transform size, instants that are looked at, cyclic prefix.
+        power, peak: see `_peak`.
+        n, cp_len: transform size, cyclic prefix.
         least: times that the correlation must exceed its mean.
         early_share: of the peak's power, that makes an earlier path.
         advance: samples by which the windows lie before the first path.
 
     Returns:
-        Whether there are any; where; and the carrier offset.
+        The start; the carrier offset; the share of energy that is explained, 0 where there are no
+        training symbols.
     """
-    power = corr.real**2 + corr.imag**2
-    both = power[:span] + power[n : n + span]
-    peak = int(both.argmax())
     trained = window[peak : peak + 2 * n]
+    energy = np.vdot(trained, trained).real
     # In noise alone the correlation takes 1/n of the energy.
-    if both[peak] * 2 < least * np.vdot(trained, trained).real:
-        return False, 0, 0.0
-    early = both[max(0, peak - cp_len) : peak + 1]
-    first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * early_share))
+    if not power[peak] * 2 >= least * energy > 0:
+        return 0, 0.0, 0.0
+    early = power[max(0, peak - cp_len) : peak + 1]
+    first = peak + 1 - len(early) + int(np.argmax(early > power[peak] * early_share))
     start = lo + first - advance
-    return True, start, refine(freq, samples[start : start + 2 * n], n)
+    freq = refine(freq, samples[start : start + 2 * n], n)
+    return start, freq, float(power[peak] / energy)

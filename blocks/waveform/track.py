@@ -7,7 +7,7 @@ import numpy as np
 from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
-_DRIFT_SPANS = (12, 28)
+DRIFT_SPANS = (12, 28, 64, 144)
 _FINE_ENOUGH = 1e-3  # rad, at the outermost pilots of the last symbol
 MAX_CLOCK_PPM = 150.0  # that `clock_drift` follows over the longest packets
 
@@ -59,7 +59,7 @@ def clock_drift(
     reach = float(np.abs(carrier).max() * time[-1])
     weight = float(power @ carrier**2) * np.cumsum(time**2)
     drift, left = 0.0, products.imag
-    for count in (*(n for n in _DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
+    for count in (*(n for n in DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
         part = lever[:count]
         if drift:
             angle = np.float32(drift) * part

@@ -10,10 +10,11 @@ import numpy as np
 from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.coding.hashing import signs
 from percast.blocks.waveform.coding.interleaver import interleave
+from percast.blocks.waveform.formats.edges import joined
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.ofdm import to_samples
 from percast.blocks.waveform.papr import clip_and_filter
-from percast.blocks.waveform.preamble import pilot_values, preamble
+from percast.blocks.waveform.preamble import pilot_values, preamble, training_carriers
 from percast.blocks.waveform.profile import Profile
 
 DEFAULT_PAPR_DB = 8.5
@@ -22,8 +23,11 @@ _FILLER = 0x66696C6C
 
 
 def packets_needed(profile: Profile, symbols: int) -> int:
-    """Packets that a picture of so many latent symbols takes."""
-    return ceil(symbols / (profile.data_carriers * profile.max_payload_symbols))
+    """Packets that a picture of so many latent symbols takes. One that does not fit into a single
+    packet of usual length has two at least, so that losing one does not lose the picture."""
+    rows = payload_symbols(profile, symbols)
+    usual = ceil(rows / profile.kind.payload_symbols)
+    return max(ceil(rows / profile.max_payload_symbols), min(usual, 2))
 
 
 def packet_span(profile: Profile, symbols: int, packets: int, packet: int) -> tuple[int, int]:
@@ -41,25 +45,34 @@ def payload_symbols(profile: Profile, symbols: int) -> int:
 
 
 def header_carriers(profile: Profile, header: Header) -> np.ndarray:
-    """The coded header on the data carriers, +-1, float32 [header_symbols, data_carriers]."""
+    """The coded header on the data carriers, BPSK or QPSK of power 1, float32 or complex64
+    [header_symbols, data_carriers]."""
+    kind = profile.kind
     bits = np.unpackbits(np.frombuffer(header.pack(), np.uint8))
-    coded = header_code.encode(bits, profile.header_symbols * profile.data_carriers)
-    return coded.reshape(profile.header_symbols, profile.data_carriers)
+    shape = (kind.header_symbols, profile.data_carriers)
+    coded = header_code.encode(bits, shape[0] * shape[1] * kind.bits_per_symbol, kind.per_check)
+    if kind.bits_per_symbol == 2:  # neighbours are real and imaginary part
+        coded = (coded * np.float32(np.sqrt(0.5))).view(np.complex64)
+    return coded.reshape(shape)
 
 
 def packet_carriers(profile: Profile, header: Header, payload: np.ndarray) -> np.ndarray:
-    """Header and payload symbols of one packet with pilots.
+    """Header and payload symbols of one packet with pilots, and its reference symbol.
 
     Args:
         payload: complex64 [n], interleaved, mean power about 1.
 
     Returns:
-        complex64 [header_symbols + payload_symbols, n_occupied].
+        complex64 [header_symbols + body_symbols, n_occupied].
     """
     rows = payload_symbols(profile, len(payload))
     filler = signs(_FILLER, rows * profile.data_carriers - len(payload))
-    data = np.concatenate([header_carriers(profile, header).ravel(), payload, filler])
-    data = data.reshape(-1, profile.data_carriers)
+    body = np.concatenate([payload, filler]).reshape(rows, profile.data_carriers)
+    reference = profile.reference(rows)
+    if reference is not None:
+        known = training_carriers(profile)[profile.data_index]
+        body = np.insert(body, reference, known, axis=0)
+    data = np.concatenate([header_carriers(profile, header), body])
     pilots = pilot_values(profile)[: len(data)]
     return np.hstack([data, pilots]).take(profile.carrier_order, axis=1)
 
@@ -73,7 +86,8 @@ def modulate(
     """The packets of one picture as samples.
 
     Args:
-        header: of the picture; packet, packets and symbols are filled in here.
+        profile: where it leaves the kind of packet open, that goes by the header's design SNR.
+        header: of the picture; version, packet, packets and symbols are filled in here.
         symbols: complex64 [n] in latent order, mean power 1.
         papr_db: envelope limit for clip-and-filter, None for none. On Gaussian latents the
             clipping noise lies 26 dB below the signal at 7 dB, 36 dB at 8.5 dB (tests hold
@@ -82,13 +96,13 @@ def modulate(
     Yields:
         complex64 [packet_len], mean power 1.
     """
-    count = packets_needed(profile, len(symbols))
+    p = profile.towards(header.design_snr_db)
+    count = packets_needed(p, len(symbols))
+    header = replace(header, version=p.kind.version, packets=count, symbols=len(symbols))
     on_air = interleave(symbols, header.seed)
     for index in range(count):
-        lo, hi = packet_span(profile, len(symbols), count, index)
-        this = replace(header, packet=index, packets=count, symbols=len(symbols))
-        carriers = packet_carriers(profile, this, on_air[lo:hi])
+        lo, hi = packet_span(p, len(symbols), count, index)
+        carriers = packet_carriers(p, replace(header, packet=index), on_air[lo:hi])
         if papr_db is not None:
-            carriers = clip_and_filter(profile, carriers, papr_db)
-        body = to_samples(profile, carriers, profile.cp_len)
-        yield np.concatenate([preamble(profile), body.ravel()])
+            carriers = clip_and_filter(p, carriers, papr_db)
+        yield joined(p, preamble(p), to_samples(p, carriers, p.cp_len))

@@ -166,9 +166,10 @@ def test_a_slow_sink_holds_the_sender_back(photos):
         ahead.append(graph.transmitter.source.sent - len(ahead))
         time.sleep(0.03)
 
-    with LearnedCodec("base", Fraction(1, 192)) as codec, open_source(
-        str(photos), size=(64, 64), frames=200
-    ) as pictures:
+    with (
+        LearnedCodec("base", Fraction(1, 192)) as codec,
+        open_source(str(photos), size=(64, 64), frames=200) as pictures,
+    ):
         graph = Loopback(
             pictures, codec, open_profile(), ChannelConfig(snr_db=20.0), open_sink(None),
             Scorer(()), slowly,

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 import zmq
 
+from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import modulate
 from tests.blocks.waveform.conftest import Link
 from tests.conftest import load
+
+PACKET = open_profile().of("short").packet_len(22)  # samples: 256x256 at 1/48
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def recording(percast, photos, tmp_path_factory):
 def test_a_recording_holds_a_note_for_every_packet(recording):
     notes = json.loads(recording.read_text())["annotations"]
     assert [n["core:label"] for n in notes] == ["percast packet"] * 6
-    assert all(n["core:sample_count"] == 11008 for n in notes)
+    assert all(n["core:sample_count"] == PACKET for n in notes)
 
 
 def test_replay_gives_the_same_pictures_twice_to_the_bit(percast, recording, photos, tmp_path):
@@ -94,12 +97,13 @@ def test_damaged_recordings_keep_what_can_be_decoded(percast, recording, tmp_pat
     x = np.fromfile(recording.with_name("six.sigmf-data"), np.complex64)
     rng = np.random.default_rng(0)
     damaged = x.copy()
-    bits = damaged[11520:14000].view(np.uint32)
+    pitch = PACKET + 512
+    bits = damaged[pitch : pitch + 2480].view(np.uint32)
     flipped = (rng.random(bits.shape) < 0.02).astype(np.uint32)
     bits ^= flipped << rng.integers(0, 32, bits.shape).astype(np.uint32)
-    damaged[23040:23100] = np.nan
-    damaged[34560:46080] = 0
-    damaged = damaged[: 5 * 11520 + 4000]
+    damaged[2 * pitch : 2 * pitch + 60] = np.nan
+    damaged[3 * pitch : 4 * pitch] = 0
+    damaged = damaged[: 5 * pitch + 4000]
     damaged.tofile(tmp_path / "d.cf32")
     run = percast("replay", tmp_path / "d.cf32", "--json", "--out", tmp_path / "out")
     assert run.code == 0, run.err

@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     SinkConfig.add_options(parser)
     CodecConfig.add_options(parser, without=rx.SENDERS_ONLY)
-    WaveformConfig.add_options(parser)
+    WaveformConfig.add_options(parser, without=("header",))
     ViewConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=rx.main, device="file", freq=None)

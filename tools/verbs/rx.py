@@ -33,7 +33,7 @@ SENDERS_ONLY = ("cbr", "design_snr_db", "mcs")
 def add_options(parser: argparse.ArgumentParser) -> None:
     SinkConfig.add_options(parser)
     CodecConfig.add_options(parser, without=SENDERS_ONLY)
-    WaveformConfig.add_options(parser)
+    WaveformConfig.add_options(parser, without=("header",))
     radios.add_options(parser, transmit=False)
     RecordingConfig.add_options(parser)
     ViewConfig.add_options(parser)

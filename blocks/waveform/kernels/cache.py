@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 from percast import home
@@ -20,14 +21,22 @@ def settle(named: str) -> str:
         The folder, which is there now; empty where none can be written.
     """
     global _folder
+    key = f"percast-{_source_key()}"
     base = Path(named) if named else home.user_cache() / "kernels"
-    path = base / f"percast-{_source_key()}"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        _folder = path if os.access(path, os.W_OK | os.X_OK) else None
-    except OSError:
-        _folder = None
+    private = Path(tempfile.gettempdir()) / f"percast-kernels-{os.getuid()}"
+    _folder = next(filter(_usable, (base / key, private / key)), None)
     return str(_folder or "")
+
+
+def _usable(path: Path) -> bool:
+    """Makes the folder. What is kept there is run: nobody else may have made it."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        own = path.parent.stat().st_uid in (os.getuid(), 0) and path.stat().st_uid == os.getuid()
+    except OSError:
+        return False
+    return own and os.access(path, os.W_OK | os.X_OK)
 
 
 def _source_key() -> str:

@@ -25,60 +25,61 @@ from percast.blocks.waveform.kernels.jit import (
     kernel,
     power_of,
 )
-from percast.blocks.waveform.kernels.track import rotation_rate, trained_channel
+from percast.blocks.waveform.kernels.track import estimate, rotation_rate, trained
 
 f32 = np.float32
 
 
-@kernel(OUT_C2, C2, C2, F2, I1, I1, C1, F3, INT, INT)
+@kernel(OUT_C2, C2, C2, F2, I1, I1, C1, F3, F1, I1, D1, INT)
 def matched_header(
-    rows, known, pilot_signs, pilot_index, data_index, grid, projection, trained, taps
+    rows, known, pilot_signs, pilot_index, data_index, grid, vectors, weights, ends, kept, training
 ):
     """`demodulate._matched_header`: Y H* / sigma^2, complex64 [header symbols, data carriers].
 
     Args:
-        rows: complex64 [trained + header symbols, n_occupied].
-        known: complex64 [trained, n_occupied], the training symbols, conjugated.
+        rows: complex64 [training + header symbols, n_occupied].
+        known: complex64 [training, n_occupied], the training symbols, conjugated.
         pilot_signs: float32 [header symbols, n_pilots].
         pilot_index, data_index: int64, places among the carriers.
         grid: of `rotation_rate`, for all rows.
-        projection: `estimate.short_channel_projection`.
-        trained: training symbols.
-        taps: parameters of the training symbols' fit.
+        vectors, weights, ends, kept: `estimate.projection_factors`.
+        training: training symbols.
     """
     n = rows.shape[1]
-    headers, n_pilots, n_data = len(rows) - trained, len(pilot_index), len(data_index)
-    channel, used = trained_channel(rows, known, projection, trained)
-    error = 0.0
-    for t in range(trained):
-        if power_of(rows[t]) > 0:
+    headers, n_pilots, n_data = len(rows) - training, len(pilot_index), len(data_index)
+    response, used = trained(rows, known, training)
+    channel, fitted = estimate(response, used, vectors, weights, ends, kept)
+    error, count = 0.0, 0
+    for t in range(training):
+        if used[t]:
+            count += 1
             energy = f32(0)
             for c in range(n):
-                e = rows[t, c] * known[t, c] - channel[c]
+                e = response[t, c] - channel[c]
                 energy += e.real * e.real + e.imag * e.imag
             error += energy
     power = power_of(channel)
-    noise = max(error / max(used * n - taps, 1), 1e-9 * power / n, 1e-35)
+    noise = max(error / max(count * n - fitted, 1), 1e-9 * power / n, 1e-35)
 
-    gains = np.empty(trained + headers, np.complex64)
-    for t in range(trained):
+    gains = np.empty(training + headers, np.complex64)
+    for t in range(training):
         gains[t] = n_pilots * power / n  # phase 0 by definition
     for s in range(headers):
         total = np.complex64(0)
         for k in range(n_pilots):
             c = pilot_index[k]
-            total += rows[trained + s, c] * pilot_signs[s, k] * np.conj(channel[c])
-        gains[trained + s] = total
+            total += rows[training + s, c] * pilot_signs[s, k] * np.conj(channel[c])
+        gains[training + s] = total
     rate = rotation_rate(gains, grid)
 
     turns, errors = np.empty(headers, np.complex64), np.empty(headers)
     for s in range(headers):
-        phase = -rate * (trained + s)
+        phase = -rate * (training + s)
         turns[s] = complex(math.cos(phase), math.sin(phase))
         energy = f32(0)
         for k in range(n_pilots):
             c = pilot_index[k]
-            e = rows[trained + s, c] * (turns[s] * pilot_signs[s, k]) - channel[c]
+            e = rows[training + s, c] * (turns[s] * pilot_signs[s, k]) - channel[c]
             energy += e.real * e.real + e.imag * e.imag
         errors[s] = energy / n_pilots
     burst = burst_hit(errors, noise)
@@ -86,7 +87,7 @@ def matched_header(
     for s in range(headers):
         weight = np.complex64(turns[s] * (1 / (errors[s] if burst[s] else noise)))
         for k in range(n_data):
-            h, y = channel[data_index[k]], rows[trained + s, data_index[k]]
+            h, y = channel[data_index[k]], rows[training + s, data_index[k]]
             out[s, k] = y * np.conj(h) * weight
     return out
 

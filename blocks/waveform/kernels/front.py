@@ -11,15 +11,18 @@ from percast.blocks.waveform.kernels.jit import (
     C1,
     C2,
     DOUBLE,
+    F1,
     FLOAT,
     I1,
     INT,
     OUT_C1,
     OUT_C2,
     OUT_D1,
+    OUT_F1,
     inner,
     kernel,
     middle,
+    power_of,
     ramp,
 )
 
@@ -119,81 +122,85 @@ def _lagged(samples, first, count, lag):
     return complex(re, im)
 
 
+@kernel(DOUBLE, types.complex128)
+def _squared(value):
+    return value.real * value.real + value.imag * value.imag
+
+
 @kernel(BOOL, C1, INT, INT, INT, DOUBLE)
 def _is_broad(samples, first, length, period, narrowest):
     """`synchronise._is_broad`."""
     lag = period // 2
     while lag:
         sums = _lagged(samples, first, length - lag, lag)
-        if sums.real * sums.real + sums.imag * sums.imag < narrowest:
+        if _squared(sums) < narrowest:
             return True
         lag //= 2
     return False
 
 
-@kernel(types.UniTuple(INT, 2), C1, INT, INT, INT, DOUBLE, DOUBLE)
-def find(samples, period, short_len, step, threshold, narrow):
+@kernel(types.UniTuple(INT, 2), C1, INT, INT, INT, DOUBLE, DOUBLE, INT, INT)
+def find(samples, period, short_len, step, threshold, narrow, reach, before):
     """`synchronise.find`: sums go no further than they are needed.
 
+    Args:
+        samples: complex64, the stream's.
+        period, short_len, step: of the short part, its length, and of a block, samples.
+        threshold: of the squared correlation over the squared energy.
+        narrow: see `synchronise.NARROW`.
+        reach: blocks over which a summit is one.
+        before: block at which the short part must have begun.
+
     Returns:
-        The first block over the threshold that is no tone, and the summit above it; -1 for none.
+        The first block over the threshold that is no tone, and the summit after it; -1 for none.
     """
     window, blocks = short_len // step, (len(samples) - period) // step
     windows = blocks - window + 1
     if windows <= 0:
         return -1, -1
-    corr = np.zeros(blocks + 1, np.complex128)  # sums of all blocks before
-    energy = np.zeros(blocks + 1)
-    strength = np.empty(windows)
-    summed = 0  # blocks
-    first = -1
-    # Narrow-band signals are told by shorter lags, summed only where there are any.
+    # Sums over all blocks before; correlations at the period, and for tones at half of it, ...
     lags = 0
     while period >> (lags + 1):
         lags += 1
-    short = np.zeros((lags, blocks + 1), np.complex128)
-    short_summed, tones = -1, False
-    start, reach, w = -1, window + 4, 0
-    while w < windows:
+    energy, corr = np.zeros(blocks + 1), np.zeros(blocks + 1, np.complex128)
+    shorter = np.zeros((lags, blocks + 1), np.complex128)
+    strength = np.empty(windows)
+    summed, shorter_summed, first, start = 0, -1, -1, -1
+    for w in range(windows):
+        if first < 0 and w >= before:
+            break
         while summed < w + window:
             at = summed * step
-            power = f32(0)
-            for i in range(at, at + step):
-                v = samples[i]
-                power += v.real * v.real + v.imag * v.imag
-            energy[summed + 1] = energy[summed] + power
+            energy[summed + 1] = energy[summed] + power_of(samples[at : at + step])
             corr[summed + 1] = corr[summed] + _lagged(samples, at, step, period)
             summed += 1
-        total = corr[w + window] - corr[w]
-        strength[w] = total.real * total.real + total.imag * total.imag
-        if first < 0:
-            power_here = energy[w + window] - energy[w]
-            if strength[w] > threshold * power_here * power_here:
-                limit = narrow * narrow * strength[w]
-                if not tones and _is_broad(samples, w * step, short_len, period, limit):
-                    first = start = w
-                else:
-                    tones = True
-                    if short_summed < 0:
-                        short_summed = w
-                    broad = False
-                    while short_summed < w + window:
-                        for j in range(lags):
-                            part = _lagged(samples, short_summed * step, step, period >> (j + 1))
-                            short[j, short_summed + 1] = short[j, short_summed] + part
-                        short_summed += 1
-                    for j in range(lags):
-                        part = short[j, w + window] - short[j, w]
-                        if part.real * part.real + part.imag * part.imag < limit:
-                            broad = True
-                    if broad:
-                        first = start = w
-        # Climb to a value that none of the next `reach` exceeds.
-        if first >= 0 and w > start and strength[w] > strength[start]:
-            start = w
-        elif first >= 0 and w >= start + reach - 1:
-            return first, start
-        w += 1
+        strength[w] = _squared(corr[w + window] - corr[w])
+        if first >= 0:
+            # A climb to a value that none of the next ones exceeds.
+            if strength[w] > strength[start]:
+                start = w
+            elif w >= start + reach - 1:
+                break
+            continue
+        power = energy[w + window] - energy[w]
+        if not strength[w] > threshold * power * power:
+            continue
+        limit = narrow * narrow * strength[w]
+        broad = False
+        if shorter_summed < 0:  # nearly always that is all that it takes
+            broad = _is_broad(samples, w * step, short_len, period, limit)
+            shorter_summed = w
+        if not broad:
+            while shorter_summed < w + window:
+                at = shorter_summed * step
+                for j in range(lags):
+                    part = _lagged(samples, at, step, period >> (j + 1))
+                    shorter[j, shorter_summed + 1] = shorter[j, shorter_summed] + part
+                shorter_summed += 1
+            for j in range(lags):
+                broad = broad or _squared(shorter[j, w + window] - shorter[j, w]) < limit
+        if broad:
+            first = start = w
     return first, start
 
 
@@ -242,45 +249,35 @@ def align(samples, start, short_len, period, margin, lo, length, window):
     return freq
 
 
-@kernel(
-    types.Tuple((BOOL, INT, DOUBLE)),
-    C1, C1, C1, INT, DOUBLE, INT, INT, INT, DOUBLE, DOUBLE, INT,
-)  # fmt: skip
-def settle(samples, window, corr, lo, freq, n, span, cp_len, least, early_share, advance):
-    """The second half of `synchronise.locate`: where the training symbols start.
-
-    Args:
-        samples: complex64, the stream's.
-        window: complex64, of which `corr` is the correlation with a training symbol.
-        lo: where in `samples` it starts.
-        freq: cycles per sample.
-        n, span, cp_len: transform size, instants that are looked at, cyclic prefix.
-        least: times that the correlation must exceed its mean.
-        early_share: of the peak's power, that makes an earlier path.
-        advance: samples by which the windows lie before the first path.
-
-    Returns:
-        Whether there are any; where; and the carrier offset.
-    """
-    both = np.empty(span, np.float32)
-    peak = 0
+@kernel(types.Tuple((OUT_F1, INT)), C1, INT, INT)
+def peak(corr, n, span):
+    """`synchronise._peak`."""
+    power = np.empty(span, np.float32)
     for i in range(span):
         a, b = corr[i], corr[n + i]
-        both[i] = a.real * a.real + a.imag * a.imag + b.real * b.real + b.imag * b.imag
+        power[i] = a.real * a.real + a.imag * a.imag + b.real * b.real + b.imag * b.imag
+    highest = 0
     for i in range(span):
-        if both[i] > both[peak]:
-            peak = i
-    energy = f32(0)
-    for i in range(peak, peak + 2 * n):
-        v = window[i]
-        energy += v.real * v.real + v.imag * v.imag
-    if both[peak] * 2 < least * energy:
-        return False, 0, 0.0
-    first = max(0, peak - cp_len)
-    while not both[first] > both[peak] * early_share and first < peak:
+        if power[i] > power[highest]:
+            highest = i
+    return power, highest
+
+
+@kernel(
+    types.Tuple((INT, DOUBLE, DOUBLE)),
+    C1, C1, F1, INT, INT, DOUBLE, INT, INT, DOUBLE, DOUBLE, INT,
+)  # fmt: skip
+def settle(samples, window, power, highest, lo, freq, n, cp_len, least, early_share, advance):
+    """`synchronise._settle`."""
+    energy = power_of(window[highest : highest + 2 * n])
+    if not (power[highest] * 2 >= least * energy and energy > 0):
+        return 0, 0.0, 0.0
+    first = max(0, highest - cp_len)
+    while first < highest and not power[first] > power[highest] * early_share:
         first += 1
     start = lo + first - advance
-    return True, start, refined(freq, samples[start : start + 2 * n], n)
+    freq = refined(freq, samples[start : start + 2 * n], n)
+    return start, freq, power[highest] / energy
 
 
 @kernel(types.void, C1, INT, I1, DOUBLE, OUT_C2)

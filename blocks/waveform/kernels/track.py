@@ -13,8 +13,10 @@ from percast.blocks.waveform.kernels.jit import (
     DOUBLE,
     F1,
     F3,
+    I1,
     INT,
     OUT_C1,
+    OUT_C2,
     kernel,
     power_of,
 )
@@ -52,43 +54,75 @@ def rotation_rate(gains, grid):
     return TAU * (turns - np.rint(turns))
 
 
-@kernel(types.void, F3, C1, OUT_C1)
-def project(projection, raw, out):
-    """A complex matrix, float32 [real and imaginary, n, n], times complex64 [n]."""
+@kernel(DOUBLE, C1, F3, F1, INT, INT, OUT_C1)
+def _projected(raw, vectors, weights, first, last, out):
+    """`raw` onto eigenvectors `first` up to `last`, into `out`; energy of what that leaves over."""
     n = len(raw)
     x_re, x_im = np.empty(n, np.float32), np.empty(n, np.float32)
-    for j in range(n):
-        x_re[j], x_im[j] = raw[j].real, raw[j].imag
+    y_re, y_im = np.zeros(n, np.float32), np.zeros(n, np.float32)
     for i in range(n):
-        a, b = projection[0, i], projection[1, i]
+        x_re[i], x_im[i] = raw[i].real, raw[i].imag
+    for v in range(first, last):
+        a, b = vectors[0, v], vectors[1, v]
         re, im = f32(0), f32(0)
-        for j in range(n):
-            re += a[j] * x_re[j] - b[j] * x_im[j]
-            im += a[j] * x_im[j] + b[j] * x_re[j]
-        out[i] = complex(re, im)
+        for i in range(n):
+            re += a[i] * x_re[i] - b[i] * x_im[i]
+            im += a[i] * x_im[i] + b[i] * x_re[i]
+        re *= weights[v]
+        im *= weights[v]
+        for i in range(n):
+            y_re[i] += a[i] * re + b[i] * im
+            y_im[i] += a[i] * im - b[i] * re
+    left = f32(0)
+    for i in range(n):
+        out[i] = complex(y_re[i], y_im[i])
+        left += (x_re[i] - y_re[i]) ** 2 + (x_im[i] - y_im[i]) ** 2
+    return left
 
 
-@kernel(types.Tuple((OUT_C1, INT)), C2, C2, F3, INT)
-def trained_channel(rows, known, projection, trained):
-    """The channel from those of the `trained` first rows that are not blanked, complex64
-    [n_occupied]; and how many these are."""
+@kernel(types.Tuple((OUT_C1, DOUBLE)), C2, types.boolean[::1], F3, F1, I1, D1)
+def estimate(response, used, vectors, weights, ends, kept):
+    """`estimate.estimate_channel` of the rows in use; the rest is `estimate.projection_factors`."""
+    n, symbols = response.shape[1], 0
+    raw = np.zeros(n, np.complex64)
+    energy = 0.0
+    for s in range(len(response)):
+        if used[s]:
+            symbols += 1
+            energy += power_of(response[s])
+            for i in range(n):
+                raw[i] += response[s, i]
+    scale = f32(1 / max(symbols, 1))
+    for i in range(n):
+        raw[i] *= scale
+    channel, other = np.empty(n, np.complex64), np.empty(n, np.complex64)
+    left = _projected(raw, vectors, weights, ends[0], ends[1], channel)
+    fitted = kept[0]
+    spread = energy - symbols * power_of(raw) + symbols * left
+    noise = spread / (symbols * n - fitted) / symbols
+    least = left + 2 * noise * fitted
+    for j in range(1, len(kept)):
+        left = _projected(raw, vectors, weights, ends[j], ends[j + 1], other)
+        if left + 2 * noise * kept[j] < least:
+            channel, other = other, channel
+            fitted, least = kept[j], left + 2 * noise * kept[j]
+    return channel, fitted
+
+
+@kernel(types.Tuple((OUT_C2, types.boolean[::1])), C2, C2, INT)
+def trained(rows, known, count):
+    """Y X* of the `count` first rows, and which of them are not blanked."""
     n = rows.shape[1]
-    raw, used = np.zeros(n, np.complex64), 0
-    for t in range(trained):
-        if power_of(rows[t]) > 0:
-            used += 1
-            for c in range(n):
-                raw[c] += rows[t, c] * known[t, c]
-    scale = f32(1 / max(used, 1))
-    for c in range(n):
-        raw[c] *= scale
-    channel = np.empty(n, np.complex64)
-    project(projection, raw, channel)
-    return channel, used
+    response, used = np.empty((count, n), np.complex64), np.ones(count, np.bool_)
+    for t in range(count):
+        used[t] = power_of(rows[t]) > 0
+        for i in range(n):
+            response[t, i] = rows[t, i] * known[t, i]
+    return response, used
 
 
-@kernel(DOUBLE, C2, D1, D1, F1, DOUBLE)
-def clock_drift(products, power, carrier, time, fine_enough):
+@kernel(DOUBLE, C2, D1, D1, F1, I1, DOUBLE)
+def clock_drift(products, power, carrier, time, spans, fine_enough):
     """`track.clock_drift`. Time goes on in steps of one symbol, and every pilot's phase in steps
     of its own: so each symbol turns by a product, and not by a cosine and a sine."""
     rows, pilots = products.shape
@@ -101,13 +135,9 @@ def clock_drift(products, power, carrier, time, fine_enough):
     c, s = np.empty(pilots, np.float32), np.empty(pilots, np.float32)
     c_step, s_step = np.empty(pilots, np.float32), np.empty(pilots, np.float32)
     lever = carrier.astype(np.float32)
-    for attempt in range(5):
-        count = rows
-        if attempt == 0:
-            count = min(rows, 12)
-        elif attempt == 1:
-            count = min(rows, 28)
-        if attempt < 2 and count == rows:
+    for attempt in range(len(spans) + 3):
+        count = spans[attempt] if attempt < len(spans) else rows
+        if attempt < len(spans) and count >= rows:
             continue
         for k in range(pilots):
             step = drift * carrier[k]

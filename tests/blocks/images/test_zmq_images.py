@@ -264,9 +264,7 @@ def test_with_keys_only_known_clients_hear_pictures(client, keys, make_rgb):
         deadline = time.monotonic() + 10
         while not viewer.poll(20) and time.monotonic() < deadline:
             sink.write(make_rgb(64, 64), {"id": 1})
-        np.testing.assert_array_equal(
-            decode_message(viewer.recv_multipart())[0], make_rgb(64, 64)
-        )
+        np.testing.assert_array_equal(decode_message(viewer.recv_multipart())[0], make_rgb(64, 64))
         assert not any(socket.poll(200) for socket in strangers)
 
 

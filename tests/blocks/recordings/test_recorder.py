@@ -21,8 +21,8 @@ def air():
     p = link.profile
     lengths = np.cumsum([0, *(len(x) for x in pieces[:-1])])
     starts = [n + int(np.flatnonzero(x)[0]) for n, x in zip(lengths, pieces, strict=True)]
-    header = slice(p.preamble_len + 400 + p.symbol_len, p.preamble_len + 400 + 12 * p.symbol_len)
-    pieces[1][header] += 3 * link.noise(header.stop - header.start, 0)
+    header = starts[1] - lengths[1] + p.preamble_len + np.arange(p.header_symbols * p.symbol_len)
+    pieces[1][header] += 3 * link.noise(len(header), 0)
     x = np.concatenate([*pieces, np.zeros(2000, np.complex64)])
     return link, (0.1 * (x + link.noise(len(x), 20))).astype(np.complex64), starts
 

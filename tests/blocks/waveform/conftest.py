@@ -31,8 +31,9 @@ class Link:
                 "session": 7, "image": image, "packet": 0, "packets": 1, "width": 256,
                 "height": 256, "cbr": Fraction(1, 48), "symbols": symbols, "codec": 1,
                 "codec_word": 32, "model": b"abcd", "design_snr_db": 10.0, "realism": 1.0,
-                "seed": 5, "callsign": "DK0XX", "timestamp_us": 1_700_000_000_000_000,
+                "seed": 7, "callsign": "DK0XX", "timestamp_us": 1_700_000_000_000_000,
             }
+            | ({"seed": fields["session"]} if "session" in fields else {})
             | fields
         )  # fmt: skip
 
@@ -68,6 +69,12 @@ class Link:
 @pytest.fixture
 def link() -> Link:
     return Link()
+
+
+@pytest.fixture
+def long_link() -> Link:
+    """With long headers, for little SNR."""
+    return Link(open_profile().of("long"))
 
 
 @pytest.fixture

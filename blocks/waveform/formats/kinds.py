@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of packet that are on the air, and how a receiver tells them apart.
+
+A header is made as strong as its link needs, and each kind has training symbols of its own: which
+of them the receiver finds tells what follows, before a bit of it is decoded.
+"""
+
+from dataclasses import dataclass
+
+AUTO = "auto"
+SHORT_FROM_DB = 7.0
+"""Least design SNR at which `auto` sends short headers; they are read down to 3 dB."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sets one kind of packet apart.
+
+    Args:
+        name: what `--header` calls it.
+        version: of the header's byte table (`formats.table`).
+        root: of the training symbols; value k of n is exp(j pi root k^2 / n).
+        short_repeats: periods of the short part.
+        guard_prefixes: cyclic prefixes in the guard before the training symbols.
+        header_symbols: OFDM symbols of the header.
+        bits_per_symbol: 1 for BPSK, 2 for QPSK.
+        per_check: header bits that one check of its code joins.
+        payload_symbols: OFDM symbols of payload in a packet of a small picture; a larger picture
+            has more packets.
+        long_packets: a picture of several packets has longer ones, up to the profile's
+            `longest_payload`, with a reference symbol in each.
+        window: samples in which an OFDM symbol rises and falls; fewer in a short prefix.
+    """
+
+    name: str
+    version: int
+    root: int
+    short_repeats: int
+    guard_prefixes: int
+    header_symbols: int
+    bits_per_symbol: int
+    per_check: int
+    payload_symbols: int = 64
+    long_packets: bool = False
+    window: int = 10
+
+
+VERSION_1 = Kind("version-1", 1, 1, 80, 2, 12, 1, 2, window=0)
+LONG = Kind("long", 2, 3, 80, 2, 12, 1, 2)
+SHORT = Kind("short", 2, -1, 40, 1, 2, 2, 4, long_packets=True)
+KINDS = {kind.name: kind for kind in (VERSION_1, LONG, SHORT)}
+"""All that a receiver knows."""
+
+SENT = (AUTO, SHORT.name, LONG.name)
+"""What `--header` may say."""
+
+
+def kind_for(design_snr_db: float) -> str:
+    """The kind that `auto` sends to a link of that SNR."""
+    return SHORT.name if design_snr_db >= SHORT_FROM_DB else LONG.name
