@@ -173,7 +173,12 @@ def print_plan(plan: dict) -> None:
     )
     print(f"asked      {asked or '-'}")
     if plan["direction"] == "transmit":
-        print(f"stream     {plan['stream']}")
+        print(
+            f"spectrum   99% of the power in {mega(plan['occupied_bandwidth_99_hz'])}, "
+            f"{plan['adjacent_channel_db']:.0f} dB beside the band, density "
+            f"{plan['far_leakage_db']:.0f} dB at the ends of the sample band"
+        )
+        print(f"stream     {plan['stream']}, {plan['header']} headers")
         gain = "" if plan["gain"] is None else f", gain {plan['gain']}"
         print(f"level      {plan['tx_level_dbfs']:g} dBFS mean in packets{gain}")
         print(f"power      {plan['eirp'] or 'nothing is radiated'}")

@@ -16,12 +16,13 @@ _HEAD_BURST = 10.0
 _NOISIER = 1.4  # noise over the header's that is no chance
 
 
-def blank(rows: np.ndarray) -> np.ndarray:
+def blank(rows: np.ndarray, training: int) -> np.ndarray:
     """Symbols that are all burst are put to zero, so that they lead nothing astray; unless these
-    were both training symbols.
+    were all training symbols.
 
     Args:
-        rows: complex64 [symbols, n_occupied], the two training symbols first.
+        rows: complex64 [symbols, n_occupied], the training symbols first.
+        training: how many of them there are.
     """
     power = row_power(rows)
     if power.max() <= _LOUD * power.min():
@@ -29,7 +30,7 @@ def blank(rows: np.ndarray) -> np.ndarray:
     # Of its neighbours: over the whole packet the channel may rise out of a fade.
     usual = median_filter(power, _LOUD_WINDOW, mode="constant", cval=np.median(power))
     loud = power > _LOUD * usual
-    if not loud.any() or loud[:2].all():
+    if not loud.any() or loud[:training].all():
         return rows
     return rows * ~loud[:, None]
 

@@ -31,6 +31,7 @@ from percast.blocks.waveform.transmit import (
     header_carriers,
     packet_span,
     packets_needed,
+    place,
 )
 
 
@@ -72,14 +73,14 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
     """First pass: the header, from the training symbols' channel estimate.
 
     Args:
-        rows: complex64 [2 + header_symbols, n_occupied], the training symbols and the header.
+        rows: complex64 [training + header_symbols, n_occupied], the training symbols and the header.
 
     Returns:
         None when its CRC is wrong, or it does not fit the profile; the number of its version where
         that is a later one than is known here.
     """
     p = profile
-    rows = bursts.blank(rows)
+    rows = bursts.blank(rows, p.training_symbols)
     llr = _llr(p, _matched_header(p, rows))
     found: list[Header | int] = []
 
@@ -89,9 +90,11 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
         if header is None:
             if (later := later_version(data)) is not None:
                 found.append(later)
-        elif header.version == p.kind.version:
-            if header.packets == packets_needed(p, header.symbols):
-                found.append(header)
+        elif (header.version, header.packets) == (
+            p.kind.version,
+            packets_needed(p, header.symbols),
+        ):
+            found.append(header)
         return bool(found)
 
     header_code.decode(llr, 8 * header_bytes(p.kind.version), accept, p.kind.per_check)
@@ -107,13 +110,13 @@ def demodulate(
     0.05 dB in place of the 0.35 dB of the two alone; a short one two more, and 0.18 dB.
 
     Args:
-        rows: complex64 [2 + header_symbols + body_symbols, n_occupied], the training symbols,
+        rows: complex64 [training + header_symbols + body_symbols, n_occupied], the training symbols,
             header, and payload with its reference symbol.
         freq_offset: already removed, cycles per sample.
         start: stream position, for `Packet.start`.
     """
     p = profile
-    rows = bursts.blank(rows)
+    rows = bursts.blank(rows, p.training_symbols)
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
     seen = second_pass(p, _known_head(p, header), rows, hi - lo)
     return Packet(
@@ -134,23 +137,24 @@ def _matched_header(p: Profile, rows: np.ndarray) -> np.ndarray:
     """Y H* / sigma^2 of the header's symbols, complex64 [header_symbols, data_carriers].
 
     Args:
-        rows: complex64 [2 + header_symbols, n_occupied].
+        rows: complex64 [training + header_symbols, n_occupied].
     """
+    training = p.training_symbols
     if (fast := kernels.ready()) is not None:
         return fast.first_pass.matched_header(
             rows, known_training(p), pilot_values(p)[: p.header_symbols],
-            p.pilot_index, p.data_index, rotation_grid(len(rows)), *projection_factors(p), 2,
+            p.pilot_index, p.data_index, rotation_grid(len(rows)), *projection_factors(p), training,
         )  # fmt: skip
-    response = training_response(p, rows[:2])
+    response = training_response(p, rows[:training])
     channel, fitted = estimate_channel(p, response)
     noise = noise_variance(response - channel, channel, fitted)
-    rows = rows[2:]
+    rows = rows[training:]
     at_pilots = channel[p.pilot_index]
     pilots = rows.take(p.pilot_index, axis=1) * pilot_values(p)[: p.header_symbols]
     # The training symbols come before the header and have phase 0 by definition.
     anchor = len(at_pilots) * energy(channel) / len(channel)
-    rate = rotation_rate(np.concatenate([[anchor, anchor], pilots @ at_pilots.conj()]))
-    turn = phasors(-rate * np.arange(2, 2 + p.header_symbols))[:, None]
+    rate = rotation_rate(np.concatenate([[anchor] * training, pilots @ at_pilots.conj()]))
+    turn = phasors(-rate * np.arange(training, training + p.header_symbols))[:, None]
     pilot_power = bursts.row_power(pilots * turn - at_pilots)
     row_noise = np.where(bursts.hit(pilot_power, noise), pilot_power, noise)[:, None]
     return (rows * (turn * channel.conj())).take(p.data_index, axis=1) / row_noise
@@ -165,11 +169,10 @@ def _llr(p: Profile, matched: np.ndarray) -> np.ndarray:
 
 
 def _known_head(p: Profile, header: Header) -> np.ndarray:
-    """Training symbols and re-encoded header, conjugated, complex64 [2 + header_symbols,
+    """Training symbols and re-encoded header, conjugated, complex64 [training + header_symbols,
     n_occupied]."""
-    known = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
-    known[:2] = known_training(p)
-    pilots = pilot_values(p)[: p.header_symbols]
-    header = header_carriers(p, header).conj()
-    known[2:] = np.hstack([header, pilots]).take(p.carrier_order, axis=1)
+    training = p.training_symbols
+    known = np.empty((training + p.header_symbols, len(p.occupied)), np.complex64)
+    known[:training] = known_training(p)
+    place(p, header_carriers(p, header).conj(), pilot_values(p), known[training:])
     return known

@@ -110,7 +110,7 @@ def estimate_channel(profile: Profile, response: np.ndarray) -> tuple[np.ndarray
     Returns:
         complex64 [n_occupied]; and how many complex numbers were fitted.
     """
-    symbols, count = response.shape
+    symbols = len(response)
     raw = response.sum(0) / np.float32(symbols)
     whole, *shorter = short_channel_projections(profile)
     channel, fitted = whole.matrix @ raw, whole.dimensions

@@ -35,7 +35,7 @@ def training_symbol(profile: Profile) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def preamble(profile: Profile) -> np.ndarray:
-    """Short part, guard and two training symbols, complex64 [preamble_len], mean power 1."""
+    """Short part, guard and training symbols, complex64 [preamble_len], mean power 1."""
     spacing = profile.fft_size // profile.short_period
     on = profile.occupied % spacing == 0
     carriers = np.zeros(len(profile.occupied), np.complex64)
@@ -47,7 +47,8 @@ def preamble(profile: Profile) -> np.ndarray:
     if window:  # the short part fades out over it
         up = rise(window)
         guard[:window] = guard[:window] * up + np.resize(period, window) * up[::-1]
-    return np.concatenate([np.tile(period, profile.kind.short_repeats), guard, long, long])
+    short = np.tile(period, profile.kind.short_repeats)
+    return np.concatenate([short, guard, *[long] * profile.training_symbols])
 
 
 @lru_cache(maxsize=32)

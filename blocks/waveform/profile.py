@@ -15,7 +15,7 @@ class Profile:
     """Everything that transmitter and receiver must agree on.
 
     A packet is: short part (periodic, for detection and carrier offset), long part (guard and
-    two equal training symbols), header symbols, payload symbols; each of the last two with a
+    one or two equal training symbols), header symbols, payload symbols; each of the last two with a
     cyclic prefix. Carriers are numbered from -fft_size/2; carrier 0 (DC) stays empty.
 
     Args:
@@ -55,6 +55,11 @@ class Profile:
     def towards(self, design_snr_db: float) -> "Profile":
         """The same with packets of the kind that goes to a link of that SNR."""
         return self.of(kind_for(design_snr_db)) if self.header == AUTO else self
+
+    @property
+    def training_symbols(self) -> int:
+        """Equal training symbols before the header, without a prefix between them."""
+        return self.kind.training_symbols
 
     @property
     def header_symbols(self) -> int:
@@ -103,12 +108,12 @@ class Profile:
 
     @property
     def long_guard(self) -> int:
-        """Samples of cyclic prefix before the two training symbols."""
+        """Samples of cyclic prefix before the training symbols."""
         return self.kind.guard_prefixes * self.cp_len
 
     @property
     def preamble_len(self) -> int:
-        return self.short_len + self.long_guard + 2 * self.fft_size
+        return self.short_len + self.long_guard + self.training_symbols * self.fft_size
 
     @property
     def occupied_fraction(self) -> float:
@@ -183,7 +188,7 @@ class WaveformConfig(Settings):
     )  # fmt: skip
     header: str = setting(
         AUTO, "--header",
-        "what the sender makes headers for: short from 3 dB on, long from -3 dB on, auto by "
+        "what the sender makes headers for: short from 2 dB on, long from -3 dB on, auto by "
         "--design-snr (default %(default)s)", metavar="KIND", parse=str, choices=SENT,
     )  # fmt: skip
     cp_len: int | None = setting(

@@ -153,19 +153,25 @@ class Receiver:
         )
         if len(self._buffer) < needed:
             return self._wait_for(needed, first)
-        syncs = [locate(kinds, self._buffer, start) for kinds, start in found]
-        sync = max((s for s in syncs if s), key=lambda s: s.trained, default=None)
+        sync = None
+        for kinds, start in found:
+            other = locate(kinds, self._buffer, start)
+            if other is not None and (sync is None or other.trained > sync.trained):
+                sync = other
+            if sync is not None and sync.trained > 0.5:  # nothing else could explain more
+                break
         if sync is None:
             self.stats.detections += 1
             self._drop(min(start for _, start in found) + families[0][0].short_len // 2)
             return True
         p = sync.profile
-        after_header = 2 * p.fft_size + p.header_symbols * p.symbol_len
+        after_header = p.training_symbols * p.fft_size + p.header_symbols * p.symbol_len
         if len(self._buffer) < sync.start + after_header:
             return self._wait_for(sync.start + after_header + TIMING_SLACK, first)
         self.stats.detections += 1
-        head = np.empty((2 + p.header_symbols, len(p.occupied)), np.complex64)
-        self._carriers(sync, 0, len(head), head)
+        heads = p.training_symbols + p.header_symbols
+        head = np.empty((heads, len(p.occupied)), np.complex64)
+        self._carriers(sync, 0, heads, head)
         header = read_header(p, head)
         if not isinstance(header, Header):
             self._unread(sync, header)
@@ -217,7 +223,7 @@ class Receiver:
 
     def _carriers(self, sync: Sync, first: int, last: int, out: np.ndarray) -> None:
         """OFDM symbols `first` up to `last` of a packet, carrier offset removed, into complex64
-        [last - first, n_occupied]; 0 and 1 are the training symbols."""
+        [last - first, n_occupied]; the training symbols come first."""
         starts = _window_starts(sync.profile)[first:last]
         carriers(sync.profile, self._buffer, sync.start, starts, sync.freq_offset, out)
 
@@ -238,9 +244,10 @@ class Receiver:
 
 @lru_cache(maxsize=32)
 def _window_starts(profile: Profile) -> np.ndarray:
-    """Where the FFT windows of a packet's symbols start, the two training symbols first, samples,
-    int [2 + header and body]."""
+    """Where the FFT windows of a packet's symbols start, the training symbols first, samples,
+    int [training, header and body]."""
     body = profile.body_symbols(profile.max_payload_symbols)
     rows = np.arange(profile.header_symbols + body)
-    after_training = 2 * profile.fft_size + profile.cp_len + rows * profile.symbol_len
-    return np.concatenate([[0, profile.fft_size], after_training])
+    training = np.arange(profile.training_symbols) * profile.fft_size
+    after = len(training) * profile.fft_size + profile.cp_len + rows * profile.symbol_len
+    return np.concatenate([training, after])

@@ -48,8 +48,8 @@ def second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int
     """What training, header and pilots tell of a packet, and its symbols with that.
 
     Args:
-        known_head: complex64 [2 + header_symbols, n_occupied], training and header, conjugated.
-        rows: complex64 [2 + header_symbols + body_symbols, n_occupied].
+        known_head: complex64 [training + header_symbols, n_occupied], training and header, conjugated.
+        rows: complex64 [training + header_symbols + body_symbols, n_occupied].
         count: symbols of the payload that are used.
     """
     run = _in_numpy if kernels.ready() is None else _compiled
@@ -63,8 +63,8 @@ def training_response(p: Profile, training: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def known_training(p: Profile) -> np.ndarray:
-    """X* of the training symbols, complex64 [2, n_occupied]."""
-    return np.stack([training_carriers(p).conj()] * 2)
+    """X* of the training symbols, complex64 [training, n_occupied]."""
+    return np.stack([training_carriers(p).conj()] * p.training_symbols)
 
 
 def noise_variance(error: np.ndarray, channel: np.ndarray, parameters: float) -> float:
@@ -92,17 +92,18 @@ class _Head:
 
 def _in_numpy(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
     """The definition."""
-    rough, _ = estimate_channel(p, training_response(p, rows[:2]))
+    training = p.training_symbols
+    rough, _ = estimate_channel(p, training_response(p, rows[:training]))
     heads = len(known_head)
     response = rows[:heads] * known_head
-    known = pilot_values(p)[: len(rows) - 2]
-    pilots = rows[2:].take(p.pilot_index, axis=1) * known
+    known = pilot_values(p)[: len(rows) - training]
+    pilots = rows[training:].take(p.pilot_index, axis=1) * known
 
     time = _symbol_times(p)[: len(rows)]
-    gains = _common_gains(p, response[2:], pilots, rough)
+    gains = _common_gains(p, response[training:], pilots, rough)
     rate = rotation_rate(gains)
-    turn = phasors(-rate * time[2:])
-    since_training = time[2:] - (time[0] + time[1]) / 2
+    turn = phasors(-rate * time[training:])
+    since_training = time[training:] - time[:training].mean()
     drift, carrier = _drift(p, pilots * turn[:, None], rough, gains * turn, since_training)
     right = phasors(np.outer(time, -(rate + drift * carrier).astype(np.float32)))
 
@@ -133,15 +134,15 @@ def _in_numpy(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) 
 def _compiled(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
     """The same by compiled kernels."""
     fast = kernels.ready().second_pass
-    symbols = payload_symbols(p, count)
-    reference = p.reference(symbols)
+    symbols, training = payload_symbols(p, count), p.training_symbols
+    reference, behind = p.reference(symbols), len(rows) - training
     (
         rate, drift, channel, noise, head_error, heads, doubt,
         payload, change, share, gain, left,
     ) = fast.follow(
-        rows, known_head, pilot_values(p)[: len(rows) - 2], _symbol_times(p)[: len(rows)],
-        p.occupied, p.pilot_index, _SPANS, rotation_grid(len(rows) - 2), *projection_factors(p),
-        2, -1 if reference is None else reference, _middle_time(p),
+        rows, known_head, pilot_values(p)[:behind], _symbol_times(p)[: len(rows)],
+        p.occupied, p.pilot_index, _SPANS, rotation_grid(behind), *projection_factors(p),
+        training, -1 if reference is None else reference,
     )  # fmt: skip
     basis = polynomials(_first_after(p), symbols)
     shapes = channel_change(p, channel, left, noise, _first_after(p))
@@ -156,14 +157,11 @@ def _compiled(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) 
 @lru_cache(maxsize=32)
 def _symbol_times(p: Profile) -> np.ndarray:
     """When training, header and payload symbols come, in OFDM symbols since the first of the
-    header, float32 [2 + header and body]. The training symbols have no prefix between them."""
+    header, float32 [training, header and body]. The training symbols have no prefix between
+    them."""
     rows = np.arange(p.header_symbols + p.body_symbols(p.max_payload_symbols))
-    return np.concatenate([[-1 - p.fft_size / p.symbol_len, -1.0], rows]).astype(np.float32)
-
-
-def _middle_time(p: Profile) -> float:
-    """Of training and header symbols, in symbols since the first of the header."""
-    return (p.header_symbols - 3) / 2
+    training = -1 - np.arange(p.training_symbols)[::-1] * p.fft_size / p.symbol_len
+    return np.concatenate([training, rows]).astype(np.float32)
 
 
 def _first_after(p: Profile) -> int:
@@ -216,7 +214,7 @@ def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head
     """The channel from all of training and header but what bursts have hit.
 
     Args:
-        response: complex64 [2 + header_symbols, n_occupied], Y X*; carrier and clock are right.
+        response: complex64 [training + header_symbols, n_occupied], Y X*; carrier and clock are right.
         rough: complex64 [n_occupied], the channel as the training symbols have it; each symbol's
             phase against it is taken out first.
     """
@@ -229,7 +227,7 @@ def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head
         response = response[calm]
         channel, fitted = estimate_channel(p, response)
         error = response - channel
-    noise = noise_variance(error, channel, fitted + len(error) - 2)
+    noise = noise_variance(error, channel, fitted + len(error) - 1)
     return _Head(channel, noise, error, noise * fitted / error.size)
 
 
@@ -262,7 +260,7 @@ def _moving_channel(
     change = then * np.complex64(gain.conjugate() / max(abs(gain), 1e-36)) - head.channel
     noise = head.noise * fitted + head.doubt * len(change)
     kept = max(0.0, 1 - noise / max(energy(change), 1e-36))
-    middle = np.float32(_middle_time(p))
+    middle = _symbol_times(p)[: len(head.error)].mean()
     share = (time - middle) / (time[reference] - middle)
     return head.channel + np.outer(share * np.float32(kept), change)
 

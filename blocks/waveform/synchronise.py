@@ -31,9 +31,9 @@ _THRESHOLD = 16.0
 # Least correlation at the shorter lags over that at the short period, above which a signal is too
 # narrow for a short part: 0 for six equal carriers, 0.8 where 90% of the power is in one of them.
 NARROW = 0.8
-# In noise alone the correlation with a training symbol exceeds so many times its mean at one
-# instant in 12,000; a packet at -3 dB lies at 144 without multipath.
-_TRAINED = 12
+# In noise alone the correlation with one training symbol, or the mean of two, exceeds so many times
+# its mean at one instant in 12,000; a packet at -3 dB lies at 72 without multipath.
+_TRAINED = {1: 9.0, 2: 6.0}
 _REACH = 24  # blocks: the longest short part, and some more
 # How far the detection's idea of the start may be off, in samples.
 TIMING_SLACK = 192
@@ -220,9 +220,9 @@ def locate(kinds: tuple[Profile, ...], samples: np.ndarray, short_start: int) ->
         None when no training symbols are there.
     """
     p = kinds[0]  # they differ in their training symbols' values only
-    n, span = p.fft_size, 2 * TIMING_SLACK
+    n, span, count = p.fft_size, 2 * TIMING_SLACK, p.training_symbols
     lo = short_start + p.short_len + p.long_guard - TIMING_SLACK
-    length = span + 2 * n
+    length = span + count * n
     size = fft.next_fast_len(length)  # what wraps around is not looked at
     fast = kernels.ready()
     align, peak_of, settle = (
@@ -236,14 +236,15 @@ def locate(kinds: tuple[Profile, ...], samples: np.ndarray, short_start: int) ->
     best = None
     for kind in kinds:
         corr = fft.ifft(spectrum * _matched_filter(kind, size), overwrite_x=True)
-        power, peak = peak_of(corr, n, span)
+        power, peak = peak_of(corr, n, span, count)
         if best is None or power[peak] > best[1][best[2]]:
             best = kind, power, peak
     kind, power, peak = best
     early_share = 10 ** (-FIRST_PATH_DB / 10)
     start, freq, trained = settle(
-        samples, window, power, peak, lo, freq, n, p.cp_len, _TRAINED, early_share, WINDOW_ADVANCE
-    )
+        samples, window, power, peak, lo, freq, n, count, p.cp_len,
+        _TRAINED[count], early_share, WINDOW_ADVANCE, p.long_guard, p.short_len, p.short_period,
+    )  # fmt: skip
     return Sync(start, freq, kind, trained) if trained else None
 
 
@@ -269,11 +270,12 @@ def _align(
     return freq
 
 
-def _peak(corr: np.ndarray, n: int, span: int) -> tuple[np.ndarray, int]:
-    """Power of the correlation with two training symbols of `n` samples at each of `span` instants,
-    float32 [span], and where it is highest; `corr` is the one with one, complex64."""
+def _peak(corr: np.ndarray, n: int, span: int, count: int) -> tuple[np.ndarray, int]:
+    """Power of the correlation with one or two (`count`) training symbols of `n` samples at each of
+    `span` instants, float32 [span], and where it is highest; `corr` is the one with one, complex64.
+    """
     power = corr.real**2 + corr.imag**2
-    both = power[:span] + power[n : n + span]
+    both = power[:span] + power[n : n + span] if count == 2 else power[:span]
     return both, int(both.argmax())
 
 
@@ -285,32 +287,43 @@ def _settle(
     lo: int,
     freq: float,
     n: int,
+    count: int,
     cp_len: int,
     least: float,
     early_share: float,
     advance: int,
+    guard: int,
+    short_len: int,
+    period: int,
 ) -> tuple[int, float, float]:
     """Where the training symbols start.
 
     Args:
         window: complex64, `samples` from `lo` on, moved by `freq`.
         power, peak: see `_peak`.
-        n, cp_len: transform size, cyclic prefix.
+        n, count, cp_len: transform size, number of training symbols, cyclic prefix.
         least: times that the correlation must exceed its mean.
         early_share: of the peak's power, that makes an earlier path.
         advance: samples by which the windows lie before the first path.
+        guard, short_len, period: of what lies before the training symbols.
 
     Returns:
         The start; the carrier offset; the share of energy that is explained, 0 where there are no
         training symbols.
     """
-    trained = window[peak : peak + 2 * n]
+    trained = window[peak : peak + count * n]
     energy = np.vdot(trained, trained).real
     # In noise alone the correlation takes 1/n of the energy.
-    if not power[peak] * 2 >= least * energy > 0:
+    if not power[peak] >= least * energy > 0:
         return 0, 0.0, 0.0
     early = power[max(0, peak - cp_len) : peak + 1]
     first = peak + 1 - len(early) + int(np.argmax(early > power[peak] * early_share))
     start = lo + first - advance
-    freq = refine(freq, samples[start : start + 2 * n], n)
+    if count == 2:
+        freq = refine(freq, samples[start : start + 2 * n], n)
+    else:  # now that it is known where the short part lies
+        end = lo + first - guard
+        short = samples[max(0, end - short_len) : end]
+        for lag in (16 * period, 24 * period):
+            freq = refine(freq, short, lag)
     return start, freq, float(power[peak] / energy)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a command would do with a radio, without the radio."""
 
+from percast.blocks.waveform.formats.leakage import emission
 from percast.blocks.waveform.profile import Profile
 from percast.flowgraphs.radios.config import RadioConfig
 from percast.flowgraphs.radios.frontend import check_gain
@@ -52,7 +53,12 @@ def plan(
     }
     if transmit:
         gain = "the lowest" if config.gain is None else config.gain
+        spectrum = emission(profile)
         told |= {
+            "header": profile.header,
+            "occupied_bandwidth_99_hz": spectrum.occupied_99_hz,
+            "adjacent_channel_db": spectrum.adjacent_db,
+            "far_leakage_db": spectrum.leakage_db,
             "stream": "bursts" if config.bursts else "continuous, with zeros between packets",
             "gain": gain if config.hardware else None,
             "tx_level_dbfs": tx_level,

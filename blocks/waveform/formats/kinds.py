@@ -8,8 +8,9 @@ of them the receiver finds tells what follows, before a bit of it is decoded.
 from dataclasses import dataclass
 
 AUTO = "auto"
-SHORT_FROM_DB = 7.0
-"""Least design SNR at which `auto` sends short headers; they are read down to 3 dB."""
+SHORT_FROM_DB = 10.0
+"""Least design SNR at which `auto` sends short headers. They are read down to 2 dB: what is left is
+for fades."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Kind:
         root: of the training symbols; value k of n is exp(j pi root k^2 / n).
         short_repeats: periods of the short part.
         guard_prefixes: cyclic prefixes in the guard before the training symbols.
+        training_symbols: one or two.
         header_symbols: OFDM symbols of the header.
         bits_per_symbol: 1 for BPSK, 2 for QPSK.
         per_check: header bits that one check of its code joins.
@@ -37,6 +39,7 @@ class Kind:
     root: int
     short_repeats: int
     guard_prefixes: int
+    training_symbols: int
     header_symbols: int
     bits_per_symbol: int
     per_check: int
@@ -45,9 +48,9 @@ class Kind:
     window: int = 10
 
 
-VERSION_1 = Kind("version-1", 1, 1, 80, 2, 12, 1, 2, window=0)
-LONG = Kind("long", 2, 3, 80, 2, 12, 1, 2)
-SHORT = Kind("short", 2, -1, 40, 1, 2, 2, 4, long_packets=True)
+VERSION_1 = Kind("version-1", 1, 1, 80, 2, 2, 12, 1, 2, window=0)
+LONG = Kind("long", 2, 3, 80, 2, 2, 12, 1, 2)
+SHORT = Kind("short", 2, -1, 36, 1, 1, 3, 2, 2, long_packets=True)
 KINDS = {kind.name: kind for kind in (VERSION_1, LONG, SHORT)}
 """All that a receiver knows."""
 

@@ -21,7 +21,7 @@ _BURST, _BURST_WINDOW = 3.0, 15  # as there
 _NOISIER = 1.4
 
 
-@kernel(OUT_F1, C2)
+@kernel(OUT_F1, C2, brief=True)
 def row_power(rows):
     """`bursts.row_power`."""
     out = np.empty(len(rows), np.float32)

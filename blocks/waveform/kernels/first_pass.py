@@ -92,7 +92,7 @@ def matched_header(
     return out
 
 
-@kernel(OUT_D1, F1, I1, F1, INT)
+@kernel(OUT_D1, F1, I1, F1, INT, brief=True)
 def collected(llr, placement, signs, word):
     """The copies of each bit of the codeword added up, float64 [word]."""
     prior = np.zeros(word)
@@ -101,7 +101,7 @@ def collected(llr, placement, signs, word):
     return prior
 
 
-@kernel(OUT_F1, U1, I2, I1, F1)
+@kernel(OUT_F1, U1, I2, I1, F1, brief=True)
 def encoded(bits, checks, placement, signs):
     """`header_code.encode`: float32 [length]."""
     info = len(bits)
@@ -153,12 +153,11 @@ def iterated(prior, edges, to_bit):
     return fresh
 
 
-@kernel(types.void, F1, F2, I1, I1, OUT_C2)
-def place_header(coded, pilot_signs, data_index, pilot_index, out):
-    """Coded header and pilots onto the carriers, complex64 [header symbols, n_occupied]."""
-    n_data = len(data_index)
+@kernel(types.void, C2, F2, I1, I1, OUT_C2, brief=True)
+def place(data, pilots, data_index, pilot_index, out):
+    """`transmit.place`."""
     for s in range(len(out)):
-        for k in range(n_data):
-            out[s, data_index[k]] = coded[s * n_data + k]
+        for k in range(len(data_index)):
+            out[s, data_index[k]] = data[s, k]
         for k in range(len(pilot_index)):
-            out[s, pilot_index[k]] = pilot_signs[s, k]
+            out[s, pilot_index[k]] = pilots[s, k]

@@ -227,7 +227,7 @@ def shifted(samples, turn, out):
         out[i] = complex(v.real * cos[i] - v.imag * sin[i], v.real * sin[i] + v.imag * cos[i])
 
 
-@kernel(DOUBLE, C1, INT, INT, INT, INT, INT, INT, OUT_C1)
+@kernel(DOUBLE, C1, INT, INT, INT, INT, INT, INT, OUT_C1, brief=True)
 def align(samples, start, short_len, period, margin, lo, length, window):
     """Carrier offset from the short part, and what may hold the training symbols moved by it: the
     first half of `synchronise.locate`.
@@ -249,13 +249,17 @@ def align(samples, start, short_len, period, margin, lo, length, window):
     return freq
 
 
-@kernel(types.Tuple((OUT_F1, INT)), C1, INT, INT)
-def peak(corr, n, span):
+@kernel(types.Tuple((OUT_F1, INT)), C1, INT, INT, INT, brief=True)
+def peak(corr, n, span, count):
     """`synchronise._peak`."""
     power = np.empty(span, np.float32)
     for i in range(span):
-        a, b = corr[i], corr[n + i]
-        power[i] = a.real * a.real + a.imag * a.imag + b.real * b.real + b.imag * b.imag
+        a = corr[i]
+        power[i] = a.real * a.real + a.imag * a.imag
+    if count == 2:
+        for i in range(span):
+            a = corr[n + i]
+            power[i] += a.real * a.real + a.imag * a.imag
     highest = 0
     for i in range(span):
         if power[i] > power[highest]:
@@ -265,18 +269,27 @@ def peak(corr, n, span):
 
 @kernel(
     types.Tuple((INT, DOUBLE, DOUBLE)),
-    C1, C1, F1, INT, INT, DOUBLE, INT, INT, DOUBLE, DOUBLE, INT,
+    C1, C1, F1, INT, INT, DOUBLE, INT, INT, INT, DOUBLE, DOUBLE, INT, INT, INT, INT, brief=True,
 )  # fmt: skip
-def settle(samples, window, power, highest, lo, freq, n, cp_len, least, early_share, advance):
+def settle(
+    samples, window, power, highest, lo, freq, n, count, cp_len,
+    least, early_share, advance, guard, short_len, period,
+):  # fmt: skip
     """`synchronise._settle`."""
-    energy = power_of(window[highest : highest + 2 * n])
-    if not (power[highest] * 2 >= least * energy and energy > 0):
+    energy = power_of(window[highest : highest + count * n])
+    if not (power[highest] >= least * energy and energy > 0):
         return 0, 0.0, 0.0
     first = max(0, highest - cp_len)
     while first < highest and not power[first] > power[highest] * early_share:
         first += 1
     start = lo + first - advance
-    freq = refined(freq, samples[start : start + 2 * n], n)
+    if count == 2:
+        freq = refined(freq, samples[start : start + 2 * n], n)
+    else:
+        end = lo + first - guard
+        short = samples[max(0, end - short_len) : end]
+        freq = refined(freq, short, 16 * period)
+        freq = refined(freq, short, 24 * period)
     return start, freq, power[highest] / energy
 
 
@@ -296,7 +309,7 @@ def windows(samples, start, starts, turn, out):
             )
 
 
-@kernel(types.void, C2, I1, DOUBLE, DOUBLE, OUT_C2)
+@kernel(types.void, C2, I1, DOUBLE, DOUBLE, OUT_C2, brief=True)
 def gather(grid, starts, turn, scale, out):
     """The occupied bins of each window's transform, times scale * exp(j turn starts[s]), complex64
     [symbols, n_occupied]."""

@@ -37,15 +37,19 @@ INT, FLOAT, DOUBLE, BOOL = types.int64, types.float32, types.float64, types.bool
 compiled = 0  # kernels that were not found on disk
 
 
-def kernel(returns: types.Type, *arguments: types.Type):
-    """Decorator: compile for these types now, or load what was compiled before."""
+def kernel(returns: types.Type, *arguments: types.Type, brief: bool = False):
+    """Decorator: compile for these types now, or load what was compiled before.
+
+    Args:
+        brief: keeps the interpreter's lock, which takes longer to get back than it runs.
+    """
 
     def compile_now(function):
         global compiled
         done = numba.njit(
             returns(*arguments),
             cache=cache.in_use(),
-            nogil=True,
+            nogil=not brief,
             fastmath=_FAST,
             error_model="numpy",
         )(function)

@@ -15,7 +15,6 @@ from percast.blocks.waveform.kernels.jit import (
     F1,
     F2,
     F3,
-    FLOAT,
     I1,
     INT,
     OUT_C1,
@@ -152,7 +151,7 @@ def _head_estimate(response, rough, vectors, weights, ends, kept):
     for s in range(heads):
         if used[s]:
             error += errors[s]
-    noise = error / max(count * n - (fitted + count - 2), 1)
+    noise = error / max(count * n - (fitted + count - 1), 1)
     noise = max(noise, 1e-9 * power_of(channel) / n, 1e-35)
     return channel, noise, error, count, noise * fitted / (count * n)
 
@@ -207,11 +206,11 @@ def _payload_gains(pilots, channel, change, share, pilot_index, noise):
     types.Tuple(
         (DOUBLE, DOUBLE, OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE, OUT_C2, OUT_C1, OUT_F1, OUT_C1, OUT_C2)
     ),
-    C2, C2, F2, F1, I1, I1, I1, C1, F3, F1, I1, D1, INT, INT, FLOAT,
+    C2, C2, F2, F1, I1, I1, I1, C1, F3, F1, I1, D1, INT, INT,
 )  # fmt: skip
 def follow(
     rows, known, pilot_signs, time, occupied, pilot_index, spans, grid,
-    vectors, weights, ends, kept, training, reference, middle_time,
+    vectors, weights, ends, kept, training, reference,
 ):  # fmt: skip
     """All that is estimated of a packet, but how its channel's shape changes at the pilots.
 
@@ -227,7 +226,6 @@ def follow(
         vectors, weights, ends, kept: `estimate.projection_factors`.
         training: training symbols.
         reference: which symbol of the body is the reference symbol; -1 for none.
-        middle_time: of the head's estimate.
 
     Returns:
         rotation, drift (rad per symbol, and carrier); channel, noise and error energy of the head,
@@ -273,8 +271,6 @@ def follow(
             _turn(rows[s], cos, sin, payload[out])
             for k in range(n_pilots):
                 seen[out, k] = payload[out, pilot_index[k]] * pilot_signs[s - training, k]
-            if reference >= 0:
-                share[out] = (time[s] - middle_time) / (time[heads + reference] - middle_time)
 
     channel, noise, error, explained, doubt = _head_estimate(
         response, rough, vectors, weights, ends, kept
@@ -285,15 +281,17 @@ def follow(
             at_reference, known[0], seen_then, channel, pilot_index, noise, doubt,
             vectors, weights, ends, kept,
         )  # fmt: skip
+        middle_time = np.mean(time[:explained])
+        lever = part / (time[heads + reference] - middle_time)
         for s in range(count):
-            share[s] *= f32(part)
+            share[s] = (time[heads + s + (s >= reference)] - middle_time) * lever
     gain, left = _payload_gains(seen, channel, change, share, pilot_index, noise)
     return (
         rate, drift, channel, noise, error, explained, doubt, payload, change, share, gain, left
     )  # fmt: skip
 
 
-@kernel(types.Tuple((INT, OUT_C2, OUT_D1)), C2, F2, DOUBLE)
+@kernel(types.Tuple((INT, OUT_C2, OUT_D1)), C2, F2, DOUBLE, brief=True)
 def degree(left, basis, noise):
     """Of the polynomials by which the channel changes, 0 for none; what each shows at the pilots,
     complex64 [degrees, n_pilots]; and its power, float64 [degrees]: see `drift.channel_change`."""

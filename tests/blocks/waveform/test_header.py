@@ -97,7 +97,7 @@ def test_a_nonsensical_header_with_a_right_crc_is_not_read(link, version, offset
     assert Header.unpack(resealed(packed, offset, value)) is None
 
 
-@pytest.mark.parametrize(("kind", "snr_db", "most"), [("long", -5, 0), ("short", 3.25, 1)])
+@pytest.mark.parametrize(("kind", "snr_db", "most"), [("long", -5, 0), ("short", 1.25, 1)])
 def test_each_code_survives_less_than_its_link_has(kind, snr_db, most):
     """Of 100 headers with a perfect channel estimate."""
     kind = KINDS[kind]
@@ -110,7 +110,7 @@ def test_each_code_survives_less_than_its_link_has(kind, snr_db, most):
         bits = rng.integers(0, 2, BITS).astype(np.uint8)
         sent = header_code.encode(bits, length, kind.per_check)
         received = sent + rng.standard_normal(length) * np.sqrt(noise / 2)
-        right = lambda b, bits=bits: bool((b == bits).all())  # noqa: E731
+        right = lambda b, bits=bits: bool((b == bits).all())
         lost += header_code.decode(4 * received / noise, BITS, right, kind.per_check) is None
     assert lost <= most
 
@@ -124,4 +124,4 @@ def test_the_codeword_is_defined_to_the_bit(link, kind):
     assert int((bits * np.arange(1, len(bits) + 1)).sum()) == GOLDEN_SUMS[kind]
 
 
-GOLDEN_SUMS = {"version-1": -69652, "long": 85702, "short": 9094}
+GOLDEN_SUMS = {"version-1": -69652, "long": 85702, "short": 38900}

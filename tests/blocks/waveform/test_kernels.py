@@ -115,18 +115,22 @@ def test_the_second_pass(preset, kind, air, both):
 @pytest.mark.parametrize("snr_db", [20.0, 3.0])
 def test_the_header(preset, kind, snr_db, both, rng):
     p = open_profile(preset).of(kind)
-    shape = (2 + p.header_symbols, len(p.occupied))
+    training = p.training_symbols
+    shape = (training + p.header_symbols, len(p.occupied))
     rows = complex_noise(rng, shape[0] * shape[1]).reshape(shape)
-    rows[:2] = 0.3 * demodulate.known_training(p).conj() + 10 ** (-snr_db / 20) * 0.3 * rows[:2]
+    noise = 10 ** (-snr_db / 20) * 0.3 * rows[:training]
+    rows[:training] = 0.3 * demodulate.known_training(p).conj() + noise
     rows[:, 50:90] *= 0.05
     for hit in (None, 4):
         if hit is not None:
-            rows[2:][hit % p.header_symbols] *= 30  # by a burst
+            rows[training:][hit % p.header_symbols] *= 30  # by a burst
         fast, slow = both(demodulate._matched_header, p, rows)
         close(fast / np.abs(slow).max(), slow / np.abs(slow).max())
 
 
-@pytest.mark.parametrize(("info_bits", "per_check", "length"), [(472, 2, 2304), (376, 4, 768)])
+@pytest.mark.parametrize(
+    ("info_bits", "per_check", "length"), [(472, 2, 2304), (376, 4, 768), (376, 2, 1152)]
+)
 def test_the_headers_code(info_bits, per_check, length, both, rng):
     bits = rng.integers(0, 2, info_bits).astype(np.uint8)
     fast, slow = both(header_code.encode, bits, length, per_check)
