@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from percast.blocks.waveform import kernels
+from percast.home import user_cache
+
 ROOT = Path(__file__).parent.parent
 SHARED_WEIGHTS = ROOT.parent / "shared" / "data" / "perceptual"
 
@@ -34,7 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
         link = Path(cache.name, "percast", "perceptual")
         link.parent.mkdir()
         link.symlink_to(weights)
+    # Of compiled kernels the user's own: they depend on nothing but their source.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(user_cache() / "kernels"))
     os.environ["XDG_CACHE_HOME"] = cache.name
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Compiles the modem's kernels before a test waits for that."""
+    if any("waveform" in item.nodeid or "flowgraphs" in item.nodeid for item in session.items):
+        kernels.warm_up()
 
 
 def pytest_collection_modifyitems(config, items):

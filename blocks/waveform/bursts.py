@@ -4,6 +4,8 @@
 import numpy as np
 from scipy.ndimage import median_filter
 
+from percast.blocks.waveform import kernels
+
 # Error power at a symbol's pilots, over that of its neighbours, that only a burst explains: noise
 # alone exceeds it at the eight pilots of one symbol in 20,000.
 _BURST, _BURST_WINDOW = 3.0, 15
@@ -35,6 +37,8 @@ def blank(rows: np.ndarray, training: int) -> np.ndarray:
 
 def row_power(rows: np.ndarray) -> np.ndarray:
     """Mean power of each row, complex64 [rows, n], float32 [rows]."""
+    if (fast := kernels.ready()) is not None:
+        return fast.bursts.row_power(rows)
     parts = rows.view(np.float32)
     return np.einsum("ij,ij->i", parts, parts) / np.float32(rows.shape[1])
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.estimate import delay_basis, energy, impulse_response
 from percast.blocks.waveform.profile import Profile
 
@@ -14,7 +15,7 @@ _DEGREES = (1, 2)
 
 
 @lru_cache(maxsize=128)
-def _polynomials(first: int, count: int) -> np.ndarray:
+def polynomials(first: int, count: int) -> np.ndarray:
     """Orthonormal polynomials of rising degree that vanish at time 0, float32 [count, degrees]."""
     time = (first + np.arange(count)) / (first + count)
     basis, _ = np.linalg.qr(np.stack([time**d for d in _DEGREES], axis=1))
@@ -23,7 +24,7 @@ def _polynomials(first: int, count: int) -> np.ndarray:
 
 def channel_change(
     profile: Profile, channel: np.ndarray, seen: np.ndarray, noise: float, first: int
-) -> np.ndarray | None:
+) -> np.ndarray:
     """How far the channel has moved since it was estimated.
 
     At the pilots the change is fitted by a polynomial in time, its degree chosen by Stein's
@@ -39,24 +40,36 @@ def channel_change(
         first: symbols between the estimate and the first of `seen`.
 
     Returns:
-        complex64 [symbols, n_occupied] to add to the channel, or None for no change.
+        complex64 [degree, n_occupied]: what to add to the channel with each of the first
+        `polynomials`; nothing for no change.
     """
-    basis = _polynomials(first, len(seen))
-    parts = basis.T @ seen
-    power = [energy(part) / len(part) for part in parts]
-    # Each further degree takes its power off the error and fits one more noise to it.
-    gain = [0.0, *accumulate(x - 2 * noise for x in power)]
-    degrees = gain.index(max(gain))
+    basis = polynomials(first, len(seen))
+    if (fast := kernels.ready()) is not None:
+        degrees, parts, power = fast.second_pass.degree(seen, basis, noise)
+    else:
+        degrees, parts, power = _degree(seen, basis, noise)
+    shapes = np.empty((degrees, len(channel)), np.complex64)
     if degrees == 0:
-        return None
+        return shapes
     delays = np.abs(impulse_response(profile, channel)) ** 2
     fourier = delay_basis(profile)
     to_pilots = fourier[profile.pilot_index] * (delays / delays.sum())
     among_pilots = to_pilots @ fourier[profile.pilot_index].conj().T
     to_all = fourier @ to_pilots.conj().T
-    change = np.zeros((len(seen), len(profile.occupied)), np.complex64)
     for d in range(degrees):
         ratio = noise / max(power[d] - noise, 0.1 * noise)
         loaded = among_pilots + ratio * np.eye(len(among_pilots))
-        change += np.outer(basis[:, d], to_all @ np.linalg.solve(loaded, parts[d]))
-    return change
+        shapes[d] = to_all @ np.linalg.solve(loaded, parts[d])
+    return shapes
+
+
+def _degree(
+    seen: np.ndarray, basis: np.ndarray, noise: float
+) -> tuple[int, np.ndarray, list[float]]:
+    """How many of the polynomials are more than noise; what each shows at the pilots, complex64
+    [degrees, n_pilots]; and its power."""
+    parts = basis.T @ seen
+    power = [energy(part) / len(part) for part in parts]
+    # Each further degree takes its power off the error and fits one more noise to it.
+    gain = [0.0, *accumulate(x - 2 * noise for x in power)]
+    return gain.index(max(gain)), parts, power

@@ -10,6 +10,7 @@ from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.synchronise import WINDOW_ADVANCE
 
 _REGULARISATION = 1e-4
+_NO_EIGENVALUE = 1e-6  # of the projections, which have 1 or 0 but for the regularisation
 # Delays in samples, from the window's start on.
 _SPANS = ((-WINDOW_ADVANCE, 64), (-WINDOW_ADVANCE, 34), (-3, 22), (0, 13))
 
@@ -50,6 +51,31 @@ class Projection:
 
     matrix: np.ndarray
     dimensions: float
+
+
+@lru_cache(maxsize=32)
+def projection_factors(
+    profile: Profile,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The same projections for the kernels, by their eigenvectors, which are a quarter as much.
+
+    Returns:
+        Real and imaginary parts of the conjugated eigenvectors of all projections, one behind the
+        other, float32 [2, vectors, n_occupied]; their eigenvalues, float32 [vectors]; where those
+        of each projection begin, and where the last end, int64 [projections + 1]; what each keeps
+        of the dimensions, float64 [projections].
+    """
+    vectors, weights, ends, kept = [], [], [0], []
+    for projection in short_channel_projections(profile):
+        value, vector = np.linalg.eigh(projection.matrix.astype(complex))
+        used = value > _NO_EIGENVALUE
+        vectors.append(vector[:, used].conj().T)
+        weights.append(value[used])
+        ends.append(ends[-1] + int(used.sum()))
+        kept.append(projection.dimensions)
+    stacked = np.concatenate(vectors)
+    parts = np.stack([stacked.real, stacked.imag]).astype(np.float32)
+    return parts, np.concatenate(weights).astype(np.float32), np.array(ends), np.array(kept)
 
 
 @lru_cache(maxsize=32)

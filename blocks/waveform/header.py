@@ -4,6 +4,7 @@
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from percast.blocks.waveform.formats.table import VERSION, opened, seal
 from percast.engines.codecs.contract import CodedImage
@@ -90,6 +91,10 @@ class Header:
         Raises:
             ValueError: a field does not fit its place in the table of its version.
         """
+        return self._packed
+
+    @cached_property
+    def _packed(self) -> bytes:
         if len(self.model) != 4 or len(self.callsign) > 10:
             raise ValueError(f"header field out of range: {self.model!r}, {self.callsign!r}")
         try:

@@ -8,6 +8,7 @@ frequency domain filtering", Electronics Letters 38(5), 2002.
 import numpy as np
 from scipy import fft
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.ofdm import gathered, spread
 from percast.blocks.waveform.profile import Profile
 
@@ -31,19 +32,33 @@ def clip_and_filter(
     """
     n, count = profile.fft_size * OVERSAMPLING, len(profile.occupied)
     limit = np.float32(10 ** (papr_db / 20) * np.sqrt(count) / n)
-    out, rows = carriers.copy(), np.arange(len(carriers))
+    fast = kernels.ready()
+    clip, put_back = (_clip, _put_back) if fast is None else (fast.clipping.clip, fast.clipping.put)
+    out, rows = carriers.astype(np.complex64), np.arange(len(carriers))
     for _ in range(rounds):
         time = fft.ifft(spread(out[rows], n), axis=1, overwrite_x=True)
-        over = time.real**2 + time.imag**2 > limit**2
-        clipped = np.flatnonzero(over.any(1))  # most symbols have no peak, and stay as they are
+        # Most symbols have no peak, and stay as they are.
+        clipped = clip(time, limit)
         rows, time = rows[clipped], time[clipped]
-        place = np.flatnonzero(over[clipped])
-        peaks = time.ravel()[place]
-        time.ravel()[place] = peaks * (limit / np.abs(peaks))
-        out[rows] = gathered(fft.fft(time, axis=1, overwrite_x=True), count, np.float32(1))
+        put_back(fft.fft(time, axis=1, overwrite_x=True), rows, out)
     power = np.vdot(out, out).real / np.vdot(carriers, carriers).real
     out *= np.float32(1 / np.sqrt(power))
     return out
+
+
+def _clip(time: np.ndarray, limit: float) -> np.ndarray:
+    """Puts samples beyond `limit` back to it, in complex64 [symbols, n]; the symbols that had any,
+    int [symbols]."""
+    over = time.real**2 + time.imag**2 > limit**2
+    peaks = time[over]
+    time[over] = peaks * (limit / np.abs(peaks))
+    return np.flatnonzero(over.any(1))
+
+
+def _put_back(grid: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """The occupied ones of the bins, complex64 [len(rows), bins], into those rows of complex64
+    [symbols, n_occupied]."""
+    out[rows] = gathered(grid, out.shape[1], np.float32(1))
 
 
 def papr(samples: np.ndarray) -> float:

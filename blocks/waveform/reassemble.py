@@ -3,6 +3,8 @@
 
 from collections import deque
 from dataclasses import dataclass
+from math import log10
+from statistics import fmean
 
 import numpy as np
 
@@ -105,19 +107,20 @@ def assemble(profile: Profile, packets: list[Packet]) -> ReceivedImage:
     header = packets[0].header
     symbols = np.zeros(header.symbols, np.complex64)
     variance = np.full(header.symbols, np.inf, np.float32)
+    lost = header.symbols
     for packet in packets:
         lo, hi = packet_span(profile, header.symbols, header.packets, packet.header.packet)
         symbols[lo:hi], variance[lo:hi] = packet.symbols, packet.noise_var
-    lost = int(np.isinf(variance).sum())
+        lost -= hi - lo
     symbols, variance = deinterleave(symbols, variance, header.seed)
-    snr = np.mean([p.signal for p in packets]) / np.mean([p.noise for p in packets])
+    snr = fmean(p.signal for p in packets) / fmean(p.noise for p in packets)
     return ReceivedImage(
         header=header,
         symbols=symbols,
         noise_var=variance,
         lost_symbols=lost,
-        snr_db=float(10 * np.log10(snr)),
-        evm_db=float(10 * np.log10(np.mean([p.evm_squared for p in packets]))),
+        snr_db=10 * log10(snr),
+        evm_db=10 * log10(fmean(p.evm_squared for p in packets)),
         freq_offset=packets[-1].freq_offset,
-        clock_ppm=float(np.mean([p.clock_ppm for p in packets])),
+        clock_ppm=fmean(p.clock_ppm for p in packets),
     )

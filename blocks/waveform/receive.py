@@ -8,33 +8,24 @@ from functools import lru_cache
 
 import numpy as np
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.demodulate import Packet, demodulate, read_header
 from percast.blocks.waveform.formats.table import VERSION
 from percast.blocks.waveform.header import Header
-from percast.blocks.waveform.ofdm import to_carriers
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.rotate import phasors
+from percast.blocks.waveform.stream.condition import Conditioner
+from percast.blocks.waveform.stream.tones import ToneNotch
+from percast.blocks.waveform.stream.windows import carriers
 from percast.blocks.waveform.synchronise import (
     BLOCK,
     TIMING_SLACK,
     WINDOW_ADVANCE,
-    Detection,
     Sync,
-    detect,
-    detection_sums,
-    lagged_phase,
+    find,
     locate,
     short_parts,
 )
-from percast.blocks.waveform.tones import ToneNotch
 from percast.blocks.waveform.transmit import packet_span, payload_symbols
-
-# The receiver's DC offset is averaged over whole blocks of the stream and taken off the blocks
-# after them, so that the result does not depend on how the samples come in.
-_DC_BLOCK = 4096
-_DC_MEMORY = 16  # blocks
-_DC_OUTLIER = 1e4  # power over the median's; such samples tell nothing of the DC offset
-_WILD = np.float32(1e15)  # its square would still fit; what lies beyond is damage
 
 log = logging.getLogger(__name__)
 
@@ -97,12 +88,10 @@ class Receiver:
     on_packet: Callable[[Packet | UnreadPacket], None] = lambda packet: None
 
     def __post_init__(self) -> None:
+        kernels.warm_up()
         self._buffer = np.zeros(0, np.complex64)
         self._origin = 0  # stream position of the buffer's first sample
-        # Of the buffer's first blocks: several searches may go over the same samples.
-        self._corr, self._energy = np.zeros(0, np.complex64), np.zeros(0, np.float32)
-        self._dc, self._dc_blocks = 0j, 0
-        self._dc_block, self._dc_filled = np.zeros(_DC_BLOCK, np.complex64), 0
+        self._conditioner = Conditioner()
         self._notch = ToneNotch()
         self._pending: _Pending | None = None
         self._enough = 0  # buffer length before which a further search is no use
@@ -124,39 +113,14 @@ class Receiver:
     def _append(self, samples: np.ndarray) -> None:
         samples = np.ascontiguousarray(samples, np.complex64)
         self.stats.samples += len(samples)
-        parts = samples.view(np.float32)
-        # NaN fails every comparison. The extremes say whether there is anything to look for.
-        if len(parts) and not (parts.max() < _WILD and parts.min() > -_WILD):
-            parts = np.abs(parts) < _WILD
-            good = parts[::2] & parts[1::2]
-            self.stats.bad_samples += len(samples) - int(good.sum())
-            samples = np.where(good, samples, 0)
-        samples = self._notch.process(self._without_dc(samples))
+        samples = self._notch.process(self._conditioner.process(samples))
+        self.stats.bad_samples = self._conditioner.bad_samples
         self._buffer = np.concatenate([self._buffer, samples])
-
-    def _without_dc(self, samples: np.ndarray) -> np.ndarray:
-        out = np.empty_like(samples)
-        done = 0
-        while done < len(samples):
-            part = samples[done : done + _DC_BLOCK - self._dc_filled]
-            np.subtract(part, np.complex64(self._dc), out=out[done : done + len(part)])
-            self._dc_block[self._dc_filled : self._dc_filled + len(part)] = part
-            self._dc_filled += len(part)
-            done += len(part)
-            if self._dc_filled == _DC_BLOCK:
-                self._dc_filled = 0
-                self._dc_blocks = min(self._dc_blocks + 1, _DC_MEMORY)
-                self._dc += (_block_dc(self._dc_block) - self._dc) / self._dc_blocks
-        return out
 
     def _drop(self, count: int) -> None:
         self._buffer = self._buffer[count:]
         self._origin += count
         self._enough = max(0, self._enough - count)
-        blocks, off = divmod(count, BLOCK)
-        if off:
-            blocks = len(self._corr)
-        self._corr, self._energy = self._corr[blocks:], self._energy[blocks:]
 
     def _step(self) -> "Packet | bool | None":
         """One thing done: a packet, True for progress, None when more samples are needed."""
@@ -174,35 +138,40 @@ class Receiver:
         blocks = (len(self._buffer) - self.profile.short_period) // BLOCK
         if blocks < window:
             return None
-        self._sum_up_to(blocks)
-        found = [detect(kinds, self._buffer, self._corr, self._energy) for kinds in families]
-        found = [d for d in found if d.first is not None]
+        found = self._detected(families, 2 * window)
         if not found:
             self._drop((blocks - window + 1) * BLOCK)
             return None
-        first = min(d.first for d in found)
+        first = min(block for _, block, _ in found)
         # The start of a packet of one kind may look like the middle of another's.
-        found = [d for d in found if d.first < first + 2 * window]
-        starts = [d.summit() * BLOCK for d in found]
+        found = [
+            (kinds, best * BLOCK) for kinds, block, best in found if block < first + 2 * window
+        ]
         needed = max(
-            start
-            + max(d.kinds[0].preamble_len + TIMING_SLACK, 2 * d.kinds[0].short_len + 5 * BLOCK)
-            for d, start in zip(found, starts, strict=True)
+            start + max(kinds[0].preamble_len + TIMING_SLACK, 2 * kinds[0].short_len + 5 * BLOCK)
+            for kinds, start in found
         )
         if len(self._buffer) < needed:
             return self._wait_for(needed, first)
-        syncs = [self._locate(d, start) for d, start in zip(found, starts, strict=True)]
-        sync = max((s for s in syncs if s), key=lambda s: s.trained, default=None)
+        sync = None
+        for kinds, start in found:
+            other = locate(kinds, self._buffer, start)
+            if other is not None and (sync is None or other.trained > sync.trained):
+                sync = other
+            if sync is not None and sync.trained > 0.5:  # nothing else could explain more
+                break
         if sync is None:
             self.stats.detections += 1
-            self._drop(min(starts) + families[0][0].short_len // 2)
+            self._drop(min(start for _, start in found) + families[0][0].short_len // 2)
             return True
         p = sync.profile
         after_header = p.training_symbols * p.fft_size + p.header_symbols * p.symbol_len
         if len(self._buffer) < sync.start + after_header:
             return self._wait_for(sync.start + after_header + TIMING_SLACK, first)
         self.stats.detections += 1
-        head = self._carriers(sync, 0, p.training_symbols + p.header_symbols)
+        heads = p.training_symbols + p.header_symbols
+        head = np.empty((heads, len(p.occupied)), np.complex64)
+        self._carriers(sync, 0, heads, head)
         header = read_header(p, head)
         if not isinstance(header, Header):
             self._unread(sync, header)
@@ -219,12 +188,19 @@ class Receiver:
         self._enough = length
         self._drop(max(0, first - 8) * BLOCK)
 
-    def _locate(self, found: Detection, start: int) -> Sync | None:
-        p = found.kinds[0]
-        # Summed afresh: the running sums' rounding depends on where the buffer starts.
-        short = self._buffer[start : start + p.short_len]
-        freq = lagged_phase(short, p.short_period) / (2 * np.pi * p.short_period)
-        return locate(found.kinds, self._buffer, start, freq)
+    def _detected(
+        self, families: tuple[tuple[Profile, ...], ...], reach: int
+    ) -> list[tuple[tuple[Profile, ...], int, int]]:
+        """Short parts of each length: the kinds that have it, and what `find` says. None is looked
+        for that would begin `reach` blocks after another, or later."""
+        found, before = [], None
+        for kinds in reversed(
+            families
+        ):  # short ones are also seen in long ones, and end the search
+            if (blocks := find(kinds[0], self._buffer, before)) is not None:
+                found.append((kinds, *blocks))
+                before = min(block for _, block, _ in found) + reach
+        return found
 
     def _unread(self, sync: Sync, version: int | None) -> None:
         """A packet without a header; or with one of a later `version`."""
@@ -245,44 +221,20 @@ class Receiver:
         """Stream position of the training symbols; the FFT windows lie a little before it."""
         return self._origin + sync.start + WINDOW_ADVANCE
 
-    def _sum_up_to(self, blocks: int) -> None:
-        known = len(self._corr)
-        if blocks > known:
-            rest = self._buffer[known * BLOCK :]
-            corr, energy = detection_sums(self.profile, rest, blocks - known)
-            self._corr = np.concatenate([self._corr, corr])
-            self._energy = np.concatenate([self._energy, energy])
-
-    def _carriers(self, sync: Sync, first: int, last: int) -> np.ndarray:
-        """OFDM symbols `first` up to `last` of a packet, carrier offset removed; the training
-        symbols come first. Complex64 [last - first, n_occupied]."""
-        p, n = sync.profile, sync.profile.fft_size
-        starts = _window_starts(p)[first:last]
-        turn = -2 * np.pi * sync.freq_offset
-        wave = phasors(turn * np.arange(n))
-        windows = np.empty((len(starts), n), np.complex64)
-        training = max(0, p.training_symbols - first)
-        if training:
-            lo = sync.start + starts[0]
-            both = self._buffer[lo : lo + training * n].reshape(training, n)
-            np.multiply(both, wave, out=windows[:training])
-        lo = sync.start + starts[training] - p.cp_len
-        rest = self._buffer[lo : lo + (len(starts) - training) * p.symbol_len]
-        rest = rest.reshape(-1, p.symbol_len)[:, p.cp_len :]
-        np.multiply(rest, wave, out=windows[training:])
-        return to_carriers(p, windows, phasors(turn * starts))
+    def _carriers(self, sync: Sync, first: int, last: int, out: np.ndarray) -> None:
+        """OFDM symbols `first` up to `last` of a packet, carrier offset removed, into complex64
+        [last - first, n_occupied]; the training symbols come first."""
+        starts = _window_starts(sync.profile)[first:last]
+        carriers(sync.profile, self._buffer, sync.start, starts, sync.freq_offset, out)
 
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
-        p = pending.sync.profile
-        first = p.training_symbols + p.header_symbols
-        payload = self._carriers(pending.sync, first, first + pending.payload_rows)
+        p, first = pending.sync.profile, len(pending.head)
+        rows = np.empty((first + pending.payload_rows, len(p.occupied)), np.complex64)
+        rows[:first] = pending.head
+        self._carriers(pending.sync, first, len(rows), rows[first:])
         packet = demodulate(
-            p,
-            pending.header,
-            np.concatenate([pending.head, payload]),
-            pending.sync.freq_offset,
-            self._start(pending.sync),
+            p, pending.header, rows, pending.sync.freq_offset, self._start(pending.sync)
         )
         self._drop(pending.end)
         self.stats.packets += 1
@@ -299,14 +251,3 @@ def _window_starts(profile: Profile) -> np.ndarray:
     training = np.arange(profile.training_symbols) * profile.fft_size
     after = len(training) * profile.fft_size + profile.cp_len + rows * profile.symbol_len
     return np.concatenate([training, after])
-
-
-def _block_dc(block: np.ndarray) -> complex:
-    """Mean of complex64 [n] without outliers: one wild value would bury all others."""
-    some = block[::64]
-    some = some.real**2 + some.imag**2
-    limit = _DC_OUTLIER * np.partition(some, len(some) // 2)[len(some) // 2]
-    parts = block.view(np.float32)
-    if 2 * max(parts.max(), -parts.min()) ** 2 > limit:  # else there cannot be any
-        block = block[block.real**2 + block.imag**2 <= limit]
-    return complex(block.sum()) / len(block)

@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.preamble import training_symbol
 from percast.blocks.waveform.profile import Profile
@@ -69,52 +70,49 @@ def short_parts(profile: Profile) -> tuple[tuple[Profile, ...], ...]:
     return tuple(tuple(p for p in kinds if p.short_len == length) for length in lengths)
 
 
-@dataclass(frozen=True)
-class Detection:
-    """A short part of one length, or what looks like it.
-
-    Args:
-        kinds: those with such a short part.
-        strength: squared correlation over windows of its length that start at each block, float
-            [windows].
-        first: the first window over the threshold that is no narrow-band signal; None for none.
-    """
-
-    kinds: tuple[Profile, ...]
-    strength: np.ndarray
-    first: int | None
-
-    def summit(self) -> int:
-        """Window at which the short part starts: a climb from `first` to a value that none of the
-        next ones exceeds.
-
-        The window's overlap with the short part, and so the correlation, peaks within the longest
-        short part's length; a climb also gets past faint tones in the silence before it.
-        """
-        start = self.first
-        while (step := int(self.strength[start : start + _REACH].argmax())) > 0:
-            start += step
-        return start
-
-
-def detect(
-    kinds: tuple[Profile, ...], samples: np.ndarray, corr: np.ndarray, energy: np.ndarray
-) -> Detection:
+def find(
+    profile: Profile, samples: np.ndarray, before: int | None = None
+) -> tuple[int, int] | None:
     """Looks for a short part.
 
     Args:
-        kinds: of one of `short_parts`.
-        samples: complex64, what is searched.
-        corr, energy: its `detection_sums`, at least as many as the short part has blocks.
+        profile: with the kind whose short part it is.
+        samples: complex64.
+        before: block at which it must have begun; None for any.
+
+    Returns:
+        The first block of `BLOCK` samples at which a window of the short part's length is over the
+        threshold and no narrow-band signal; and the block at which the short part starts, by a
+        climb from there to where the correlation is highest. None where there is none.
     """
-    p = kinds[0]
-    window = p.short_len // BLOCK
-    sums = sliding_sum(corr, window)
-    strength = sums.real**2 + sums.imag**2
-    least = _THRESHOLD / p.short_len * sliding_sum(energy, window) ** 2
-    return Detection(
-        kinds, strength, first_broad(p, samples, strength, np.flatnonzero(strength > least))
-    )
+    p = profile
+    threshold = _THRESHOLD / p.short_len
+    if (fast := kernels.ready()) is not None:
+        first, best = fast.front.find(
+            samples, p.short_period, p.short_len, BLOCK, threshold, NARROW, _REACH,
+            len(samples) if before is None else before,
+        )  # fmt: skip
+        return None if first < 0 else (first, best)
+    window, blocks = p.short_len // BLOCK, (len(samples) - p.short_period) // BLOCK
+    if blocks < window:
+        return None
+    corr, energy = detection_sums(p, samples, blocks)
+    corr = sliding_sum(corr, window)
+    strength = corr.real**2 + corr.imag**2
+    over = np.flatnonzero(strength > threshold * sliding_sum(energy, window) ** 2)
+    first = first_broad(p, samples, strength, over if before is None else over[over < before])
+    return None if first is None else (first, _summit(strength, first))
+
+
+def _summit(strength: np.ndarray, start: int) -> int:
+    """Climb from `start` to a value that none of the next ones exceeds.
+
+    The window's overlap with the short part, and so the correlation, peaks within the longest
+    short part's length; a climb also gets past faint tones in the silence before it.
+    """
+    while (step := int(strength[start : start + _REACH].argmax())) > 0:
+        start += step
+    return start
 
 
 def detection_sums(
@@ -210,59 +208,122 @@ def _matched_filter(profile: Profile, size: int) -> np.ndarray:
     return fft.fft(training_symbol(profile), size).conj()
 
 
-def locate(
-    kinds: tuple[Profile, ...], samples: np.ndarray, short_start: int, freq: float
-) -> Sync | None:
+def locate(kinds: tuple[Profile, ...], samples: np.ndarray, short_start: int) -> Sync | None:
     """Exact timing, carrier offset and kind of a packet whose short part was detected.
 
     Args:
         kinds: that it may be.
         samples: complex64; must reach `preamble_len + TIMING_SLACK` past `short_start`.
         short_start: about where the short part starts.
-        freq: carrier offset from the short period, cycles per sample.
 
     Returns:
         None when no training symbols are there.
     """
     p = kinds[0]  # they differ in their training symbols' values only
-    n, period, count = p.fft_size, p.short_period, p.training_symbols
-    short = samples[short_start + 2 * BLOCK : short_start + p.short_len - 2 * BLOCK]
-    for lag in (4 * period, 16 * period):
-        freq = refine(freq, short, lag)
-
+    n, span, count = p.fft_size, 2 * TIMING_SLACK, p.training_symbols
     lo = short_start + p.short_len + p.long_guard - TIMING_SLACK
-    span = 2 * TIMING_SLACK
-    window = shift(samples[lo : lo + span + count * n], freq)
-    size = fft.next_fast_len(len(window))  # what wraps around is not looked at
-    spectrum = fft.fft(window, size)
-    most, found = 0.0, None
+    length = span + count * n
+    size = fft.next_fast_len(length)  # what wraps around is not looked at
+    fast = kernels.ready()
+    align, peak_of, settle = (
+        (_align, _peak, _settle)
+        if fast is None
+        else (fast.front.align, fast.front.peak, fast.front.settle)
+    )
+    window = np.empty(size, np.complex64)
+    freq = align(samples, short_start, p.short_len, p.short_period, 2 * BLOCK, lo, length, window)
+    spectrum = fft.fft(window)
+    best = None
     for kind in kinds:
-        corr = fft.ifft(spectrum * _matched_filter(kind, size), overwrite_x=True)[
-            : span + (count - 1) * n
-        ]
-        power = corr.real**2 + corr.imag**2
-        both = power[:span]
-        if count == 2:
-            both = both + power[n : n + span]
-        if (peak := float(both.max())) > most:
-            most, found = peak, (kind, both)
-    if found is None:
-        return None
-    kind, both = found
-    peak = int(both.argmax())
+        corr = fft.ifft(spectrum * _matched_filter(kind, size), overwrite_x=True)
+        power, peak = peak_of(corr, n, span, count)
+        if best is None or power[peak] > best[1][best[2]]:
+            best = kind, power, peak
+    kind, power, peak = best
+    early_share = 10 ** (-FIRST_PATH_DB / 10)
+    start, freq, trained = settle(
+        samples, window, power, peak, lo, freq, n, count, p.cp_len,
+        _TRAINED[count], early_share, WINDOW_ADVANCE, p.long_guard, p.short_len, p.short_period,
+    )  # fmt: skip
+    return Sync(start, freq, kind, trained) if trained else None
+
+
+def _align(
+    samples: np.ndarray,
+    start: int,
+    short_len: int,
+    period: int,
+    margin: int,
+    lo: int,
+    length: int,
+    window: np.ndarray,
+) -> float:
+    """Carrier offset in cycles per sample from the short part at `start`, of which `margin` samples
+    at either end are left out in refining it; and `length` samples from `lo` on moved by it, into
+    `window`, complex64, with zeros behind them."""
+    short = samples[start : start + short_len]
+    freq = lagged_phase(short, period) / (2 * np.pi * period)
+    for lag in (4 * period, 16 * period):
+        freq = refine(freq, short[margin:-margin], lag)
+    window[:length] = shift(samples[lo : lo + length], freq)
+    window[length:] = 0
+    return freq
+
+
+def _peak(corr: np.ndarray, n: int, span: int, count: int) -> tuple[np.ndarray, int]:
+    """Power of the correlation with one or two (`count`) training symbols of `n` samples at each of
+    `span` instants, float32 [span], and where it is highest; `corr` is the one with one, complex64.
+    """
+    power = corr.real**2 + corr.imag**2
+    both = power[:span] + power[n : n + span] if count == 2 else power[:span]
+    return both, int(both.argmax())
+
+
+def _settle(
+    samples: np.ndarray,
+    window: np.ndarray,
+    power: np.ndarray,
+    peak: int,
+    lo: int,
+    freq: float,
+    n: int,
+    count: int,
+    cp_len: int,
+    least: float,
+    early_share: float,
+    advance: int,
+    guard: int,
+    short_len: int,
+    period: int,
+) -> tuple[int, float, float]:
+    """Where the training symbols start.
+
+    Args:
+        window: complex64, `samples` from `lo` on, moved by `freq`.
+        power, peak: see `_peak`.
+        n, count, cp_len: transform size, number of training symbols, cyclic prefix.
+        least: times that the correlation must exceed its mean.
+        early_share: of the peak's power, that makes an earlier path.
+        advance: samples by which the windows lie before the first path.
+        guard, short_len, period: of what lies before the training symbols.
+
+    Returns:
+        The start; the carrier offset; the share of energy that is explained, 0 where there are no
+        training symbols.
+    """
     trained = window[peak : peak + count * n]
     energy = np.vdot(trained, trained).real
     # In noise alone the correlation takes 1/n of the energy.
-    if both[peak] < _TRAINED[count] * energy:
-        return None
-    early = both[max(0, peak - p.cp_len) : peak + 1]
-    first = peak + 1 - len(early) + int(np.argmax(early > both[peak] * 10 ** (-FIRST_PATH_DB / 10)))
-    start = lo + first - WINDOW_ADVANCE
+    if not power[peak] >= least * energy > 0:
+        return 0, 0.0, 0.0
+    early = power[max(0, peak - cp_len) : peak + 1]
+    first = peak + 1 - len(early) + int(np.argmax(early > power[peak] * early_share))
+    start = lo + first - advance
     if count == 2:
         freq = refine(freq, samples[start : start + 2 * n], n)
     else:  # now that it is known where the short part lies
-        end = lo + first - p.long_guard
-        short = samples[max(0, end - p.short_len) : end]
+        end = lo + first - guard
+        short = samples[max(0, end - short_len) : end]
         for lag in (16 * period, 24 * period):
             freq = refine(freq, short, lag)
-    return Sync(start, freq, kind, float(both[peak] / energy))
+    return start, freq, float(power[peak] / energy)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
-_DRIFT_SPANS = (12, 28, 64, 144)
+DRIFT_SPANS = (12, 28, 64, 144)
 _FINE_ENOUGH = 1e-3  # rad, at the outermost pilots of the last symbol
 MAX_CLOCK_PPM = 150.0  # that `clock_drift` follows over the longest packets
 
@@ -17,7 +17,7 @@ def rotation_rate(gains: np.ndarray) -> float:
 
     Maximises |sum g_s exp(-j w s)|: periodogram on a grid, then a parabola through the peak.
     """
-    size = fft.next_fast_len(8 * len(gains))
+    size = _grid_size(len(gains))
     spectrum = np.abs(fft.fft(gains, size))
     peak = int(spectrum.argmax())
     left, mid, right = (float(spectrum[i % size]) for i in (peak - 1, peak, peak + 1))
@@ -25,6 +25,18 @@ def rotation_rate(gains: np.ndarray) -> float:
     offset = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
     turns = (peak + offset) / size
     return float(2 * np.pi * (turns - round(turns)))
+
+
+def _grid_size(symbols: int) -> int:
+    return fft.next_fast_len(8 * symbols)
+
+
+@lru_cache(maxsize=128)
+def rotation_grid(symbols: int) -> np.ndarray:
+    """What each bin of `rotation_rate`'s periodogram turns back in a symbol, for the kernels,
+    complex64 [bins]."""
+    size = _grid_size(symbols)
+    return np.exp(-2j * np.pi * np.arange(size) / size).astype(np.complex64)
 
 
 def clock_drift(
@@ -47,7 +59,7 @@ def clock_drift(
     reach = float(np.abs(carrier).max() * time[-1])
     weight = float(power @ carrier**2) * np.cumsum(time**2)
     drift, left = 0.0, products.imag
-    for count in (*(n for n in _DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
+    for count in (*(n for n in DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
         part = lever[:count]
         if drift:
             angle = np.float32(drift) * part

@@ -7,6 +7,7 @@ from math import ceil
 
 import numpy as np
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.coding.hashing import signs
 from percast.blocks.waveform.coding.interleaver import interleave
@@ -72,9 +73,27 @@ def packet_carriers(profile: Profile, header: Header, payload: np.ndarray) -> np
     if reference is not None:
         known = training_carriers(profile)[profile.data_index]
         body = np.insert(body, reference, known, axis=0)
-    data = np.concatenate([header_carriers(profile, header), body])
-    pilots = pilot_values(profile)[: len(data)]
-    return np.hstack([data, pilots]).take(profile.carrier_order, axis=1)
+    heads, pilots = profile.header_symbols, pilot_values(profile)
+    out = np.empty((heads + len(body), len(profile.occupied)), np.complex64)
+    place(profile, header_carriers(profile, header), pilots, out[:heads])
+    place(profile, body, pilots[heads:], out[heads:])
+    return out
+
+
+def place(profile: Profile, data: np.ndarray, pilots: np.ndarray, out: np.ndarray) -> None:
+    """Data and pilots onto their carriers.
+
+    Args:
+        data: float32 or complex64 [symbols, data_carriers].
+        pilots: float32 [at least symbols, n_pilots].
+        out: to be filled, complex64 [symbols, n_occupied].
+    """
+    if (fast := kernels.ready()) is not None:
+        data = data.astype(np.complex64, copy=False)
+        fast.first_pass.place(data, pilots, profile.data_index, profile.pilot_index, out)
+        return
+    both = np.hstack([data, pilots[: len(data)]])
+    both.take(profile.carrier_order, axis=1, out=out)
 
 
 def modulate(

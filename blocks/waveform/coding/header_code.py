@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.coding.hashing import permutation, signs
 
 DEGREE = 4  # checks an information bit takes part in
@@ -45,9 +46,11 @@ def encode(bits: np.ndarray, length: int, per_check: int = PER_CHECK) -> np.ndar
         length: symbols to fill.
         per_check: information bits that a check joins: 2 for rate 1/3, 4 for rate 1/2.
     """
-    parity = np.bitwise_xor.accumulate(
-        np.bitwise_xor.reduce(bits[_check_table(len(bits), per_check)], axis=1)
-    )
+    table = _check_table(len(bits), per_check)
+    if (fast := kernels.ready()) is not None:
+        placed = _placement(len(bits), len(bits) + len(table), length)
+        return fast.first_pass.encoded(bits, table, placed, signs(_SEED, length))
+    parity = np.bitwise_xor.accumulate(np.bitwise_xor.reduce(bits[table], axis=1))
     word = 1 - 2 * np.concatenate([bits, parity]).astype(np.float32)
     return word[_placement(len(bits), len(word), length)] * signs(_SEED, length)
 
@@ -83,31 +86,55 @@ def decode(
     """
     word = code_length(info_bits, per_check)
     placed = _placement(info_bits, word, len(llr))
-    prior = np.bincount(placed, llr * signs(_SEED, len(llr)), minlength=word)
-    bits = (prior[:info_bits] < 0).astype(np.uint8)
-    if accept(bits):
-        return bits
-
-    table = _check_table(info_bits, per_check)
-    n_checks = len(table)
-    accumulator = info_bits + np.arange(n_checks)
-    # Columns: the information bits, this parity bit, the one before (none before the first).
-    edges = np.column_stack([table, accumulator, np.maximum(accumulator - 1, info_bits)])
-    first = np.zeros(edges.shape, bool)
-    first[0, -1] = True
-    to_bit = np.zeros(edges.shape)
-    flat = edges.ravel()
-    for _ in range(MAX_ITERATIONS):
-        total = prior + np.bincount(flat, to_bit.ravel(), minlength=word)
-        to_check = np.clip(total[edges] - to_bit, -25, 25)
-        t = np.tanh(to_check / 2)
-        t[first] = 1  # neutral: there is no parity bit before the first
-        t = np.where(np.abs(t) < 1e-9, 1e-9, t)
-        others = np.clip(t.prod(1, keepdims=True) / t, -1 + 1e-12, 1 - 1e-12)
-        to_bit = 2 * np.arctanh(others)
-        to_bit[first] = 0
-        total = prior + np.bincount(flat, to_bit.ravel(), minlength=word)
+    scrambled, edges = signs(_SEED, len(llr)), _edges(info_bits, per_check)
+    if (fast := kernels.ready()) is not None:
+        prior = fast.first_pass.collected(llr.astype(np.float32), placed, scrambled, word)
+        iterated = fast.first_pass.iterated
+    else:
+        prior = np.bincount(placed, llr * scrambled, minlength=word)
+        iterated = _iterated
+    total, to_bit = prior, np.zeros(edges.shape)
+    for iteration in range(1 + MAX_ITERATIONS):
+        if iteration:
+            total = iterated(prior, edges, to_bit)
         bits = (total[:info_bits] < 0).astype(np.uint8)
         if accept(bits):
             return bits
     return None
+
+
+@lru_cache(maxsize=4)
+def _edges(info_bits: int, per_check: int) -> np.ndarray:
+    """Places in the codeword that each check joins: its information bits, its parity bit, the one
+    before; -1 for none before the first. Int [checks, per_check + 2]."""
+    table = _check_table(info_bits, per_check)
+    accumulator = info_bits + np.arange(len(table))
+    before = accumulator - 1
+    before[0] = -1
+    return np.column_stack([table, accumulator, before])
+
+
+def _iterated(prior: np.ndarray, edges: np.ndarray, to_bit: np.ndarray) -> np.ndarray:
+    """One iteration.
+
+    Args:
+        prior: float [word], log-likelihood ratios of the codeword's bits.
+        edges: see `_edges`.
+        to_bit: float [checks, degree], what the checks have told the bits; renewed here.
+
+    Returns:
+        float [word], log-likelihood ratios with what the checks tell now.
+    """
+    none, word = edges < 0, len(prior)
+    to_check = np.clip((_told(edges, to_bit, word) + prior)[edges] - to_bit, -25, 25)
+    t = np.tanh(to_check / 2)
+    t[none] = 1  # neutral
+    t = np.where(np.abs(t) < 1e-9, 1e-9, t)
+    others = np.clip(t.prod(1, keepdims=True) / t, -1 + 1e-12, 1 - 1e-12)
+    to_bit[:] = np.where(none, 0, 2 * np.arctanh(others))
+    return prior + _told(edges, to_bit, word)
+
+
+def _told(edges: np.ndarray, to_bit: np.ndarray, word: int) -> np.ndarray:
+    """Sum of what is told to each bit, float [word]; what is told to none is 0."""
+    return np.bincount(np.maximum(edges, 0).ravel(), to_bit.ravel(), minlength=word)

@@ -10,7 +10,7 @@ from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.reassemble import Reassembler
 from percast.blocks.waveform.receive import Receiver
-from percast.blocks.waveform.tones import ToneNotch
+from percast.blocks.waveform.stream.tones import ToneNotch
 
 MINUTE = 240_000_000  # samples
 
