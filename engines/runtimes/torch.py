@@ -16,7 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 try:
     import torch
 
-    from percast.engines.networks import Encoder, Generator
+    from percast.engines.networks import Encoder, Generator, rebuild
     from percast.engines.onnx_weights import read
 except ImportError as error:
     raise ModelError(
@@ -72,11 +72,11 @@ class TorchEngine(Engine):
 
 def _load(path: Path) -> Encoder | Generator:
     names, state = read(path)
-    network = next((kind() for kind in (Encoder, Generator) if set(kind.inputs) == names), None)
-    if network is None:
+    kind = next((kind for kind in (Encoder, Generator) if set(kind.inputs) == names), None)
+    if kind is None:
         raise ModelError(f"torch cannot run {path}: it is no encoder and no generator")
     try:
-        network.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
+        network = rebuild(kind, {name: torch.from_numpy(a) for name, a in state.items()})
     except RuntimeError as error:
         raise ModelError(f"torch cannot run {path}: {_short(error)}") from error
     return network.eval().requires_grad_(False)
