@@ -3,6 +3,7 @@
 
 - `engine`: that call, as a base class
 - `choose`: `open_engine`, the way to one; picks what is asked for or fits this machine
+- `samples`: inputs of a size, for timing
 - `openvino`, `onnxruntime`, `torch`, `tensorrt/`: one runtime each
 - `plan_cache`, `int8_networks`: what was compiled or quantised for them, kept in the user's cache
 """
