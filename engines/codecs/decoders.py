@@ -23,6 +23,9 @@ class Decoders:
     Args:
         first: the one that is expected, open already.
         config: how to open others.
+
+    Attributes:
+        first: the one that is expected: from when a header names another model, the one with that.
     """
 
     def __init__(self, first: Codec, config: CodecConfig):
@@ -77,7 +80,8 @@ class Decoders:
                 if model is not None:
                     log.warning("%s: taking model %s", told, model)
                     config = replace(self._config, codec=name, model=model)
-                    self._codecs.append(open_codec(name, config, ("decode",)))
+                    self.first = open_codec(name, config, ("decode",))
+                    self._codecs.append(self.first)
         except PercastError as error:
             log.warning("%s, which cannot be opened: %s", told, error)
 
