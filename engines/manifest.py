@@ -5,6 +5,7 @@ The manifest's own hash identifies the model on the air, and the manifest holds 
 networks, so two ends whose ids agree run the same weights.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -100,6 +101,25 @@ def load_model(name_or_path: str | Path) -> Model:
             f"{manifest} is damaged ({_one_line(error)}): restore it, or export the model again"
         ) from error
     return _parse(data, manifest, hashlib.sha256(raw).digest()[:4])
+
+
+def named_by(identity: bytes, beside: str | Path = "") -> str | None:
+    """What `load_model` takes for the model that an id on the air names; None if it is not here.
+
+    Only manifests are read, so that looking costs little; loading checks the networks.
+
+    Args:
+        identity: 4 bytes of a header.
+        beside: a model's name or folder: models that lie beside such a folder count too.
+    """
+    folders = [SHIPPED]
+    with contextlib.suppress(ModelError):
+        folders.append(_find(beside).parent.parent)
+    for manifest in (path for folder in folders for path in sorted(folder.glob(f"*/{FILE_NAME}"))):
+        with contextlib.suppress(OSError):
+            if hashlib.sha256(manifest.read_bytes()).digest()[:4] == identity:
+                return str(manifest.parent)
+    return None
 
 
 def model_files(name_or_path: str | Path) -> list[Path]:

@@ -13,7 +13,8 @@ general conditioning layer", AAAI 2018), so one model serves all SNRs and realis
 Nothing but training and export needs torch; a running link uses the compiled networks.
 """
 
-from itertools import pairwise
+from collections.abc import Mapping
+from itertools import count, pairwise
 
 import torch
 import torch.nn.functional as F
@@ -167,6 +168,39 @@ class Generator(nn.Module):
                 x = F.pixel_shuffle(self.ups[index](x), 2)
         detail = F.pixel_shuffle(self.head(x), _STEM_BLOCK)
         return 0.5 * detail + F.pixel_shuffle(self.linear(latent), STRIDE)
+
+
+Shape = tuple[tuple[int, ...], tuple[int, ...]]
+"""Widths of a network's stages, and the residual blocks in each."""
+
+
+def shape_of(state: Mapping[str, Tensor]) -> Shape:
+    """Of the network whose weights these are.
+
+    Raises:
+        RuntimeError: as `load_state_dict` does, for weights of something else.
+    """
+    channels, blocks = [], []
+    for stage in count():
+        first = state.get(f"stages.{stage}.0.conv1.weight")
+        if first is None:
+            break
+        channels.append(len(first))
+        blocks.append(next(n for n in count(1) if f"stages.{stage}.{n}.conv1.weight" not in state))
+    if len(channels) != 3:
+        raise RuntimeError(f"{len(channels)} stages of residual blocks where 3 belong")
+    return tuple(channels), tuple(blocks)
+
+
+def rebuild(kind: type[Encoder] | type[Generator], state: Mapping[str, Tensor]) -> nn.Module:
+    """A network with these weights, of the shape that they say.
+
+    Raises:
+        RuntimeError: they are of something else.
+    """
+    network = kind(*shape_of(state))
+    network.load_state_dict(state)
+    return network
 
 
 def _stages(channels: tuple[int, ...], blocks: tuple[int, ...]) -> nn.ModuleList:

@@ -3,18 +3,21 @@
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from percast import home
 from percast.blocks.images import parse_size
 from percast.blocks.recordings.reader import DATA, SUFFIXES
-from percast.engines.codecs import registry
-from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs import registry, sizes
+from percast.engines.codecs.config import AUTO, CodecConfig
 from percast.engines.codecs.contract import ROLES, Codec
+from percast.engines.codecs.learned import LearnedCodec
 from percast.engines.manifest import model_files
 from percast.errors import DeviceError, UsageError
 from percast.settings import list_of
+from percast.tools.report import say
 
 T = TypeVar("T")
 
@@ -34,17 +37,29 @@ def gnu_radio() -> Iterator[None]:
         raise DeviceError(f"GNU Radio cannot be loaded ({error}): run `percast doctor`") from error
 
 
-def open_codec(config: CodecConfig, size: str | None, roles: Collection[str] = ROLES) -> Codec:
-    """The codec that the options describe, warmed up for `--size`.
+def open_codec(
+    config: CodecConfig,
+    size: str | None,
+    roles: Collection[str] = ROLES,
+    fps: float | None = None,
+) -> Codec:
+    """The codec that the options describe, warmed up for `--size`; of `--model auto` it is said
+    which was taken and why.
 
     Args:
         config: of the options.
         size: of the pictures, as typed; None where it is not known.
         roles: "encode", "decode" or both.
+        fps: pictures per second that are asked for; None where none are.
 
     Raises:
         UsageError, ModelError: see `percast.engines.codecs.registry.open_codec`.
     """
+    if (config.codec, config.model) == (LearnedCodec.name, AUTO):
+        width, height = parse_size(size) if size else reversed(sizes.SIZE)
+        model, why = sizes.choose(config, (height, width), fps or sizes.FPS, roles)
+        say(why)
+        config = replace(config, model=model)
     codec = registry.open_codec(config.codec, config, roles)
     if size:
         width, height = parse_size(size)

@@ -13,6 +13,9 @@ from percast.settings import SettingError, Settings, setting
 
 # Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
 # picture is through sooner than with half the cores each.
+AUTO = "auto"
+"""In place of a model's name."""
+
 DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)))
 
 _MOST_CBR = 0xFF, 0xFFFF  # numerator and denominator: their places in the packet's header
@@ -55,8 +58,8 @@ class CodecConfig(Settings):
     Args:
         codec: name of a codec; see the registry.
         options: of the codec's own, as pairs of names and texts.
-        model: name of a shipped model or a folder; what a codec of one's own makes of it is its
-            own affair.
+        model: name of a shipped model, a folder, or "auto", see `percast.engines.codecs.sizes`;
+            what a codec of one's own makes of it is its own affair.
         cbr: nominal channel bandwidth ratio to send, complex channel symbols per source sample;
             receivers follow the header.
         design_snr_db: SNR to encode for.
@@ -79,7 +82,9 @@ class CodecConfig(Settings):
         parse=parse_options,
     )  # fmt: skip
     model: str = setting(
-        "base", "--model", "shipped model or a folder (default %(default)s)",
+        "base", "--model", "shipped model or a folder; auto: the largest of lite, base and large "
+        "that this machine runs fast enough for --fps (or 10) and --size; receivers use the model "
+        "that the header names, where they have it (default %(default)s)",
         metavar="NAME", parse=str,
     )  # fmt: skip
     cbr: Fraction = setting(

@@ -184,6 +184,16 @@ class Codec(ABC):
         """How the registry makes one; for a class whose constructor takes other arguments."""
         return cls(config, roles)
 
+    @classmethod
+    def model_named(cls, model_id: bytes, config: CodecConfig) -> str | None:
+        """`--model` of the model that a header names, where it is here; for a codec with models.
+
+        Args:
+            model_id: 4 bytes.
+            config: of the receiver, whose `model` is another.
+        """
+        return None
+
     @abstractmethod
     def encode(self, rgb: Picture) -> tuple[CodedImage, Symbols]:
         """A picture as symbols of unit mean power, and what the header must say (see `coded`)."""

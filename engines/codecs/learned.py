@@ -12,13 +12,14 @@ before.
 Symbols are ordered as a C-contiguous array [c/2, h, w]: plane by plane, each row by row.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.config import AUTO, CodecConfig
 from percast.engines.codecs.contract import (
     MAX_SIDE,
     MIN_SIDE,
@@ -35,10 +36,13 @@ from percast.engines.codecs.contract import (
 )
 from percast.engines.codecs.latent import from_word, to_symbols, to_word, weigh, wiener_gain
 from percast.engines.codecs.planes import to_picture, to_planes
-from percast.engines.manifest import Model, load_model
+from percast.engines.codecs.sizes import choose
+from percast.engines.manifest import Model, load_model, named_by
 from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.engine import Engine
 from percast.errors import ModelError, UsageError
+
+log = logging.getLogger(__name__)
 
 CODEC_ID = 1
 MAX_BATCH = 4
@@ -117,8 +121,12 @@ class LearnedCodec(Codec):
         realism = 1.0 if config.realism is None else config.realism
         if config.options:
             raise UsageError(f"codec '{cls.name}' has no option '{config.options[0][0]}'")
+        model = config.model
+        if model == AUTO:
+            model, why = choose(config, roles=roles)
+            log.info(why)
         return cls(
-            config.model,
+            model,
             config.cbr,
             config.design_snr_db,
             realism,
@@ -127,6 +135,10 @@ class LearnedCodec(Codec):
             config.threads,
             roles,
         )
+
+    @classmethod
+    def model_named(cls, model_id: bytes, config: CodecConfig) -> str | None:
+        return named_by(model_id, config.model)
 
     def _open_engines(self, engine: str, precision: str, threads: int) -> Engines:
         """Encoder and generator, those that the roles need."""

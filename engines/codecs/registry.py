@@ -75,6 +75,18 @@ def names_of(codec_id: int) -> list[str]:
     return [name for name in sorted(_entry_points()) if _installed(name).codec_id == codec_id]
 
 
+def model_named(name: str, model_id: bytes, config: CodecConfig) -> str | None:
+    """What a codec's `--model` must be to decode what a header's model id names; None if it is not
+    here, or the codec has no models.
+
+    Raises:
+        UsageError, ModelError: it is no codec, or cannot be imported.
+    """
+    own = dict(BUILT_IN.values())
+    found = _load(name, own[name]) if name in own else _installed(name)
+    return found.model_named(model_id, config)
+
+
 def _entry_points() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 

@@ -13,13 +13,15 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from percast.engines.evaluation.verify import Candidate
-from percast.engines.manifest import Model, Network, load_model
+from percast.engines.manifest import Model, load_model
 from percast.engines.runtimes.choose import open_engine
-from percast.engines.runtimes.engine import Engine, FloatArray
+from percast.engines.runtimes.engine import Engine
+from percast.engines.runtimes.samples import inputs_of
 from percast.errors import ModelError
 
 WARM_UP = 2
@@ -32,6 +34,7 @@ class Row:
     """One candidate at one size and batch.
 
     Attributes:
+        model: name of the model.
         engine, precision, threads: the candidate.
         width, height: of the pictures, pixels.
         batch: pictures at once.
@@ -43,6 +46,7 @@ class Row:
         speed: images per second over those of the reference.
     """
 
+    model: str
     engine: str
     precision: str
     threads: int
@@ -64,12 +68,14 @@ class Report:
     """What `bench` measured.
 
     Attributes:
-        reference: whose speed is 1.
+        reference: whose speed is 1, with the model `of`.
+        of: name of that model.
         rows: of the candidates that run here.
         skipped: the others, and why.
     """
 
     reference: Candidate
+    of: str
     rows: list[Row]
     skipped: dict[Candidate, str]
 
@@ -77,13 +83,23 @@ class Report:
         """For JSON."""
         return {
             "reference": str(self.reference),
+            "reference_model": self.of,
             "rows": [asdict(row) for row in self.rows],
             "skipped": {str(candidate): why for candidate, why in self.skipped.items()},
         }
 
 
+class _Entrant(NamedTuple):
+    """A model in a candidate: what takes part in a race."""
+
+    model: Model
+    candidate: Candidate
+    encoder: Engine
+    generator: Engine
+
+
 def bench(
-    model: Model,
+    models: Sequence[Model],
     candidates: Iterable[Candidate],
     sizes: Sequence[tuple[int, int]] = ((256, 256),),
     batches: Sequence[int] = (1,),
@@ -95,6 +111,7 @@ def bench(
     """Times encoder and generator.
 
     Args:
+        models: compared with each other; the last one is the reference's.
         candidates: those that do not run here are skipped.
         sizes: (height, width) of pictures.
         batches: pictures at once.
@@ -107,43 +124,31 @@ def bench(
         ModelError: the reference does not run here, or an engine fails while it runs.
     """
     skipped: dict[Candidate, str] = {}
-    opened: dict[Candidate, tuple[Engine, Engine]] = {}
+    opened: list[_Entrant] = []
     rows: list[Row] = []
+    asked = dict.fromkeys([reference, *candidates])
     try:
-        for candidate in dict.fromkeys([reference, *candidates]):
+        for model, candidate in ((model, candidate) for candidate in asked for model in models):
             try:
-                opened[candidate] = _open(model, candidate, threads)
+                opened.append(_Entrant(model, candidate, *_open(model, candidate, threads)))
             except ModelError as error:
                 if candidate == reference:
                     raise
                 skipped[candidate] = str(error)
         for height, width in sizes:
             for batch in batches:
-                times = _race(model, opened, height, width, batch, runs)
-                slowest = times[reference].sum(axis=1).mean()
-                for candidate, seconds in times.items():
+                times = _race(opened, height, width, batch, runs)
+                slowest = times[len(models) - 1].sum(axis=1).mean()
+                for (model, candidate, *_), seconds in zip(opened, times, strict=True):
                     memory, gpu = _memory(model, candidate, threads, height, width, batch)
-                    row = _row(candidate, threads, height, width, batch, seconds, slowest)
+                    row = _row(model, candidate, threads, height, width, batch, seconds, slowest)
                     rows.append(Row(**row, memory_mb=memory, gpu_mb=gpu))
                     on_row(rows[-1])
     finally:
-        for pair in opened.values():
-            for engine in pair:
-                engine.close()
-    return Report(reference, rows, skipped)
-
-
-def inputs_of(network: Network, height: int, width: int, batch: int) -> dict[str, FloatArray]:
-    """Random inputs of a network for pictures of a size, rounded up to whole blocks."""
-    rng = np.random.default_rng(0)
-    h, w = -(-height // 16), -(-width // 16)
-    sides = {"N": batch, "h": h, "w": w, "16h": 16 * h, "16w": 16 * w}
-    return {
-        name: rng.random([sides[side] if isinstance(side, str) else side for side in shape]).astype(
-            np.float32
-        )
-        for name, shape in network.inputs.items()
-    }
+        for entrant in opened:
+            entrant.encoder.close()
+            entrant.generator.close()
+    return Report(reference, models[-1].name, rows, skipped)
 
 
 def _open(model: Model, candidate: Candidate, threads: int) -> tuple[Engine, Engine]:
@@ -157,27 +162,24 @@ def _open(model: Model, candidate: Candidate, threads: int) -> tuple[Engine, Eng
 
 
 def _race(
-    model: Model,
-    opened: dict[Candidate, tuple[Engine, Engine]],
-    height: int,
-    width: int,
-    batch: int,
-    runs: int,
-) -> dict[Candidate, np.ndarray]:
-    """Seconds of every run: [runs, 2], encoder and generator."""
+    opened: Sequence[_Entrant], height: int, width: int, batch: int, runs: int
+) -> list[np.ndarray]:
+    """Seconds of every run of each: [runs, 2], encoder and generator."""
+    model = opened[0].model  # all models take the same
     inputs = [inputs_of(net, height, width, batch) for net in (model.encoder, model.generator)]
-    times: dict[Candidate, list[tuple[float, float]]] = {candidate: [] for candidate in opened}
+    times: list[list[tuple[float, float]]] = [[] for _ in opened]
     for _ in range(WARM_UP + runs):
-        for candidate, (encoder, generator) in opened.items():
+        for entrant, seconds in zip(opened, times, strict=True):
             start = time.perf_counter()
-            encoder.run(inputs[0])
+            entrant.encoder.run(inputs[0])
             between = time.perf_counter()
-            generator.run(inputs[1])
-            times[candidate].append((between - start, time.perf_counter() - between))
-    return {candidate: np.array(each[WARM_UP:]) for candidate, each in times.items()}
+            entrant.generator.run(inputs[1])
+            seconds.append((between - start, time.perf_counter() - between))
+    return [np.array(each[WARM_UP:]) for each in times]
 
 
 def _row(
+    model: Model,
     candidate: Candidate,
     threads: int,
     height: int,
@@ -189,6 +191,7 @@ def _row(
     both = seconds.sum(axis=1)
     encode, decode = 1e3 * np.median(seconds, axis=0)
     return {
+        "model": model.name,
         "engine": candidate.engine,
         "precision": candidate.precision,
         "threads": threads,

@@ -25,7 +25,7 @@ try:
     import onnxscript  # noqa: F401 - torch.onnx needs it, and would fail much later
     import torch
 
-    from percast.engines.networks import LATENT_CHANNELS, STRIDE, Encoder, Generator
+    from percast.engines.networks import LATENT_CHANNELS, STRIDE, Encoder, Generator, rebuild
 except ImportError as error:
     raise ModelError(
         f"export needs more packages ({error}): pip install torch onnx onnxscript"
@@ -84,7 +84,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Network], dict[str, Any]]:
             "adversarial": bool(arguments.get("gan")),
         },
     }
-    networks = {"encoder": _build(Encoder(), encoder), "generator": _build(Generator(), generator)}
+    networks = {"encoder": _build(Encoder, encoder), "generator": _build(Generator, generator)}
     return networks, described
 
 
@@ -139,7 +139,7 @@ def to_onnx(network: Network) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def _build(network: Network, state: Mapping[str, torch.Tensor]) -> Network:
+def _build(kind: type[Network], state: Mapping[str, torch.Tensor]) -> Network:
     halves = {name: value.half() for name, value in state.items()}
     moved = max(
         (float((state[name].float() - halves[name].float()).abs().max()) for name in state),
@@ -148,7 +148,7 @@ def _build(network: Network, state: Mapping[str, torch.Tensor]) -> Network:
     if moved > 0:
         log.warning("rounding the weights to fp16 moves them by up to %.1e", moved)
     try:
-        network.load_state_dict({name: value.float() for name, value in halves.items()})
+        network = rebuild(kind, {name: value.float() for name, value in halves.items()})
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"the checkpoint is one of other networks: {reason}") from error

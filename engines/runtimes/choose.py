@@ -4,6 +4,7 @@
 import logging
 from pathlib import Path
 
+from percast.engines.runtimes import torch_verified
 from percast.engines.runtimes.engine import CPU_ENGINES, ENGINES, PRECISIONS, Engine
 from percast.errors import ModelError, UsageError
 
@@ -18,7 +19,8 @@ def open_engine(
     Args:
         onnx_path: the network.
         engine: one of `ENGINES`, or "auto": TensorRT where all that it needs is here and `percast
-            engine verify` has found its results right, else the first of `CPU_ENGINES` that loads.
+            engine verify` has found its results right; else torch where it has a GPU and was
+            verified on it; else the first of `CPU_ENGINES` that loads.
         precision: one of `PRECISIONS`; "auto" is fp16 on a GPU; on a CPU int8 where it was built
             and verified to be good and faster there, else bf16 where it is native, else fp32.
         threads: to compute with. One is best beside a live flow graph.
@@ -69,16 +71,25 @@ def _load(name: str) -> type[Engine]:
 
 
 def _open_best(path: Path, precision: str, threads: int) -> tuple[Engine, str]:
-    """TensorRT if it is fit for use here, else the best engine of the CPU; and why."""
+    """TensorRT or torch on a GPU, if fit for use here, else the best of the CPU; and why."""
     from percast.engines.runtimes.tensorrt.plans import find_verified
 
     try:
         found = find_verified(path, precision)
         engine = _load("tensorrt")(path, precision, threads, found)
     except ModelError as error:  # a GPU may also be full, or lost
-        runtime, why = _first_that_loads()
-        return runtime(path, precision, threads), f"{why}; no tensorrt, as {error}"
-    return engine, "there is a GPU, and its results were verified"
+        lacking = f"no tensorrt, as {error}"
+    else:
+        return engine, "there is a GPU, and its results were verified"
+    try:
+        torch_verified.check(path, precision)
+        engine = _load("torch")(path, precision, threads)
+    except ModelError as error:
+        lacking += f"; no torch on a GPU, as {error}" if str(error) else ""
+    else:
+        return engine, f"torch has a GPU, and its results were verified; {lacking}"
+    runtime, why = _first_that_loads()
+    return runtime(path, precision, threads), f"{why}; {lacking}"
 
 
 def _first_that_loads() -> tuple[type[Engine], str]:
@@ -97,7 +108,7 @@ def _first_that_loads() -> tuple[type[Engine], str]:
 def _why_precision(asked: str, engine: Engine) -> str:
     if asked != "auto":
         return "as asked"
-    if engine.name == "tensorrt":
+    if engine.name == "tensorrt" or (engine.name, engine.precision) == ("torch", "fp16"):
         return "picked because GPUs are fastest in it"
     if engine.precision == "int8":
         return "picked because it was verified and is faster on this CPU"

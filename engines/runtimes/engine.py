@@ -22,7 +22,7 @@ CPU_ENGINES = ("openvino", "onnxruntime")
 """Engines that run on any machine, the preferred one first."""
 
 ENGINES = ("tensorrt", *CPU_ENGINES, "torch")
-"""All engines, the preferred one first; torch is there to compare the others with."""
+"""All engines; torch last, as on a CPU it is there to compare the others with."""
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 

@@ -12,7 +12,7 @@ from typing import Any
 from percast.errors import FileError, UsageError
 
 PRESETS_FOLDER = Path(__file__).parent / "presets"
-PRESETS = ("tiny", "base", "mse", "gpu")
+PRESETS = ("tiny", "base", "mse", "gpu", "lite")
 
 LATENT_CHANNELS = 96
 """As `percast.engines.networks.LATENT_CHANNELS`, stated here because this module needs no torch."""

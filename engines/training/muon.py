@@ -60,21 +60,24 @@ class KernelMuon(torch.optim.Optimizer):
             # A matrix with more rows than columns moves its outputs less: Jordan's own correction.
             scale = lr * max(1.0, rows / columns) ** 0.5
             steps = updates.reshape(-1, rows, height, width, inputs).permute(0, 1, 4, 2, 3)
-            torch._foreach_add_(kernels, list(steps.to(kernels[0].dtype)), alpha=-scale)
+            torch._foreach_sub_(kernels, list(steps.to(kernels[0].dtype) * scale))
 
 
 def _orthogonal(matrices: torch.Tensor) -> torch.Tensor:
-    """Singular values brought to about 1, by Newton and Schulz in bfloat16.
+    """Singular values brought to about 1, by Newton and Schulz.
+
+    In bfloat16 on a GPU, as Jordan does; in float32 on a CPU. One without instructions for bfloat16
+    emulates it: on two AVX2 cores that took half of a whole training step of `lite`.
 
     Args:
         matrices: float32 [n, rows, columns].
 
     Returns:
-        bfloat16 [n, rows, columns].
+        bfloat16 or float32 [n, rows, columns].
     """
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
-    x = matrices.bfloat16()
+    x = matrices if matrices.device.type == "cpu" else matrices.bfloat16()
     x = x.mT if tall else x
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     for _ in range(_ITERATIONS):
@@ -91,27 +94,43 @@ def optimisers(link: Link, config: Config) -> list[torch.optim.Optimizer]:
     hidden = {*_hidden_kernels(link.encoder), *_hidden_kernels(link.generator)}
     kernels = [parameter for parameter in link.parameters() if parameter in hidden]
     rest = [parameter for parameter in link.parameters() if parameter not in hidden]
-    chosen = [
-        KernelMuon(kernels, lr=config.muon_lr),
-        torch.optim.AdamW(rest, lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay),
-    ]
-    return [with_peak(optimiser) for optimiser in chosen]
+    kernel_muon = with_peak(KernelMuon(kernels, lr=config.muon_lr), kernels)
+    return [kernel_muon, adamw(rest, config.lr, (0.9, 0.99), config.weight_decay)]
 
 
-def with_peak(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Remembers the present learning rates as the peak of the schedule."""
+def adamw(
+    parameters: list[nn.Parameter], lr: float, betas: tuple[float, float], weight_decay: float
+) -> torch.optim.Optimizer:
+    """AdamW whose learning rate follows the schedule, and which a CUDA graph can hold."""
+    on_gpu = parameters[0].device.type == "cuda"
+    settings = {"betas": betas, "weight_decay": weight_decay, "capturable": on_gpu}
+    return with_peak(torch.optim.AdamW(parameters, lr=lr, **settings), parameters)
+
+
+def with_peak(
+    optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter]
+) -> torch.optim.Optimizer:
+    """Remembers the present learning rates as the peak of the schedule.
+
+    On a GPU they move into tensors there, which `percast.engines.training.schedule.set_lr` fills: a
+    captured step reads them anew each time.
+    """
+    device = parameters[0].device
     for group in optimiser.param_groups:
         group["peak_lr"] = group["lr"]
+        if device.type == "cuda":
+            group["lr"] = torch.tensor(group["lr"], device=device)
     return optimiser
 
 
 def load_state(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Loads a checkpoint's moments; learning rates and weight decay stay those of this run."""
-    names = ("peak_lr", "weight_decay")
-    own = [{name: group[name] for name in names} for group in optimiser.param_groups]
-    optimiser.load_state_dict(state)
-    for group, settings in zip(optimiser.param_groups, own, strict=True):
-        group.update(settings)
+    names = ("lr", "peak_lr", "weight_decay", "capturable")
+    groups = [
+        saved | {name: own[name] for name in names if name in own}
+        for own, saved in zip(optimiser.param_groups, state["param_groups"], strict=True)
+    ]
+    optimiser.load_state_dict(state | {"param_groups": groups})
 
 
 def _hidden_kernels(network: Encoder | Generator) -> Iterable[nn.Parameter]:

@@ -42,7 +42,10 @@ def set_lr(optimisers: Iterable[torch.optim.Optimizer], factor: float) -> None:
     """Learning rates as a share of `peak_lr`, see `percast.engines.training.muon.with_peak`."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:
-            group["lr"] = group["peak_lr"] * factor
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(group["peak_lr"] * factor)
+            else:
+                group["lr"] = group["peak_lr"] * factor
 
 
 def ema_decay(config: Config, step: int) -> float:

@@ -13,20 +13,20 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from percast.engines.networks import STRIDE
-from percast.engines.training import channel, memory, muon, schedule, start
-from percast.engines.training.config import MIN_CROP, Config
+from percast.engines.training import memory, muon, schedule, start
+from percast.engines.training.config import Config
 from percast.engines.training.data import seeds
 from percast.engines.training.data.crops import open_crops
 from percast.engines.training.distributed import Group
-from percast.engines.training.losses import terms as losses
-from percast.engines.training.losses.adversary import Adversary, autocast
-from percast.engines.training.losses.perceptual import at_phase
+from percast.engines.training.losses.adversary import Adversary
 from percast.engines.training.records import checkpoint, weights
 from percast.engines.training.records.log import Bar, Stopwatch, progress_bar
 from percast.engines.training.records.run_records import FIGURES, Records
+from percast.engines.training.records.waiting import Waiting
+from percast.engines.training.replay import Replays, own_stream
+from percast.engines.training.step import Step
 from percast.engines.training.validation import Validation
 from percast.errors import ModelError
 from percast.signals import ending_signals, heed
@@ -84,14 +84,17 @@ class Trainer:
             if resume is not None:
                 self._load(resume)
             wrapped = group.wrap(self._link)
-            self._forward: nn.Module = torch.compile(wrapped) if config.compile else wrapped
+            self._work = Step(
+                config, self._link, torch.compile(wrapped) if config.compile else wrapped,
+                self._ema, self._optimisers, self._adversary, self._perceptual, device,
+            )  # fmt: skip
+            self._replays = Replays.on(device, self._work, alone=group.size == 1)
             self._crops = open_crops(
                 training, config.crops, config.batch, config.crop, config.seed, group.rank, device
             )
             self._validation = Validation(held_out, config, device, self._perceptual)
         self._records = Records(out, self.step, self._validation.names) if group.first else None
-        self._data_time = Stopwatch(device)
-        self._totals = torch.zeros(len(FIGURES), dtype=torch.float64, device=device)
+        self._data_time, self._waiting = Stopwatch(device), Waiting(device)
         self._counted = 0
         self._stop = False
         self._told = ""  # beside the progress bar
@@ -115,6 +118,7 @@ class Trainer:
             with (
                 memory.watched(step, memory.smaller(c), self.out),
                 _signals(self._ask_to_stop),
+                own_stream(self.group.device),
                 progress_bar(share) as bar,
             ):
                 while share < 1 and not self._stop:
@@ -137,35 +141,25 @@ class Trainer:
         }
 
     def _train_step(self, share: float) -> None:
-        c, device = self.config, self.group.device
+        with self._waiting.step(probe=self._counted == 0):
+            self._launch(share)
+
+    def _launch(self, share: float) -> None:
+        c = self.config
         with self._data_time.running():
             original = self._crops(self.step)
-        root = seeds.sequence(seeds.Purpose.CHANNEL, c.seed, self.group.rank, self.step)
-        generator = seeds.device_generator(root, device)
-        conditions = channel.draw_conditions(c.batch, c, generator)
-        air = channel.draw_air(conditions, c.crop // STRIDE, c.crop // STRIDE, generator)
         self._stage = schedule.stage(c, share)
         if self._stage == 2 and self._second_began is None:
             self._begin_second_stage()
         adversary = self._adversary if self._stage == 2 else None
-
-        with autocast(device.type, c):
-            picture, sent = self._forward(original, conditions, air)
-            terms = self._terms(picture, original)
-        loss = losses.distortion_loss(terms, conditions.realism, c)
-        fooling = judging = judging_norm = torch.zeros((), device=device)
         if adversary:
-            fooling = adversary.fooling(picture, sent, conditions.realism)
-        self._link.zero_grad(set_to_none=True)
-        (loss + fooling).backward()
-        norm = nn.utils.clip_grad_norm_(self._link.parameters(), c.clip)
-        schedule.set_lr(self._optimisers, self._lr_factor(share))
-        for optimiser in self._optimisers:
-            optimiser.step()
-        if adversary:
-            judging, judging_norm = adversary.learn(original, picture, sent, share)
-        self._average()
-        self._count(terms, fooling.detach(), judging, norm, judging_norm)
+            adversary.prepare(share)
+        draws = seeds.sequence(seeds.Purpose.CHANNEL, c.seed, self.group.rank, self.step)
+        self._work.fill(
+            original, seeds.device_seed(draws), self._phase(), self._lr_factor(share), self.step
+        )
+        self._replays.run(self._stage, lambda: self._work.compute(adversary))
+        self._counted += 1
 
     def _begin_second_stage(self) -> None:
         self._second_began = self.step
@@ -178,38 +172,11 @@ class Trainer:
             return schedule.lr_factor(c, share, self.step)
         return c.second_lr * schedule.lr_factor(c, share, self.step - self._second_began)
 
-    def _phase(self) -> tuple[tuple[int, int], int]:
-        """For `at_phase`: where LPIPS and texture look in this step, and the furthest they may."""
-        c = self.config
-        shifts = max(1, min(c.perceptual_shift, c.crop - MIN_CROP + 1))
-        root = seeds.sequence(seeds.Purpose.PHASE, c.seed, self.group.rank, self.step)
-        down, right = seeds.host_generator(root).integers(shifts, size=2).tolist()
-        return (down, right), shifts - 1
-
-    def _terms(self, picture: Tensor, original: Tensor) -> losses.Terms:
-        """Those that count; the others are 0."""
-        mse = (picture - original).square().mean((1, 2, 3))
-        lpips = texture = torch.zeros_like(mse)
-        if self.config.perceptual:
-            textured = self.config.texture_weight > 0
-            seen = (at_phase(image, *self._phase()) for image in (picture, original))
-            lpips, texture = self._perceptual(*seen, textured)
-        return losses.Terms(mse, lpips, texture)
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Moves the averaged weights."""
-        weight = 1 - schedule.ema_decay(self.config, self.step)
-        averages, values = list(self._ema.parameters()), list(self._link.parameters())
-        torch._foreach_lerp_(averages, values, weight)
-
-    def _count(self, terms: losses.Terms, *others: Tensor) -> None:
-        """Adds a step's `FIGURES` up on the device; reading them would make the GPU wait."""
-        with torch.no_grad():
-            psnr = -10 * torch.log10(terms.mse.clamp(min=1e-10))
-            means = [value.mean() for value in (*terms, psnr)]
-            self._totals += torch.stack([*means, *others]).double()
-        self._counted += 1
+    def _phase(self) -> tuple[int, int]:
+        """Where LPIPS and texture look in this step, see `at_phase`."""
+        root = seeds.sequence(seeds.Purpose.PHASE, self.config.seed, self.group.rank, self.step)
+        down, right = seeds.host_generator(root).integers(self._work.shifts, size=2).tolist()
+        return down, right
 
     def _rest(self, share: float, bar: Bar) -> None:
         """What is due after a step."""
@@ -226,15 +193,17 @@ class Trainer:
         figures = self._figures()
         now = time.monotonic()
         seconds, self._interval = now - self._interval, now
-        images = self._counted * self.config.batch * self.group.size
-        self._totals.zero_()
+        steps = self._counted
+        images = steps * self.config.batch * self.group.size
+        self._work.totals.zero_()
         self._counted = 0
         speed = {
             "images_per_second": images / seconds,
             "data_share": self._data_time.read() / seconds,
+            "waiting_share": self._waiting.read(steps, seconds),
         }
         if self._records:
-            lr = self._optimisers[-1].param_groups[0]["lr"]
+            lr = float(self._optimisers[-1].param_groups[0]["lr"])
             row = {"step": self.step, "images": self.images, "minutes": self._minutes()}
             self._told = self._records.training(
                 {**row, "stage": self._stage, "lr": lr, **figures, **speed}
@@ -256,7 +225,7 @@ class Trainer:
         Raises:
             ModelError: they are not finite.
         """
-        values = (self._totals / max(self._counted, 1)).tolist()
+        values = (self._work.totals / max(self._counted, 1)).tolist()
         if not all(map(math.isfinite, values)):
             raise self._gone_wrong("the loss is")
         return dict(zip(FIGURES, values, strict=True))

@@ -121,7 +121,7 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
     with contextlib.ExitStack() as stack:
         pictures = stack.enter_context(wanted.source.open())
         out = stack.enter_context(wanted.sink.open())
-        codec = open_codec(wanted.code, wanted.source.size)
+        codec = open_codec(wanted.code, wanted.source.size, fps=wanted.transmitter.fps)
         stack.callback(codec.close)
         graph = Loopback(
             pictures,

@@ -28,7 +28,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.add_argument(
-        "--config", metavar="NAME|FILE", help="preset tiny, base (default) or mse, or a TOML file"
+        "--config",
+        metavar="NAME|FILE",
+        help="preset tiny, base (default), mse, lite or gpu; or a TOML file",
     )
     parser.add_argument("--data", metavar="DIR|PACK", help="pictures to train on")
     parser.add_argument("--validation", metavar="DIR|PACK", help="pictures to validate on")

@@ -96,7 +96,8 @@ def transmit(wanted: TxConfig) -> tuple[dict, object]:
             on_air = stack.enter_context(radios.on_air(wanted.radio, wanted.run, transmit=True))
             profile = replace(profile, samp_rate=on_air.station.took["samp_rate"])
         pictures = stack.enter_context(wanted.source.open())
-        codec = open_codec(wanted.code, wanted.source.size, ("encode",))
+        fps = wanted.transmitter.fps
+        codec = open_codec(wanted.code, wanted.source.size, ("encode",), fps)
         stack.callback(codec.close)
         transmitter = Transmitter(pictures, codec, profile, config=wanted.transmitter)
         if on_air is not None:

@@ -36,6 +36,11 @@ def device_generator(seeds: np.random.SeedSequence, device: torch.device) -> tor
     Its numbers differ between kinds of devices.
     """
     generator = torch.Generator(device)
-    # torch's generator for CPUs uses the lower 32 bits only: the entropy must be spread first.
-    generator.manual_seed(int(seeds.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+    generator.manual_seed(device_seed(seeds))
     return generator
+
+
+def device_seed(seeds: np.random.SeedSequence) -> int:
+    """For a generator of torch's."""
+    # That for CPUs uses the lower 32 bits only: the entropy must be spread first.
+    return int(seeds.generate_state(1, np.uint64)[0] >> np.uint64(1))

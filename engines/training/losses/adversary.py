@@ -12,7 +12,7 @@ from percast.engines.training.config import Config
 from percast.engines.training.distributed import Group
 from percast.engines.training.losses import terms as losses
 from percast.engines.training.losses.discriminator import Discriminator
-from percast.engines.training.muon import load_state, with_peak
+from percast.engines.training.muon import adamw, load_state
 
 _JUDGED_REALISM = 0.3
 """The discriminator learns from crops above this: softer ones are too easily told."""
@@ -31,14 +31,8 @@ class Adversary:
         self._config, self._device = config, group.device.type
         self._discriminator = discriminator
         self._judge: nn.Module = group.wrap(discriminator)
-        self.optimiser = with_peak(
-            torch.optim.AdamW(
-                discriminator.parameters(),
-                lr=config.discriminator_lr,
-                betas=(0.5, 0.99),
-                weight_decay=0.0,
-            )
-        )
+        weights = list(discriminator.parameters())
+        self.optimiser = adamw(weights, config.discriminator_lr, (0.5, 0.99), 0.0)
         # Of a batch whose realism ascends: where the crops begin that feel the adversary at all,
         # and those that it learns from.
         self._felt = first_above(0, config.batch, config)
@@ -60,21 +54,26 @@ class Adversary:
         self._discriminator.requires_grad_(True)
         return losses.fooling_loss(logits, realism[part], self._config, len(picture))
 
-    def learn(
-        self, original: Tensor, picture: Tensor, sent: Tensor, share: float
-    ) -> tuple[Tensor, Tensor]:
-        """One step of the discriminator.
+    def prepare(self, share: float) -> None:
+        """Sets the learning rate of the step that follows, which counts as one of its age.
+
+        Args:
+            share: of the run that is done.
+        """
+        schedule.set_lr([self.optimiser], schedule.lr_factor(self._config, share, self.age))
+        self.age += 1
+
+    def learn(self, original: Tensor, picture: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the discriminator; see `prepare`.
 
         Args:
             original, picture: [N, 3, H, W], realism ascending.
             sent: latent, [N, 96, h, w].
-            share: of the run that is done.
 
         Returns:
             Its loss, and its gradient's norm before clipping, scalars.
         """
         part = slice(self._judged, None)
-        schedule.set_lr([self.optimiser], schedule.lr_factor(self._config, share, self.age))
         # One pass for both, as a second one would renew the spectral norms under the first.
         pictures = torch.cat([original[part], picture[part].detach()])
         latents = sent[part].detach().repeat(2, 1, 1, 1)
@@ -86,7 +85,6 @@ class Adversary:
         parameters = self._discriminator.parameters()
         norm = nn.utils.clip_grad_norm_(parameters, self._config.discriminator_clip)
         self.optimiser.step()
-        self.age += 1
         return loss.detach(), norm
 
     def state(self) -> dict[str, Any]:

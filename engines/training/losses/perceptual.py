@@ -111,7 +111,7 @@ class Perceptual(nn.Module):
         return features
 
 
-def at_phase(image: Tensor, phase: tuple[int, int], most: int) -> Tensor:
+def at_phase(image: Tensor, phase: Tensor, most: int) -> Tensor:
     """The part of a picture that begins at a phase, of one size for all phases.
 
     AlexNet's first layer looks at every fourth pixel. Seen at one phase only, the generator weaves
@@ -119,14 +119,19 @@ def at_phase(image: Tensor, phase: tuple[int, int], most: int) -> Tensor:
 
     Args:
         image: [N, 3, H, W].
-        phase: rows and columns that are left out before it, each from 0 to `most`.
+        phase: int64 [2], rows and columns that are left out before it, each from 0 to `most`; on
+            the picture's device, so that nobody must wait to read it.
         most: the largest that a phase may be.
 
     Returns:
-        [N, 3, H - most, W - most], a view.
+        [N, 3, H - most, W - most].
     """
-    (down, right), (height, width) = phase, image.shape[2:]
-    return image[..., down : down + height - most, right : right + width - most]
+    if not most:
+        return image
+    for dim, first in zip((2, 3), phase, strict=True):
+        inside = torch.arange(image.shape[dim] - most, device=image.device)
+        image = image.index_select(dim, first + inside)
+    return image.contiguous(memory_format=torch.channels_last)
 
 
 def texture_distance(x: Tensor, y: Tensor, window: int) -> Tensor:

@@ -75,12 +75,12 @@ def to_prototype(encoder: Mapping[str, T], generator: Mapping[str, T]) -> dict[s
 
 
 def check_arguments(arguments: Mapping[str, object]) -> None:
-    """Checks that the weights are of the one shape that our networks have.
+    """Checks that the weights are of the one kind that our networks are, of any width and depth.
 
     Raises:
-        ModelError: other widths or latent channels, normalisation layers, or no linear path.
+        ModelError: other latent channels, normalisation layers, or no linear path.
     """
-    for key, wanted in {"zc": 96, "wid": 1.0, "norm": 0, "lin": 1}.items():
+    for key, wanted in {"zc": 96, "norm": 0, "lin": 1}.items():
         if arguments.get(key) != wanted:
             raise ModelError(
                 f"the weights were trained with {key}={arguments.get(key)}, "

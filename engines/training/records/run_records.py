@@ -23,7 +23,10 @@ its weight, the discriminator's loss (1.39 = cannot tell), and the norms of the 
 discriminator's gradients before clipping."""
 
 _WHERE = ("step", "images", "minutes")
-_TRAINING = (*_WHERE, "stage", "lr", *FIGURES, "images_per_second", "data_share")
+_SPEED = ("images_per_second", "data_share", "waiting_share")
+"""Shares of the time: in the data step, and in which a GPU waited for launches (see `waiting`)."""
+
+_TRAINING = (*_WHERE, "stage", "lr", *FIGURES, *_SPEED)
 
 
 class Records:
@@ -49,18 +52,16 @@ class Records:
         columns = [*_WHERE, "lpips", "psnr_db", *scores]
         self._validation = Table(folder / "validation.csv", columns, step)
         self._board = Board(folder / "events", step)
-        self.last: dict[str, Any] = dict.fromkeys(
-            ("images_per_second", "data_share", "lpips", "psnr_db")
-        )
+        self.last: dict[str, Any] = dict.fromkeys((*_SPEED, "lpips", "psnr_db"))
 
     def training(self, row: dict[str, Value]) -> str:
         """A row of `train.csv`; gives a text for the progress bar."""
         self._training.add(row)
         self._board.numbers("training", row, int(row["step"]))
-        self.last |= {name: row[name] for name in ("images_per_second", "data_share")}
+        self.last |= {name: row[name] for name in _SPEED}
         text = (
             f"{row['images_per_second']:.1f} images/s  {row['data_share']:.1%} data  "
-            f"{row['psnr_db']:.1f} dB  LPIPS {row['lpips']:.3f}"
+            f"{_waiting(row['waiting_share'])}{row['psnr_db']:.1f} dB  LPIPS {row['lpips']:.3f}"
         )
         log.info("step %d  stage %d  %s", row["step"], row["stage"], text)
         return text
@@ -90,3 +91,7 @@ class Records:
 
     def close(self) -> None:
         self._board.close()
+
+
+def _waiting(share: Value) -> str:
+    return f"{share:.0%} waiting  " if share else ""

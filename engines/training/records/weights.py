@@ -12,6 +12,7 @@ from percast.engines.manifest import load_model
 from percast.engines.networks import LATENT_CHANNELS
 from percast.engines.onnx_weights import read as read_weights
 from percast.engines.training.config import Config
+from percast.engines.training.grow import grow
 from percast.engines.training.link import Link
 from percast.engines.training.records import prototype
 from percast.errors import FileError, ModelError
@@ -27,16 +28,17 @@ def initial(link: Link, source: str) -> None:
 
     Args:
         source: a file that `save` wrote or a checkpoint of a run; or else a model's name or
-            folder, whose ONNX files hold the weights.
+            folder, whose ONNX files hold the weights. Those of smaller networks are grown, see
+            `percast.engines.training.grow`.
 
     Raises:
-        ModelError: no weights there, or those of other networks.
+        ModelError: no weights there, or those of other or larger networks.
     """
     path = Path(source)
     states = _from_file(path) if path.is_file() else _from_model(source)
     try:
         for network, state in zip((link.encoder, link.generator), states, strict=True):
-            network.load_state_dict({name: value.float() for name, value in state.items()})
+            grow(network, {name: value.float() for name, value in state.items()})
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ModelError(f"--init {source}: weights of other networks: {reason[:300]}") from error
@@ -100,14 +102,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def _arguments(config: Config, adversarial: bool) -> dict[str, Any]:
-    """In the prototype's words; any shapes but the usual ones are no width that it knows."""
-    usual = Config(steps=1)
-    names = ("encoder_channels", "encoder_blocks", "generator_channels", "generator_blocks")
-    shapes = [getattr(config, name) for name in names]
-    fits = shapes == [getattr(usual, name) for name in names]
+    """In the prototype's words; the tensors themselves tell widths and depths."""
     return {
         "zc": LATENT_CHANNELS,
-        "wid": 1.0 if fits else str(shapes),
         "norm": 0,
         "lin": 1,
         "batch": config.batch,

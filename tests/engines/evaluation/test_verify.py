@@ -10,7 +10,7 @@ import pytest
 
 from percast.engines.evaluation import bench as benchmark
 from percast.engines.evaluation import verify as verification
-from percast.engines.evaluation.bench import bench, inputs_of
+from percast.engines.evaluation.bench import bench
 from percast.engines.evaluation.verify import (
     TOLERANCES,
     Candidate,
@@ -18,8 +18,10 @@ from percast.engines.evaluation.verify import (
     all_candidates,
     verify,
 )
+from percast.engines.manifest import load_model
 from percast.engines.runtimes import openvino as runtime_openvino
 from percast.engines.runtimes.engine import CPU_ENGINES
+from percast.engines.runtimes.samples import inputs_of
 from percast.errors import ModelError
 
 EXACT = Candidate("onnxruntime", "fp32")
@@ -146,7 +148,7 @@ def test_a_reference_that_does_not_run_is_an_error(model, pictures):
 
 
 def test_the_bench_times_each_beside_the_reference(model):
-    found = bench(model, [OTHER, EXACT], [(64, 80)], [2], runs=4)
+    found = bench([model], [OTHER, EXACT], [(64, 80)], [2], runs=4)
     assert [(row.engine, row.batch) for row in found.rows] == [("onnxruntime", 2), ("openvino", 2)]
     for row in found.rows:
         assert 0 < row.latency_ms_p50 <= row.latency_ms_p99
@@ -156,9 +158,22 @@ def test_the_bench_times_each_beside_the_reference(model):
         assert row.images_per_second > 1
 
 
+def test_the_bench_compares_models(model, tmp_path, monkeypatch):
+    pytest.importorskip("onnx", reason="the tiny model is made with onnx")
+    from tests.engines.tiny_model import write_tiny_model
+
+    monkeypatch.setattr(benchmark, "_memory", lambda *_: (1.0, 0.0))
+    tiny = load_model(write_tiny_model(tmp_path / "tiny", "tiny"))
+    found = bench([tiny, model], [OTHER], [(64, 80)], runs=3)
+    assert [(row.model, row.engine) for row in found.rows] == [
+        ("tiny", "onnxruntime"), ("base", "onnxruntime"), ("tiny", "openvino"), ("base", "openvino")
+    ]  # fmt: skip
+    assert found.of == "base" and found.rows[1].speed == 1 and found.rows[0].speed > 3
+
+
 def test_the_bench_skips_what_does_not_run_here(model, monkeypatch):
     monkeypatch.setattr(benchmark, "_memory", lambda *_: (1.0, 0.0))
-    found = bench(model, [Candidate("onnxruntime", "bf16")], [(64, 64)], runs=1)
+    found = bench([model], [Candidate("onnxruntime", "bf16")], [(64, 64)], runs=1)
     assert [row.engine for row in found.rows] == ["onnxruntime"]
     assert "fp32 only" in found.skipped[Candidate("onnxruntime", "bf16")]
 
@@ -166,7 +181,7 @@ def test_the_bench_skips_what_does_not_run_here(model, monkeypatch):
 def test_a_bench_that_is_killed_is_one_line(model, monkeypatch):
     monkeypatch.setattr(benchmark, "_memory_here", kill)
     with pytest.raises(ModelError, match="onnxruntime fp32 at 64x64 was killed.*smaller"):
-        bench(model, [], [(64, 64)], runs=1)
+        bench([model], [], [(64, 64)], runs=1)
 
 
 def kill(*_):

@@ -12,6 +12,8 @@ from percast.engines.training.data.crops import DeviceCrops, open_crops
 from percast.engines.training.data.pictures import open_pictures
 from percast.engines.training.distributed import Group
 from percast.engines.training.records.log import Stopwatch
+from percast.engines.training.replay import Replays
+from percast.engines.training.trainer import Trainer
 from tests.engines.training.runs import rows
 
 pytestmark = pytest.mark.gpu
@@ -56,3 +58,20 @@ def test_a_resumed_run_goes_on_where_it_was(resumed, with_features, gpu):
         for folder in resumed(Group(0, 1, gpu), **settings)
     ]
     assert len(curves[0]) == 6 and curves[1] == pytest.approx(curves[0], rel=0.02)
+
+
+def test_a_captured_step_computes_what_its_launches_do(gpu, tiny, tmp_path, with_features, caplog):
+    """Through both stages; nearly, as a GPU adds up in another order each time."""
+    config = tiny(steps=16, log_every=1, lpips_weight=1, texture_weight=0.5, precision="fp32")
+    curves = []
+    for name, captured in (("graph", True), ("launches", False)):
+        trainer = Trainer(config, tmp_path / name, Group(0, 1, gpu))
+        if not captured:
+            trainer._replays = Replays(None, trainer._work)
+        trainer.run()
+        assert len(trainer._replays._captured) == 2 * captured, caplog.messages
+        training = rows(tmp_path / name / "train.csv")
+        curves.append([float(row["mse"]) for row in training])
+        waiting = [float(row["waiting_share"]) for row in training if row["waiting_share"]]
+        assert waiting and all(0 <= share <= 1 for share in waiting)
+    assert curves[0] == pytest.approx(curves[1], rel=0.02)

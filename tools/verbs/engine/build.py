@@ -5,10 +5,10 @@ import argparse
 import time
 
 from percast.blocks.images import open_source
-from percast.engines.evaluation.bench import inputs_of
 from percast.engines.manifest import Model, load_model
 from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.plan_cache import Key, Plan, PlanCache
+from percast.engines.runtimes.samples import inputs_of
 from percast.engines.runtimes.tensorrt import plans as tensorrt_plans
 from percast.engines.runtimes.tensorrt.build import check_target, profiles_for
 from percast.engines.runtimes.tensorrt.nvidia import NoGpu, first_gpu

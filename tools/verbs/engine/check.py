@@ -72,17 +72,18 @@ def _print_verified(found: Report) -> None:
 
 def bench_engines(args: argparse.Namespace) -> int:
     config = BenchConfig.from_args(args)
-    model = load_model(config.model)
+    models = [load_model(name) for name in dict.fromkeys(config.model.split(","))]
     found = bench(
-        model, config.candidates(), config.size, config.batch, config.runs, config.threads
+        models, config.candidates(), config.size, config.batch, config.runs, config.threads
     )
     if args.json:
         report.print_json(found.as_dict())
         return 0
-    heads = ("engine", "size", "batch", "encode ms", "decode ms", "p50 ms", "p99 ms", "pictures/s",
-             "RAM MB", "GPU MB", "speed")  # fmt: skip
+    heads = ("model", "engine", "size", "batch", "encode ms", "decode ms", "p50 ms", "p99 ms",
+             "pictures/s", "RAM MB", "GPU MB", "speed")  # fmt: skip
     rows = [
         (
+            row.model,
             f"{row.engine} {row.precision}",
             f"{row.width}x{row.height}",
             str(row.batch),
@@ -97,9 +98,9 @@ def bench_engines(args: argparse.Namespace) -> int:
     ]
     title = (
         f"encoder and generator, {config.threads} thread(s) each; "
-        f"speed is against {found.reference}"
+        f"speed is against {found.reference} with model {found.of}"
     )
-    terminal.print_table(title, heads, rows, left=("engine",))
+    terminal.print_table(title, heads, rows, left=("model", "engine"))
     _print_skipped(found.skipped)
     return 0
 

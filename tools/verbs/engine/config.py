@@ -162,10 +162,16 @@ class BenchConfig(CandidatesConfig):
     """What to time.
 
     Args:
+        model: one or several, by comma.
         size: (height, width) of pictures.
         batch: pictures at once.
         runs: of each.
     """
+
+    model: str = setting(
+        "base", "--model", "shipped models or folders, compared with each other: lite,base",
+        metavar="NAME,...", parse=str,
+    )  # fmt: skip
 
     size: tuple[Side, ...] = setting(
         ((256, 256), (512, 768)), "--size", "WxH,... (default 256x256,768x512)",

@@ -62,7 +62,7 @@ def test_the_whole_verify_passes_and_auto_then_takes_it(model, draw):
 
 
 def test_the_bench_gives_figures_for_every_size_and_batch(model, capsys):
-    found = bench(model, CANDIDATES, [(256, 256), (512, 768)], [1, 4], runs=50, threads=2)
+    found = bench([model], CANDIDATES, [(256, 256), (512, 768)], [1, 4], runs=50, threads=2)
     assert len(found.rows) == 4 * (1 + len(CANDIDATES))
     with capsys.disabled():
         for row in found.rows:

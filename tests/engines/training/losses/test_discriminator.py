@@ -67,7 +67,8 @@ def test_spectral_norms_bound_every_layer(discriminator):
 def test_it_learns_to_tell_and_then_pulls_pictures_towards_originals(adversary):
     for step in range(30):
         original, flat, latent, realism = batch(step)
-        loss, norm = adversary.learn(original, flat, latent, share=0.0)
+        adversary.prepare(share=0.0)
+        loss, norm = adversary.learn(original, flat, latent)
     assert norm > 0
     assert loss < 1.0 and adversary.age == 30  # of 1.39 for one that cannot tell
     original, flat, latent, realism = batch(99)
@@ -94,7 +95,7 @@ def test_the_networks_step_leaves_the_discriminator_alone(adversary, discriminat
 def test_the_discriminators_step_leaves_the_networks_alone(adversary):
     original, flat, latent, _ = batch()
     flat.requires_grad_(True)
-    adversary.learn(original, flat, latent, share=0.0)
+    adversary.learn(original, flat, latent)
     assert flat.grad is None
 
 

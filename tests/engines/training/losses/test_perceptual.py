@@ -86,8 +86,8 @@ def test_a_pattern_as_fine_as_the_first_layers_grid_gains_nothing_by_its_phase(p
         pairs = ((at_phase(mesh(shift), p, 3), at_phase(grey, p, 3)) for p in phases)
         return sum(perceptual(a, b)[0].item() for a, b in pairs) / len(phases)
 
-    everywhere = [(down, right) for down in range(4) for right in range(4)]
-    one = [seen(shift, [(0, 0)]) for shift in range(4)]
+    everywhere = torch.cartesian_prod(torch.arange(4), torch.arange(4))
+    one = [seen(shift, everywhere[:1]) for shift in range(4)]
     assert max(one) > 1.02 * min(one)
     averages = [seen(shift, everywhere) for shift in range(4)]
     assert averages == pytest.approx([averages[0]] * 4, rel=1e-4)

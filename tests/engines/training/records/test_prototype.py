@@ -46,8 +46,8 @@ def test_unknown_names_are_refused(name):
         from_prototype({name: 0})
 
 
-def test_other_shapes_of_network_are_refused():
-    fitting = {"zc": 96, "wid": 1.0, "norm": 0, "lin": 1}
+def test_other_kinds_of_network_are_refused():
+    fitting = {"zc": 96, "norm": 0, "lin": 1}
     check_arguments(fitting)
     with pytest.raises(ModelError, match="norm=1"):
         check_arguments({**fitting, "norm": 1})

@@ -74,12 +74,17 @@ def test_a_model_claims_what_it_was_trained_for_and_no_more(link, tmp_path):
     assert claims(path) == usual
 
 
-def test_networks_of_other_shapes_are_not_exported_as_the_usual_ones(tmp_path):
-    config = Config(steps=1, encoder_blocks=(1, 1, 1))
-    path = tmp_path / "weights.pt"
-    weights.save(path, Link(config), config, 1, 1, adversarial=False)
-    with pytest.raises(ModelError, match="wid"):
-        prototype.check_arguments(weights.read(path)["args"])
+def test_networks_of_any_width_and_depth_are_exported_as_they_are(tmp_path):
+    for package in ("onnx", "onnxscript"):
+        pytest.importorskip(package, reason="export needs onnx and onnxscript")
+    from percast.engines.export import onnx_graph
+
+    config = replace(CONFIG, encoder_blocks=(1, 1, 2), generator_channels=(24, 16, 8))
+    path, link = tmp_path / "weights.pt", Link(config)
+    weights.save(path, link, config, 1, 1, adversarial=False)
+    networks, _ = onnx_graph.load_checkpoint(path)
+    assert len(networks["encoder"].stages[2]) == 2
+    assert networks["generator"].stages[0][0].conv1.out_channels == 24
 
 
 def test_a_checkpoint_of_a_run_can_be_started_from(link, tmp_path):
@@ -122,9 +127,9 @@ def test_a_shipped_model_can_be_started_from(model):
 def test_what_holds_no_weights_is_refused(link, tmp_path):
     (tmp_path / "text.pt").write_text("nothing")
     torch.save({"other": 1}, tmp_path / "other.pt")
-    small = Config(steps=1, generator_channels=(8, 8, 8))
-    weights.save(tmp_path / "small.pt", Link(small), small, 1, 1, adversarial=False)
-    for name in ("text.pt", "other.pt", "small.pt", "no such model"):
+    large = Config(steps=1, generator_channels=(208, 128, 64))
+    weights.save(tmp_path / "large.pt", Link(large), large, 1, 1, adversarial=False)
+    for name in ("text.pt", "other.pt", "large.pt", "no such model"):
         with pytest.raises(ModelError):
             weights.initial(link, str(tmp_path / name) if "." in name else name)
 
