@@ -115,6 +115,7 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
     transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
     scorer = Scorer(wanted.sink.metrics)
@@ -142,6 +143,7 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
             "snr_db": channel.snr_db,
         }
         stack.enter_context(watch(wanted.view, graph.receiver, scorer, link))
+        stack.enter_context(published(out, graph.receiver, scorer, graph.stats, link["source"]))
         ending = run_graph(graph)
         stats = graph.stats()
     summary = {

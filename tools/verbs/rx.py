@@ -177,6 +177,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.receiver import Receiver
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
     frames = wanted.sink.frames
     if wanted.recording.record:
@@ -202,6 +203,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         graph = source.graph(receiver)
         link = {"stats": graph.stats, "source": _in_words(wanted, source)}
         stack.enter_context(watch(wanted.view, receiver, scorer, link))
+        stack.enter_context(published(out, receiver, scorer, graph.stats, link["source"]))
         start = time.monotonic()
         # Not before the radio is open: what its driver prints must not run into the bar.
         with report.progress(frames) as on_image:

@@ -20,7 +20,6 @@ from percast.tools.view.hub import Client
 from percast.tools.view.limits import Bucket, Complaints
 from percast.tools.view.live import Link, Live
 from percast.tools.view.openapi import schema
-from percast.tools.view.taps import Taps
 
 _PAGE = Path(__file__).parent / "page"
 _BODY_WITHIN = 10.0  # seconds for the body of a call
@@ -29,8 +28,8 @@ _BROKEN = (1002, 1003, 1007, 1009)  # protocol error, bad data, not UTF-8, too b
 _MALFORMED, _TOO_MANY = "malformed message refused", "too many calls refused"
 
 
-def make_app(taps: Taps, link: Link, complaints: Complaints, token: str | None) -> Starlette:
-    """All of it, behind the gate."""
+def make_app(taps, link: Link, complaints: Complaints, token: str | None) -> Starlette:
+    """All of it, behind the gate; for the arguments see `Live`."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette):

@@ -6,16 +6,19 @@ import dataclasses
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from percast.errors import PercastError
 from percast.tools.view import messages
 from percast.tools.view.hub import Client, Hub
 from percast.tools.view.limits import Complaints
 from percast.tools.view.messages import Asked
-from percast.tools.view.taps import Shown, Taps
+from percast.tools.view.shown import Shown
+
+if TYPE_CHECKING:  # `percast view` does without GNU Radio, and so without these
+    from percast.tools.view.taps import Taps
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +38,27 @@ class Link:
         source: where samples come from, in words.
         set_snr: of the loopback's channel; None elsewhere.
         snr_db: that it begins with.
+        lacking: commands that it cannot obey, and why not.
+        remote: whether it is in another process.
     """
 
     stats: Callable[[], Any]
     source: str
     set_snr: Callable[[float], None] | None = None
     snr_db: float | None = None
+    lacking: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    remote: bool = False
 
 
 class Live:
     """Made and used in the server's loop; `picture_came` is called from any thread.
 
     Args:
-        taps, link: what is shown.
+        taps, link: what is shown; taps are `Taps`, or a `Subscriber` where it is elsewhere.
         complaints: shown too.
     """
 
-    def __init__(self, taps: Taps, link: Link, complaints: Complaints):
+    def __init__(self, taps: "Taps", link: Link, complaints: Complaints):
         self.taps, self.link, self.complaints = taps, link, complaints
         self.hub = Hub(taps.look)
         self.paused = False
@@ -91,9 +98,11 @@ class Live:
         Raises:
             PercastError: this link cannot.
         """
+        if asked.do in self.link.lacking:
+            raise PercastError(f"{asked.do}: {self.link.lacking[asked.do]}")
         if asked.do == "realism":
             # Also where the codec ignores it: whoever reads a header's wish can be overruled.
-            self.taps.receiver.generator.realism = asked.value
+            self.taps.realism = asked.value
             self._wish(self.find(asked.picture) or self.find(), asked.value)
         elif asked.do == "pause":
             self.paused = asked.value
@@ -108,24 +117,31 @@ class Live:
     def _settings(self) -> str:
         return messages.text(
             "settings",
-            realism=self.taps.receiver.generator.realism,
+            realism=self.taps.realism,
             paused=self.paused,
             snr_db=self.snr_db,
             has_channel=self.link.set_snr is not None,
-            source=self.link.source,
+            source=self._source(),
+            lacking=self.link.lacking,
+            remote=self.link.remote,
         )
 
     def figures(self) -> dict[str, Any]:
         """The tree of figures, and the page's own."""
         return {
-            "stats": dataclasses.asdict(self.link.stats()),
+            "stats": _plain(self.link.stats()),
             "erased": self.taps.erased,
+            "gone": self.taps.gone,
+            "source": self._source(),
             "view": {
                 "clients": len(self.hub),
                 "skipped": self.hub.skipped,
                 "refused": dict(self.complaints.counts),
             },
         }
+
+    def _source(self) -> str:
+        return self.taps.source or self.link.source
 
     def find(self, key: str | None = None) -> Shown | None:
         """The picture with this key, if it was on show lately; without one, the picture that is on
@@ -170,7 +186,7 @@ class Live:
             return
         self._keep(shown)
         self._shown = shown.key
-        if shown.realism != (wanted := self.taps.receiver.generator.realism):
+        if shown.realism != (wanted := self.taps.realism):
             self._wish(shown, wanted)  # it was being decoded when the dial was turned
         took = await self._show(shown, again=False)
         await asyncio.sleep(max(_PICTURES_EVERY, _SHARE * took))
@@ -203,14 +219,11 @@ class Live:
         await asyncio.sleep(_FIGURES_EVERY)
 
     async def _air(self) -> None:
-        packet, self.taps.packet = self.taps.packet, None
-        if packet is not None:
-            profile = self.taps.receiver.profile
-            made = await self._loop.run_in_executor(self._packer, messages.air, packet, profile)
-            self.hub.tell("air", made)
-        samples, self.taps.samples = self.taps.samples, None
-        if samples is not None and len(samples) >= messages.BINS:
-            rate = self.taps.receiver.profile.samp_rate
-            made = await self._loop.run_in_executor(self._packer, messages.spectrum, samples, rate)
-            self.hub.tell("spectrum", made)
+        for kind, made in await self._loop.run_in_executor(self._packer, self.taps.air):
+            self.hub.tell(kind, made)
         await asyncio.sleep(_AIR_EVERY)
+
+
+def _plain(stats: Any) -> Any:
+    """The tree of figures as JSON has it."""
+    return dataclasses.asdict(stats) if dataclasses.is_dataclass(stats) else stats

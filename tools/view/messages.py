@@ -21,13 +21,9 @@ import numpy as np
 from PIL import Image
 
 from percast.blocks.images.records import to_json
-from percast.blocks.waveform.demodulate import Packet
-from percast.blocks.waveform.profile import Profile
-from percast.tools.view.taps import Shown
+from percast.tools.view.shown import Shown
 
 MAX_BYTES = 1024  # of a message from the page
-_POINTS = 400  # of the constellation
-BINS = 256  # of the spectrum
 _QUALITY = 92  # of the JPEGs on the page; a saved picture is a PNG
 _KEY = re.compile(r"[0-9a-f]{8}-[0-9]{1,10}")
 
@@ -172,32 +168,3 @@ def png(rgb: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(rgb).save(out, "PNG", compress_level=3)
     return out.getvalue()
-
-
-def air(packet: Packet, profile: Profile) -> str:
-    """How a packet came through the air: constellation, and channel over the subcarriers."""
-    step = max(1, len(packet.symbols) // _POINTS)
-    symbols, noise_var = packet.symbols[::step][:_POINTS], packet.noise_var
-    gain = np.abs(packet.channel) ** 2
-    known = noise_var[np.isfinite(noise_var)]
-    with np.errstate(divide="ignore"):
-        channel_db, snr_db = 10 * np.log10(gain), 10 * np.log10(gain / packet.noise)
-    return text(
-        "air",
-        points=np.round(np.stack([symbols.real, symbols.imag], 1), 3),
-        noise_var=float(np.median(known)) if len(known) else None,
-        carriers=profile.occupied,
-        channel_db=np.round(channel_db, 2),
-        snr_db=np.round(snr_db, 2),
-    )
-
-
-def spectrum(samples: np.ndarray, samp_rate: float) -> str:
-    """Power over frequency of complex64 [n], n at least `BINS`: dB relative to full scale in each
-    bin, from minus to plus half the sample rate; Hann windows, averaged (Welch)."""
-    window = np.hanning(BINS + 1)[:-1].astype(np.float32)
-    rows = np.lib.stride_tricks.sliding_window_view(np.nan_to_num(samples), BINS)[:: BINS // 2]
-    power = np.abs(np.fft.fft(rows * window)) ** 2 / (window.sum() ** 2)
-    with np.errstate(divide="ignore"):
-        decibels = 10 * np.log10(np.fft.fftshift(power.mean(0)))
-    return text("spectrum", samp_rate=samp_rate, power_db=np.round(decibels, 1))

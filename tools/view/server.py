@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from percast.blocks.stats.scoring import Scorer
 from percast.errors import UsageError
-from percast.flowgraphs.receiver import Receiver
 from percast.tools import process
 from percast.tools.view.config import ViewConfig
 from percast.tools.view.limits import Complaints
@@ -22,12 +21,12 @@ _HEADER_BYTES = 16384
 
 
 @contextlib.contextmanager
-def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Iterator[str | None]:
+def watch(config: ViewConfig, receiver, scorer: Scorer, link) -> Iterator[str | None]:
     """Show a link while it runs.
 
     Args:
         config: whether and where.
-        receiver, scorer: to look into.
+        receiver, scorer: a `percast.flowgraphs.receiver.Receiver` and what scores it, to look into.
         link: the rest, a `percast.tools.view.live.Link`'s fields as a dictionary.
 
     Returns:
@@ -39,18 +38,48 @@ def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Itera
     if not config.view:
         yield None
         return
+    with _packages("--view"):
+        from percast.tools.view.live import Link
+        from percast.tools.view.taps import Taps
+    taps = Taps(receiver, scorer)
     try:
+        with serve(config, taps, Link(**link), Complaints()) as address:
+            yield address
+    finally:
+        taps.close()
+
+
+@contextlib.contextmanager
+def _packages(who: str) -> Iterator[None]:
+    """Raises UsageError where an import inside finds nothing."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(f"{who} needs: pip install 'percast[view]' ({error})") from error
+
+
+@contextlib.contextmanager
+def serve(
+    config: ViewConfig, taps, link, complaints: Complaints, who: str = "--view"
+) -> Iterator[str]:
+    """Serve the page.
+
+    Args:
+        config: where.
+        taps: a `Taps`, or what does its work.
+        link: a `percast.tools.view.live.Link`.
+        complaints: what is refused is counted there.
+        who: serves it, for errors.
+
+    Returns and raises as `watch`.
+    """
+    with _packages(who):
         import uvicorn
 
         from percast.tools.view.app import make_app
-        from percast.tools.view.live import Link
-        from percast.tools.view.taps import Taps
-    except ImportError as error:
-        raise UsageError(f"--view needs: pip install 'percast[view]' ({error})") from error
-    listening = _listen(config)
+    listening = _listen(config, who)
     token = None if config.local else secrets.token_urlsafe(24)
-    taps = Taps(receiver, scorer)
-    app = make_app(taps, Link(**link), Complaints(), token)
+    app = make_app(taps, link, complaints, token)
     # Its lines about every connection would bury ours, and hold what clients sent.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     server = uvicorn.Server(
@@ -81,11 +110,10 @@ def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Itera
     finally:
         server.should_exit = True
         thread.join(_CLOSE_SECONDS)
-        taps.close()
         listening.close()
 
 
-def _listen(config: ViewConfig) -> socket.socket:
+def _listen(config: ViewConfig, who: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         listening = socket.create_server((config.host, config.port), family=family, backlog=64)
@@ -93,9 +121,11 @@ def _listen(config: ViewConfig) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         return listening
     except OSError as error:
-        hint = "choose another --view-port, or 0" if config.port else "choose another --view-host"
+        # `percast view` calls them --host and --port.
+        flag = "--view-" if who == "--view" else "--"
+        hint = f"choose another {flag}port, or 0" if config.port else f"choose another {flag}host"
         place = f"{config.host} port {config.port}"
-        raise UsageError(f"--view: {place}: {error.strerror}; {hint}") from error
+        raise UsageError(f"{who}: {place}: {error.strerror}; {hint}") from error
 
 
 def _address(config: ViewConfig, port: int) -> str:
