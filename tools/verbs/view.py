@@ -12,7 +12,7 @@ from percast.tools.view.limits import Complaints
 from percast.tools.view.live import Link
 from percast.tools.view.remote.config import ConnectConfig
 from percast.tools.view.remote.subscriber import Subscriber
-from percast.tools.view.server import serve
+from percast.tools.view.server import listen, serve
 
 _LACKING = {
     "realism": "the symbols stay at the receiver; its own --view can",
@@ -46,16 +46,19 @@ def watch(wanted: ConnectConfig) -> None:
 
     before = {number: signal.signal(number, end) for number in ending_signals()}
     try:
-        subscriber = Subscriber(wanted.address, keys, complaints)
-        with contextlib.closing(subscriber):
+        with contextlib.ExitStack() as stack:
+            listening = stack.enter_context(listen(wanted.page, "percast view"))
+            subscriber = Subscriber(wanted.address, keys, complaints)
+            stack.callback(subscriber.close)
             link = Link(
                 stats=lambda: subscriber.stats,
                 source=wanted.address,
                 lacking=_LACKING,
                 remote=True,
             )
-            with serve(wanted.page, subscriber, link, complaints, "percast view"):
-                ended.wait()
+            page = serve(wanted.page, listening, subscriber, link, complaints, "percast view")
+            stack.enter_context(page)
+            ended.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -38,15 +38,15 @@ def watch(config: ViewConfig, receiver, scorer: Scorer, link) -> Iterator[str | 
     if not config.view:
         yield None
         return
-    with _packages("--view"):
-        from percast.tools.view.live import Link
-        from percast.tools.view.taps import Taps
-    taps = Taps(receiver, scorer)
-    try:
-        with serve(config, taps, Link(**link), Complaints()) as address:
-            yield address
-    finally:
-        taps.close()
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(listen(config, "--view"))
+        with _packages("--view"):
+            from percast.tools.view.live import Link
+            from percast.tools.view.taps import Taps
+        taps = Taps(receiver, scorer)
+        stack.callback(taps.close)
+        page = serve(config, listening, taps, Link(**link), Complaints())
+        yield stack.enter_context(page)
 
 
 @contextlib.contextmanager
@@ -60,24 +60,33 @@ def _packages(who: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def serve(
-    config: ViewConfig, taps, link, complaints: Complaints, who: str = "--view"
+    config: ViewConfig,
+    listening: socket.socket,
+    taps,
+    link,
+    complaints: Complaints,
+    who: str = "--view",
 ) -> Iterator[str]:
     """Serve the page.
 
     Args:
         config: where.
+        listening: there, by `listen`.
         taps: a `Taps`, or what does its work.
         link: a `percast.tools.view.live.Link`.
         complaints: what is refused is counted there.
         who: serves it, for errors.
 
-    Returns and raises as `watch`.
+    Returns:
+        The page's address, which is printed too.
+
+    Raises:
+        UsageError: the packages are missing.
     """
     with _packages(who):
         import uvicorn
 
         from percast.tools.view.app import make_app
-    listening = _listen(config, who)
     token = None if config.local else secrets.token_urlsafe(24)
     app = make_app(taps, link, complaints, token)
     # Its lines about every connection would bury ours, and hold what clients sent.
@@ -110,10 +119,14 @@ def serve(
     finally:
         server.should_exit = True
         thread.join(_CLOSE_SECONDS)
-        listening.close()
 
 
-def _listen(config: ViewConfig, who: str) -> socket.socket:
+def listen(config: ViewConfig, who: str) -> socket.socket:
+    """A socket at the page's address, to be closed by whoever asked; errors name `who`.
+
+    Raises:
+        UsageError: it is taken, or none of this machine's.
+    """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         listening = socket.create_server((config.host, config.port), family=family, backlog=64)
