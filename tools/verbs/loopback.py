@@ -117,6 +117,7 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         from percast.flowgraphs.run import run as run_graph
         from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import windows
     transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
     scorer = Scorer(wanted.sink.metrics)
     with contextlib.ExitStack() as stack:
@@ -144,7 +145,8 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         }
         stack.enter_context(watch(wanted.view, graph.receiver, scorer, link))
         stack.enter_context(published(out, graph.receiver, scorer, graph.stats, link["source"]))
-        ending = run_graph(graph)
+        idle = stack.enter_context(windows(wanted.view.qt, graph.receiver, scorer, link["source"]))
+        ending = run_graph(graph, idle=idle)
         stats = graph.stats()
     summary = {
         **summaries.both(stats),

@@ -179,6 +179,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         from percast.flowgraphs.run import run as run_graph
         from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import windows
     frames = wanted.sink.frames
     if wanted.recording.record:
         others = files_read(wanted.sink.reference, wanted.code)
@@ -204,6 +205,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         link = {"stats": graph.stats, "source": _in_words(wanted, source)}
         stack.enter_context(watch(wanted.view, receiver, scorer, link))
         stack.enter_context(published(out, receiver, scorer, graph.stats, link["source"]))
+        idle = stack.enter_context(windows(wanted.view.qt, receiver, scorer, link["source"]))
         start = time.monotonic()
         # Not before the radio is open: what its driver prints must not run into the bar.
         with report.progress(frames) as on_image:
@@ -211,6 +213,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
                 graph,
                 wanted.run.seconds,
                 lambda: report.link_line(summaries.received(graph.stats())),
+                idle,
             )
         seconds = time.monotonic() - start
         if recorder is not None and (failure := recorder.close()):
