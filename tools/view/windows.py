@@ -101,8 +101,6 @@ class _Sinks(gr.top_block):
             sink.set_x_axis(*map(float, x))
             sink.set_y_axis(*y)
             sink.disable_legend()
-        for sink in (self.gain, self.snr):
-            sink.enable_axis_labels(False)  # these would say in-phase and quadrature
         for port, sink in (
             ("samples", self.spectrum),
             ("symbols", self.constellation),
