@@ -117,7 +117,10 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         from percast.flowgraphs.run import run as run_graph
         from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import check as check_windows
         from percast.tools.view.windows import windows
+
+    check_windows(wanted.view.qt)
     transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
     scorer = Scorer(wanted.sink.metrics)
     with contextlib.ExitStack() as stack:

@@ -179,7 +179,10 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         from percast.flowgraphs.run import run as run_graph
         from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import check as check_windows
         from percast.tools.view.windows import windows
+
+    check_windows(wanted.view.qt)
     frames = wanted.sink.frames
     if wanted.recording.record:
         others = files_read(wanted.sink.reference, wanted.code)

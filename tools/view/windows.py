@@ -131,13 +131,11 @@ class Windows:
         receiver, scorer: to look into.
         title: of the window.
 
-    Raises:
-        DeviceError: gr-qtgui, PyQt5 or a display is missing.
+    `check` must have found everything.
     """
 
     def __init__(self, receiver: Receiver, scorer: Scorer, title: str):
         global _application
-        _check_display()
         qtgui, self._qt, sip = _load()
         if _application is None:
             _application = self._qt.QApplication([sys.argv[0]])
@@ -210,9 +208,6 @@ def windows(wanted: bool, receiver: Receiver, scorer: Scorer, title: str) -> Ite
 
     Returns:
         `Windows.idle`, for `percast.flowgraphs.run.run`; None without windows.
-
-    Raises:
-        DeviceError: see `Windows`.
     """
     if not wanted:
         yield None
@@ -244,12 +239,15 @@ def _load() -> tuple:
     return qtgui, Qt, sip
 
 
-def _check_display() -> None:
-    """Qt aborts the process where there is no display: see in another one.
+def check(wanted: bool) -> None:
+    """See whether there can be windows, where they are wanted. Qt aborts the process where there is
+    no display, so another one looks.
 
     Raises:
-        DeviceError: it does.
+        DeviceError: gr-qtgui, PyQt5 or a display is missing.
     """
+    if not wanted:
+        return
     _load()
     command = [sys.executable, "-c", _PROBE]
     try:

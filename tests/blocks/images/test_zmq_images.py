@@ -107,6 +107,33 @@ def test_published_pictures_carry_their_record(connect, make_rgb):
     assert header["id"] == 3 and header["snr_db_measured"] is None
 
 
+def told(parts: list[bytes]) -> str | int:
+    """The topic, or a picture's number."""
+    return "figures" if parts[0] == b"figures" else decode_message(parts)[1]["id"]
+
+
+def test_whoever_subscribes_to_everything_gets_pictures_and_nothing_else(connect, make_rgb):
+    with open_sink(ANY_PORT) as sink:
+        everything, both, figures = (connect(zmq.SUB, sink.address) for _ in range(3))
+        figures.unsubscribe(b"")
+        for subscriber in (both, figures):
+            subscriber.subscribe(b"figures")
+        deadline = time.monotonic() + 5
+        while sink.asked() != {b"{", b"figures"} and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.1)  # for the other two
+        sink.write(make_rgb(96, 64), {"id": 3})
+        sink.tell(b"figures", '{"type": "figures"}')
+        sink.write(make_rgb(96, 64), {"id": 4})
+        for subscriber, expected in (
+            (everything, [3, 4]),
+            (both, [3, "figures", 4]),
+            (figures, ["figures"]),
+        ):
+            came = [subscriber.recv_multipart() for _ in expected]
+            assert [told(parts) for parts in came] == expected and not subscriber.poll(50)
+
+
 def test_the_last_picture_leaves_before_the_sink_is_closed(connect, make_rgb):
     sink = open_sink(ANY_PORT)
     subscriber = connect(zmq.SUB, sink.address)
@@ -264,9 +291,7 @@ def test_with_keys_only_known_clients_hear_pictures(client, keys, make_rgb):
         deadline = time.monotonic() + 10
         while not viewer.poll(20) and time.monotonic() < deadline:
             sink.write(make_rgb(64, 64), {"id": 1})
-        np.testing.assert_array_equal(
-            decode_message(viewer.recv_multipart())[0], make_rgb(64, 64)
-        )
+        np.testing.assert_array_equal(decode_message(viewer.recv_multipart())[0], make_rgb(64, 64))
         assert not any(socket.poll(200) for socket in strangers)
 
 
