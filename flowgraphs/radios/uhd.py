@@ -117,6 +117,6 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         live=True,
         bursts=transmit and config.bursts,
         latency=_LATENCY if config.bursts else most_latency(took["samp_rate"]),
-        tune=front.tune,
+        tune=front.tune, gains=front.stages,
         events=transmit,
     )
