@@ -2,9 +2,11 @@
 """GNU Radio block: received symbols (PDUs) to pictures (PDUs)."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from percast.blocks.pdu import END, PictureSymbols, is_end, to_pdu
 from percast.blocks.queues.turnstile import Turnstile
@@ -52,6 +54,15 @@ class Arrived(PictureSymbols):
             "clocks_agree": ours,
             **({"codec_figures": dict(figures)} if figures else {}),
         }
+
+
+class Again(NamedTuple):
+    """A picture that was decoded once more, and the seconds that this waited for the codec and took
+    in it."""
+
+    picture: Picture
+    waited: float
+    decoding: float
 
 
 class ImageGenerator(WorkerBlock):
@@ -152,7 +163,7 @@ class ImageGenerator(WorkerBlock):
                 look(item, realism)
             self.publish(to_pdu(record, rgb.tobytes()))
 
-    def decode_again(self, item: Arrived, realism: float | None) -> Picture:
+    def decode_again(self, item: Arrived, realism: float | None) -> Again:
         """A picture that was decoded already once more from its symbols, from any thread, and
         before those that wait: somebody looks on.
 
@@ -163,7 +174,11 @@ class ImageGenerator(WorkerBlock):
         Raises:
             Undecodable, CodecFault: as ever.
         """
-        return self._decode([item], realism, hurry=True)[0].picture
+        asked = time.monotonic()
+        with self._decoding.turn(hurry=True):
+            began = time.monotonic()
+            picture = item.codec.decode_batch([item.received], realism)[0].picture
+            return Again(picture, began - asked, time.monotonic() - began)
 
     @property
     def used(self) -> Codec:
@@ -171,8 +186,6 @@ class ImageGenerator(WorkerBlock):
         arrived = dict(self.arrived)  # at once, for the worker goes on counting
         return max(arrived, key=arrived.get, default=self.codec.first)
 
-    def _decode(
-        self, items: Sequence[Arrived], realism: float | None, hurry: bool = False
-    ) -> list[Decoded]:
-        with self._decoding.turn(hurry):
+    def _decode(self, items: Sequence[Arrived], realism: float | None) -> list[Decoded]:
+        with self._decoding.turn():
             return items[0].codec.decode_batch([item.received for item in items], realism)

@@ -29,6 +29,7 @@ VERBS = {
     "tx": "pictures to a radio, a recording or another process",
     "rx": "pictures from a radio, a recording or another process",
     "replay": "decode a recording again, with any engine or realism",
+    "view": "the live page of a receiver that publishes: in another process, on another machine",
     "demo": "send photographs through a fading channel and make a contact sheet",
     "train": "train the learned code on a folder of pictures (needs torch)",
     "devices": "list radios that are attached, and drivers that are missing",

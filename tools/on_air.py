@@ -25,9 +25,7 @@ def add_options(parser: argparse.ArgumentParser, transmit: bool) -> None:
     )
 
 
-def radio_config(
-    args: argparse.Namespace, samp_rate: float, transmit: bool
-) -> RadioConfig:
+def radio_config(args: argparse.Namespace, samp_rate: float, transmit: bool) -> RadioConfig:
     """The checked `RadioConfig` that the options describe; `replay` has few of them.
 
     Args:

@@ -26,9 +26,7 @@ from percast.errors import UsageError
 # autocorrelation is still 0.9: 10 ms at the default 10 Hz.
 COHERENT_CYCLES = 0.1
 _OF_FADING = ("model", "delay_spread", "doppler", "seed")
-CHANGEABLE = frozenset(
-    {"model", "snr_db", "delay_spread", "doppler", "freq_offset", "clock_ppm"}
-)
+CHANGEABLE = frozenset({"model", "snr_db", "delay_spread", "doppler", "freq_offset", "clock_ppm"})
 """Fields of the `ChannelConfig` that may change while samples pass."""
 _AT_ONCE = 1 << 15  # samples whose intermediate results stay in the cache
 

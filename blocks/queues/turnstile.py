@@ -24,9 +24,7 @@ class Turnstile:
         with self._changed:
             self._hurrying += hurry
             try:
-                self._changed.wait_for(
-                    lambda: not self._taken and (hurry or not self._hurrying)
-                )
+                self._changed.wait_for(lambda: not self._taken and (hurry or not self._hurrying))
             finally:
                 self._hurrying -= hurry
             self._taken = True

@@ -9,7 +9,6 @@ import numpy as np
 from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.engine import Engine, FloatArray
 
-
 _SHAPES = 4  # of inputs: a size of pictures, alone and in batches
 
 

@@ -261,4 +261,3 @@ class Station:
 
     def _mark(self) -> None:
         self.on_capture(self.queue.total, self.took["freq"])
-

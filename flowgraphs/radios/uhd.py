@@ -117,6 +117,7 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         live=True,
         bursts=transmit and config.bursts,
         latency=_LATENCY if config.bursts else most_latency(took["samp_rate"]),
-        tune=front.tune, gains=front.stages,
+        tune=front.tune,
+        gains=front.stages,
         events=transmit,
     )

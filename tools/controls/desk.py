@@ -56,7 +56,7 @@ class Desk:
             PercastError: one of them cannot be: it and those after it are as before.
         """
         for name in asked:
-            refuse(VERBS[name].missing(self.link))
+            refuse(self._missing(VERBS[name]))
         return {name: self.do(name, value) for name, value in asked.items()}
 
     def describe(self) -> dict[str, dict[str, Any]]:
@@ -65,7 +65,7 @@ class Desk:
         return {name: self._describe(verb) for name, verb in VERBS.items()}
 
     def _do(self, verb: Verb, value: Any) -> Any:
-        refuse(verb.missing(self.link))
+        refuse(self._missing(verb))
         verb.do(self.link, value)
         now = verb.now(self.link)
         log.info("control: %s is %s", verb.name, now)
@@ -73,8 +73,12 @@ class Desk:
             heard(verb.name, value)
         return now
 
+    def _missing(self, verb: Verb) -> str | None:
+        reason = self.link.lacking.get(verb.name) or verb.missing(self.link)
+        return reason and f"{verb.name}: {reason}"
+
     def _describe(self, verb: Verb) -> dict[str, Any]:
-        missing = verb.missing(self.link)
+        missing = self._missing(verb)
         there = missing is None
         look = verb.look and {**vars(verb.look)}
         return {
@@ -84,7 +88,7 @@ class Desk:
             "schema": verb.schema(),
             "look": look,
             "choices": verb.choices(self.link),
-            "missing": missing,
+            "missing": missing and missing.removeprefix(f"{verb.name}: "),
             "now": _told(lambda: verb.now(self.link)) if there else None,
             "hint": _told(lambda: verb.hint(self.link)) if there else None,
         }

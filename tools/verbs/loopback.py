@@ -128,6 +128,7 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
     transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
     scorer = Scorer(wanted.sink.metrics)
@@ -164,6 +165,7 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         if control is not None:
             control.desk = desk
         stack.enter_context(watch(wanted.view, graph.receiver, scorer, desk))
+        stack.enter_context(published(out, graph.receiver, scorer, graph.stats, desk.link.words))
         ending = run_graph(graph, wanted.run.seconds)
         if failure := recordings.close():
             ending = replace(ending, error=ending.error or failure)
@@ -175,4 +177,3 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         "snr_db_set": channel.snr_db,
     }
     return Outcome(stats, summary, ending)
-

@@ -182,6 +182,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.receiver import Receiver
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
     frames = wanted.sink.frames
     if wanted.recording.record:
@@ -221,6 +222,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         if control is not None:
             control.desk = desk
         stack.enter_context(watch(wanted.view, receiver, scorer, desk))
+        stack.enter_context(published(out, receiver, scorer, graph.stats, desk.link.words))
         start = time.monotonic()
         # Not before the radio is open: what its driver prints must not run into the bar.
         with report.progress(frames) as on_image:

@@ -9,7 +9,7 @@ from typing import Any
 
 import zmq
 
-from percast.errors import DeviceError, UsageError
+from percast.errors import DeviceError
 from percast.flowgraphs.config import RunConfig
 from percast.settings import REQUIRED, SettingError, like, setting
 from percast.tools import report

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What computes the networks, and in which numbers."""
 
+import functools
 import importlib.util
 from collections.abc import Sequence
 
@@ -55,5 +56,6 @@ class Precision(_OfEngine):
         return f"now {about.engine} {about.precision}" if about.engine else None
 
 
+@functools.cache
 def _installed(engine: str) -> bool:
     return any(importlib.util.find_spec(name) for name in _MODULES.get(engine, (engine,)))

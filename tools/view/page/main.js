@@ -12,8 +12,28 @@ const byId = (id) => document.getElementById(id);
 const stage = new Stage();
 const figures = new Figures();
 const waterfall = new Waterfall(byId("waterfall"));
-let source = "";
 let errorTimer = 0;
+
+// What the page reaches, and whether that reaches the receiver.
+function tellState(here, words) {
+  byId("state").dataset.state = here ? "here" : "away";
+  if (byId("state").textContent !== words) byId("state").textContent = words;
+}
+
+// What this link cannot do stays where it is and says why.
+function tellLacking(lacking) {
+  for (const control of document.querySelectorAll("[data-command]")) {
+    const why = lacking[control.dataset.command] ?? "";
+    control.disabled = Boolean(why);
+    control.title = why;
+  }
+  const reasons = new Map();
+  for (const [command, why] of Object.entries(lacking)) {
+    reasons.set(why, [...(reasons.get(why) ?? []), command]);
+  }
+  byId("lacking").textContent =
+    [...reasons].map(([why, commands]) => `Not available: ${commands.join(", ")} (${why}).`).join(" ");
+}
 
 function complain(text) {
   byId("error").textContent = text;
@@ -23,16 +43,18 @@ function complain(text) {
 
 const link = new Link({
   state(state) {
-    byId("state").dataset.state = state;
-    byId("state").textContent = state === "here" ? "live" : "the receiver has gone; waiting for it";
+    if (state === "away") tellState(false, `${byId("state").dataset.who} has gone; waiting for it`);
+    else if (byId("state").dataset.who === "the receiver") tellState(true, "live");
   },
   picture(head, blobs) {
     if (!stage.has(head.key)) figures.picture(head);
     stage.take(head, blobs);
   },
   figures(message) {
+    tellState(!message.gone, message.gone ?? "live");
+    if (!message.stats) return;
     figures.take(message);
-    [byId("about").textContent, byId("why").textContent] = about(message, source);
+    [byId("about").textContent, byId("why").textContent] = about(message, message.source);
   },
   air(message) {
     constellation(byId("constellation"), message.points, message.noise_var);
@@ -51,12 +73,13 @@ const link = new Link({
     waterfall.add(power);
   },
   settings(message) {
-    source = message.source;
     byId("pause").setAttribute("aria-pressed", message.paused);
     byId("pause").textContent = message.paused ? "Go on" : "Pause";
     const { realism } = message;
     byId("realism-value").textContent = realism === null ? "sender's" : number(realism, 2);
     if (realism !== null && document.activeElement !== byId("realism")) byId("realism").value = realism;
+    byId("state").dataset.who = message.remote ? "the viewer" : "the receiver";
+    tellLacking(message.lacking);
     byId("snr-label").hidden = !message.has_channel;
     if (message.snr_db !== null) {
       byId("snr-value").textContent = `${number(message.snr_db)} dB`;

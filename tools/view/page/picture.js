@@ -80,7 +80,7 @@ export class Stage {
     byId("caption").textContent = [
       head.name ?? head.key,
       `${head.width} x ${head.height}`,
-      `1 symbol per ${number(1 / head.cbr, 0)} samples`,
+      head.cbr ? `1 symbol per ${number(1 / head.cbr, 0)} samples` : null,
       `SNR ${number(head.snr_db, 1)} dB`,
       head.psnr_db === null ? null : `PSNR ${number(head.psnr_db, 1)} dB`,
       head.lpips === null ? null : `LPIPS ${number(head.lpips, 3)}`,
