@@ -3,8 +3,8 @@
 
 ZeroMQ REQ/REP, one JSON object each way: verbs of `percast.tools.controls.table` with their
 values, such as {"freq": 2.41e9, "gain": 20} (texts such as "2.41G" and "VGA=20" are understood),
-are answered by {"ok": true, "took": {...}}, which tells what is in force now, or {"ok": false,
-"error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of figures
+are answered by {"ok": true, "took": {...}}, which tells what is in force now, with "hints" for a
+person where there are any, or {"ok": false, "error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of figures
 (`percast.blocks.stats.tree`); {"verbs": true} by what each verb is, and is now. On this machine
 only: the socket has no password.
 """
@@ -92,7 +92,9 @@ class ControlServer:
                 return {"ok": True, "status": asdict(self.desk.link.stats())}
             if question == "verbs":
                 return {"ok": True, "verbs": self.desk.describe()}
-            return {"ok": True, "took": self.desk.do_all(asked)}
+            took = self.desk.do_all(asked)
+            hints = {name: hint for name in took if (hint := self.desk.hint(name))}
+            return {"ok": True, "took": took, **({"hints": hints} if hints else {})}
         except PercastError as error:
             return _refusal(error)
         except Exception as error:  # noqa: BLE001 - whatever a driver does, the link goes on

@@ -11,21 +11,26 @@ class Turnstile:
 
     A plain lock is no queue: a thread that lets go of it and takes it again at once, as a busy
     decoder does, may win against one that has waited for it all the time.
+
+    Attributes:
+        waiting: how many wait.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._taken = False
-        self._hurrying = 0  # that wait
+        self.waiting = self._hurrying = 0
 
     @contextlib.contextmanager
     def turn(self, hurry: bool = False) -> Iterator[None]:
         """Hold it; to be used by `with`."""
         with self._changed:
+            self.waiting += 1
             self._hurrying += hurry
             try:
                 self._changed.wait_for(lambda: not self._taken and (hurry or not self._hurrying))
             finally:
+                self.waiting -= 1
                 self._hurrying -= hurry
             self._taken = True
         try:

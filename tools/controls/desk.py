@@ -59,6 +59,10 @@ class Desk:
             refuse(self._missing(VERBS[name]))
         return {name: self.do(name, value) for name, value in asked.items()}
 
+    def hint(self, name: str) -> str | None:
+        """What a person should know about what a verb has done, such as where a recording lies."""
+        return _told(lambda: VERBS[name].hint(self.link))
+
     def describe(self) -> dict[str, dict[str, Any]]:
         """What each verb is, and is now, by name, as JSON: label, group, summary, schema; `missing`
         says why it is not to be had, `now` what is in force, `hint` what to know about that."""
@@ -87,10 +91,13 @@ class Desk:
             "summary": verb.summary,
             "schema": verb.schema(),
             "look": look,
+            "null": verb.null_label,
+            "button": verb.button,
+            "parts": _told(lambda: verb.parts(self.link)) if there else None,
             "choices": verb.choices(self.link),
             "missing": missing and missing.removeprefix(f"{verb.name}: "),
             "now": _told(lambda: verb.now(self.link)) if there else None,
-            "hint": _told(lambda: verb.hint(self.link)) if there else None,
+            "hint": self.hint(verb.name) if there else None,
         }
 
 

@@ -57,7 +57,8 @@ class Verb(ABC):
         group: where it belongs.
         summary: one line: what it does.
         look: of a number.
-        null: a word for null, where null is a value.
+        null, null_label: a word for null, where null is a value; and a button's.
+        button: what does it, where its value is not in force as soon as it is chosen.
         quick: takes no time, and may be done while others wait.
     """
 
@@ -67,6 +68,8 @@ class Verb(ABC):
     summary: ClassVar[str]
     look: ClassVar[Look | None] = None
     null: ClassVar[str | None] = None
+    null_label: ClassVar[str | None] = None
+    button: ClassVar[str | None] = None
     quick: ClassVar[bool] = False
 
     @property
@@ -105,6 +108,11 @@ class Verb(ABC):
     def choices(self, link: Link) -> Sequence[str] | None:
         """All that may be asked of this link, in words."""
         return self.about.choices
+
+    def parts(self, link: Link) -> dict[str, tuple[float, float]] | None:
+        """Names of what is set by itself, with the least and the most of each; None where the value
+        is one."""
+        return None
 
     def schema(self) -> dict[str, Any]:
         """JSON schema of the value."""

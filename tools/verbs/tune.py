@@ -74,7 +74,8 @@ def main(args: argparse.Namespace) -> int:
         _print_verbs(answer.get("verbs"))
     elif answer.get("ok"):
         for name, value in answer.get("took", {}).items():
-            print(f"{name:<8} {value}")
+            hint = answer.get("hints", {}).get(name)
+            print(f"{name:<8} {value}{f' ({hint})' if hint else ''}")
     if not answer.get("ok"):
         raise DeviceError(str(answer.get("error", "the answer makes no sense"))[:200])
     return 0
@@ -106,6 +107,8 @@ def ask(address: str, request: dict, timeout_ms: int = _TIMEOUT_MS) -> dict:
             answer = json.loads(socket.recv())
         except (zmq.ZMQError, ValueError) as error:
             raise DeviceError(f"--control {address}: {error}") from error
-    if not isinstance(answer, dict) or not isinstance(answer.get("took", {}), dict):
+    if not isinstance(answer, dict) or not all(
+        isinstance(answer.get(key, {}), dict) for key in ("took", "hints")
+    ):
         raise DeviceError(f"--control {address}: the answer makes no sense")
     return answer

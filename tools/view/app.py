@@ -94,13 +94,15 @@ async def post_verb(request: Request) -> Response:
     except TimeoutError:
         return _refused(request, "slow call refused", 408)
     try:
-        now = await state.live.do(messages.parse(body, request.url.path.rpartition("/")[2]))
+        asked = messages.parse(body, request.url.path.rpartition("/")[2])
+        now = await state.live.do(asked)
     except ValueError as error:
         state.complaints.add(_MALFORMED, str(error))
         return JSONResponse({"error": str(error)}, 400)
     except PercastError as error:
         return JSONResponse({"error": str(error)}, 409)
-    return Response(to_json({"ok": True, "now": now}), media_type="application/json")
+    told = {"ok": True, "now": now, "hint": state.live.desk.hint(asked.name)}
+    return Response(to_json(told), media_type="application/json")
 
 
 async def _body(request: Request) -> bytes:

@@ -13,7 +13,11 @@ from percast.tools.view.messages import OF_PICTURE
 _OK = {"200": {"description": "done"}}
 _NOW = {
     "type": "object",
-    "properties": {"ok": {"const": True}, "now": {"description": "what is in force now"}},
+    "properties": {
+        "ok": {"const": True},
+        "now": {"description": "what is in force now"},
+        "hint": {"type": ["string", "null"]},
+    },
 }
 _KEY = {
     "name": "picture", "in": "query", "required": False, "schema": {"type": "string"},

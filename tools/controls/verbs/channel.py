@@ -18,12 +18,7 @@ class _OfChannel(Verb):
     only: tuple[str, ...] = ()  # begin of models' names that it matters to
 
     def missing(self, link: Link) -> str | None:
-        if link.channel is None:
-            return "only a loopback has a channel to set"
-        model = link.channel.channel.config.model
-        if self.only and not model.startswith(self.only):
-            return f"{model} has none"
-        return None
+        return None if link.channel else "only a loopback has a channel to set"
 
     def now(self, link: Link) -> Any:
         return getattr(link.channel.channel.config, self.key)
@@ -32,7 +27,10 @@ class _OfChannel(Verb):
         link.channel.channel.change(**{self.key: value})
 
     def hint(self, link: Link) -> str | None:
-        return limits(link.channel.channel.config, link.receiver.profile).get(self.key)
+        config = link.channel.channel.config
+        if self.only and not config.model.startswith(self.only):
+            return f"{config.model} has none"
+        return limits(config, link.receiver.profile).get(self.key)
 
 
 class Model(_OfChannel):
@@ -42,7 +40,8 @@ class Model(_OfChannel):
 
 
 class Snr(_OfChannel):
-    label, key, null, quick = "SNR", "snr_db", NO_NOISE, True
+    label, key, quick = "SNR", "snr_db", True
+    null, null_label = NO_NOISE, "No noise"
     summary = "SNR of the loopback's channel in dB; null for no noise"
     look = Look(-10, 30, 1, "dB")
     field = of(

@@ -10,20 +10,27 @@ from percast.engines.runtimes.engine import ENGINES, PRECISIONS
 from percast.tools.controls.link import Link
 from percast.tools.controls.verb import Group, Verb, of
 
+IN_USE = "in use: "
 _MODULES = {"tensorrt": ("tensorrt", "tensorrt_rtx")}  # others are named as their engine
 
 
 class _OfEngine(Verb):
     group = Group.ENGINE
+    key: str  # of what `Codec.about` tells
 
     def missing(self, link: Link) -> str | None:
         if link.codec is None:
             return "nothing is coded here"
         return None if link.codec.engine_asked else "this codec has no engine of ours"
 
+    def hint(self, link: Link) -> str | None:
+        end = link.receiver.generator.used if link.receiver else link.codec
+        used = getattr(end.about(), self.key)
+        return used and f"{IN_USE}{used}"
+
 
 class Engine(_OfEngine):
-    label = "Engine"
+    label, key = "Engine", "engine"
     summary = "runtime that computes the networks from the next picture on"
     field = of(CodecConfig, "engine", choices=("auto", *ENGINES), help=summary)
 
@@ -39,7 +46,7 @@ class Engine(_OfEngine):
 
 
 class Precision(_OfEngine):
-    label = "Precision"
+    label, key = "Precision", "precision"
     summary = "numbers that the networks are computed in from the next picture on"
     field = of(CodecConfig, "precision", choices=PRECISIONS, help=summary)
 
@@ -48,12 +55,6 @@ class Precision(_OfEngine):
 
     def do(self, link: Link, value: str) -> None:
         link.codec.use_engine(link.codec.engine_asked[0], value)
-
-    def hint(self, link: Link) -> str | None:
-        if (end := link.receiver and link.receiver.generator.used) is None:
-            return None
-        about = end.about()
-        return f"now {about.engine} {about.precision}" if about.engine else None
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from percast.tools.controls.verb import Group, Look, Verb, of
 class Freq(Verb):
     """Of this end's radio."""
 
-    label, group = "Frequency", Group.RADIO
+    label, group, button = "Frequency", Group.RADIO, "Tune"
     summary = "carrier of the radio in Hz"
     look = Look(unit="MHz", scale=1e6)
     field = of(RadioConfig, "freq", help="carrier of the radio", least=1, most=1e12, unit="Hz")

@@ -27,6 +27,9 @@ class SetGain(Verb):
     def do(self, link: Link, value: Gain) -> None:
         link.station.tune(gain=value)
 
+    def parts(self, link: Link) -> dict[str, tuple[float, float]] | None:
+        return link.station.gains
+
     def schema(self) -> dict[str, Any]:
         stages = {"type": "object", "additionalProperties": _NUMBER, "minProperties": 1}
         return {"oneOf": [_NUMBER, stages, {"type": "string"}], "description": "dB"}

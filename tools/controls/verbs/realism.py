@@ -12,7 +12,8 @@ FOLLOW = "sender"
 class Realism(Verb):
     """Also where the codec ignores it: whoever reads a header's wish can be overruled."""
 
-    label, group, null, quick = "Realism", Group.PICTURE, FOLLOW, True
+    label, group, quick = "Realism", Group.PICTURE, True
+    null, null_label = FOLLOW, "Follow the sender"
     summary = (
         "decode the picture on show again with this realism, and all later ones; null follows the "
         "sender"

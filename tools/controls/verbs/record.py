@@ -23,7 +23,8 @@ class Record(Verb):
         return link.recordings.path is not None
 
     def do(self, link: Link, value: bool) -> None:
-        link.said["record"] = str(link.recordings.start() if value else link.recordings.stop())
+        path = link.recordings.start() if value else link.recordings.stop()
+        link.said["record"] = str(path.resolve())
 
     def hint(self, link: Link) -> str | None:
         if failure := link.recordings.failure:

@@ -9,7 +9,7 @@ from percast.tools.controls.verb import Group, Look, Verb
 class Save(Verb):
     """From memory, where `--keep-seconds` has them kept."""
 
-    label, group = "Save the last", Group.RECORDING
+    label, group, button = "Last seconds", Group.RECORDING, "Save"
     summary = "write down the last seconds of what was heard as SigMF"
     look = Look(unit="s")
     field = setting(
@@ -26,7 +26,7 @@ class Save(Verb):
         return link.recordings.kept_seconds
 
     def do(self, link: Link, value: float) -> None:
-        link.said["save"] = str(link.recordings.save(value))
+        link.said["save"] = str(link.recordings.save(value).resolve())
 
     def hint(self, link: Link) -> str | None:
         return link.said.get("save")

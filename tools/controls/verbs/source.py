@@ -12,7 +12,7 @@ class Source(Verb):
     """Opened, and where it does not come live its first picture read, before the one in use is
     let go."""
 
-    label, group = "Source", Group.SENDER
+    label, group, button = "Source", Group.SENDER, "Open"
     summary = "pictures that the transmitter sends: folder or file, video:PATH, camera:N, zmq:..."
     field = of(SourceConfig, "source", help="folder or file, video:PATH, camera:N, zmq:...")
 
