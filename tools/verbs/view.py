@@ -8,8 +8,9 @@ import threading
 
 from percast.errors import INTERRUPTED
 from percast.signals import ending_signals, heed
+from percast.tools.controls.desk import Desk
+from percast.tools.controls.link import Link
 from percast.tools.view.limits import Complaints
-from percast.tools.view.live import Link
 from percast.tools.view.remote.config import ConnectConfig
 from percast.tools.view.remote.subscriber import Subscriber
 from percast.tools.view.server import listen, serve
@@ -56,7 +57,8 @@ def watch(wanted: ConnectConfig) -> None:
                 lacking=_LACKING,
                 remote=True,
             )
-            page = serve(wanted.page, listening, subscriber, link, complaints, "percast view")
+            desk = Desk(link)
+            page = serve(wanted.page, listening, subscriber, desk, complaints, "percast view")
             stack.enter_context(page)
             ended.wait()
     finally:

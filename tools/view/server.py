@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from percast.blocks.stats.scoring import Scorer
 from percast.errors import UsageError
 from percast.tools import process
+from percast.tools.controls.desk import Desk
 from percast.tools.view.config import ViewConfig
 from percast.tools.view.limits import Complaints
 
@@ -21,13 +22,13 @@ _HEADER_BYTES = 16384
 
 
 @contextlib.contextmanager
-def watch(config: ViewConfig, receiver, scorer: Scorer, link) -> Iterator[str | None]:
+def watch(config: ViewConfig, receiver, scorer: Scorer, desk: Desk) -> Iterator[str | None]:
     """Show a link while it runs.
 
     Args:
         config: whether and where.
         receiver, scorer: a `percast.flowgraphs.receiver.Receiver` and what scores it, to look into.
-        link: the rest, a `percast.tools.view.live.Link`'s fields as a dictionary.
+        desk: of the link.
 
     Returns:
         The page's address, which is printed too; None where nobody asked for it.
@@ -41,11 +42,10 @@ def watch(config: ViewConfig, receiver, scorer: Scorer, link) -> Iterator[str | 
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(listen(config, "--view"))
         with _packages("--view"):
-            from percast.tools.view.live import Link
             from percast.tools.view.taps import Taps
         taps = Taps(receiver, scorer)
         stack.callback(taps.close)
-        page = serve(config, listening, taps, Link(**link), Complaints())
+        page = serve(config, listening, taps, desk, Complaints())
         yield stack.enter_context(page)
 
 
@@ -63,7 +63,7 @@ def serve(
     config: ViewConfig,
     listening: socket.socket,
     taps,
-    link,
+    desk: Desk,
     complaints: Complaints,
     who: str = "--view",
 ) -> Iterator[str]:
@@ -73,7 +73,7 @@ def serve(
         config: where.
         listening: there, by `listen`.
         taps: a `Taps`, or what does its work.
-        link: a `percast.tools.view.live.Link`.
+        desk: of the link.
         complaints: what is refused is counted there.
         who: serves it, for errors.
 
@@ -88,7 +88,7 @@ def serve(
 
         from percast.tools.view.app import make_app
     token = None if config.local else secrets.token_urlsafe(24)
-    app = make_app(taps, link, complaints, token)
+    app = make_app(taps, desk, complaints, token)
     # Its lines about every connection would bury ours, and hold what clients sent.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     server = uvicorn.Server(

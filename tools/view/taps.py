@@ -10,7 +10,7 @@ import numpy as np
 
 from percast.blocks.image_generator import Arrived
 from percast.blocks.stats.scoring import Scorer
-from percast.engines.metrics import psnr
+from percast.engines.metrics import Lpips, psnr
 from percast.flowgraphs.receiver import Receiver
 from percast.tools.view.air import AirTap, told
 from percast.tools.view.hooks import hook, unhook
@@ -40,6 +40,7 @@ class Taps:
         self.on_picture: Callable[[], None] = lambda: None
         self._air = AirTap(receiver.demodulator)
         self.erased = 0
+        self._lpips: Lpips | None = None
         self._lock = threading.Lock()
         self._unscored: OrderedDict[str, tuple[Arrived, float | None]] = OrderedDict()
         self.newest: Shown | None = None
@@ -70,19 +71,34 @@ class Taps:
         return told(*self._air.take(), self.receiver.profile)
 
     def decode_again(self, shown: Shown, realism: float | None) -> Shown:
-        """A picture with another realism, from its symbols; of figures it has the PSNR only.
+        """A picture with another realism, from its symbols; it has no figures yet, see `score`.
 
         Raises:
             PercastError: it cannot be decoded.
         """
         if shown.arrived is None:
             return shown
-        rgb, original = self.receiver.generator.decode_again(shown.arrived, realism), shown.original
-        # LPIPS takes as long as a generator: the dial would feel it.
-        figures = {"psnr_db": None, "lpips": None}
-        if original is not None and original.shape == rgb.shape:
-            figures["psnr_db"] = psnr(original, rgb)
-        return replace(shown, rgb=rgb, realism=realism, record=shown.record | figures)
+        again = self.receiver.generator.decode_again(shown.arrived, realism)
+        # Figures take as long as a generator: the dial would feel it.
+        record = shown.record | {
+            "psnr_db": None, "lpips": None,
+            "waited_ms": 1e3 * again.waited, "decoding_ms": 1e3 * again.decoding,
+        }  # fmt: skip
+        return replace(shown, rgb=again.picture, realism=realism, record=record)
+
+    def score(self, shown: Shown) -> dict[str, float | None]:
+        """PSNR and LPIPS of a picture against its original; None where they cannot be had."""
+        figures = dict.fromkeys(("psnr_db", "lpips"))
+        original, rgb = shown.original, shown.rgb
+        if original is None or original.shape != rgb.shape:
+            return figures
+        figures["psnr_db"] = psnr(original, rgb)
+        # Of its own: one thread at a time may use one, and the sink does.
+        if self._lpips is None and "lpips" in self._scorer.metrics:
+            self._lpips = Lpips.open()
+        if self._lpips is not None:
+            figures["lpips"] = self._lpips(original, rgb)
+        return figures
 
     def _decoded(self, arrived: Arrived, realism: float | None) -> None:
         key = key_of(arrived.header.session, arrived.header.image)

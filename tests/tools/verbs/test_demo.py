@@ -29,6 +29,8 @@ def test_a_sheet_shows_every_picture():
     red = np.full((40, 60, 3), (255, 0, 0), np.uint8)
     blue = np.full((40, 60, 3), (0, 0, 255), np.uint8)
     columns = [("A", "a"), ("B", "b")]
-    sheet = np.asarray(draw("title", ["line"], columns, [[Cell(red), Cell(blue)], [Cell(blue), Cell(None, "no")]]))
+    sheet = np.asarray(
+        draw("title", ["line"], columns, [[Cell(red), Cell(blue)], [Cell(blue), Cell(None, "no")]])
+    )
     assert (sheet == (255, 0, 0)).all(2).sum() == 2400
     assert (sheet == (0, 0, 255)).all(2).sum() == 4800

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The page: what the link says goes into its parts, what a person does goes to the link.
 
+import { Controls, seldom } from "./controls.js";
 import { about, Figures } from "./figures.js";
 import { Stage } from "./picture.js";
 import { constellation, overCarriers } from "./plots.js";
@@ -21,18 +22,16 @@ function tellState(here, words) {
 }
 
 // What this link cannot do stays where it is and says why.
-function tellLacking(lacking) {
-  for (const control of document.querySelectorAll("[data-command]")) {
-    const why = lacking[control.dataset.command] ?? "";
-    control.disabled = Boolean(why);
-    control.title = why;
-  }
+function tellLacking(verbs) {
   const reasons = new Map();
-  for (const [command, why] of Object.entries(lacking)) {
-    reasons.set(why, [...(reasons.get(why) ?? []), command]);
+  for (const control of document.querySelectorAll("[data-command]")) {
+    const { missing, label } = verbs[control.dataset.command];
+    control.disabled = missing !== null;
+    control.title = missing ?? "";
+    if (missing !== null) reasons.set(label, missing);
   }
   byId("lacking").textContent =
-    [...reasons].map(([why, commands]) => `Not available: ${commands.join(", ")} (${why}).`).join(" ");
+    [...reasons].map(([label, why]) => `${label} is not available: ${why}.`).join(" ");
 }
 
 function complain(text) {
@@ -72,21 +71,21 @@ const link = new Link({
     overCarriers(byId("spectrum"), kilohertz, [power]);
     waterfall.add(power);
   },
-  settings(message) {
-    byId("pause").setAttribute("aria-pressed", message.paused);
-    byId("pause").textContent = message.paused ? "Go on" : "Pause";
-    const { realism } = message;
+  settings({ verbs, remote }) {
+    byId("state").dataset.who = remote ? "the viewer" : "the receiver";
+    const { realism: { now: realism }, pause: { now: paused } } = verbs;
+    byId("pause").setAttribute("aria-pressed", paused);
+    byId("pause").textContent = paused ? "Go on" : "Pause";
     byId("realism-value").textContent = realism === null ? "sender's" : number(realism, 2);
     if (realism !== null && document.activeElement !== byId("realism")) byId("realism").value = realism;
-    byId("state").dataset.who = message.remote ? "the viewer" : "the receiver";
-    tellLacking(message.lacking);
-    byId("snr-label").hidden = !message.has_channel;
-    if (message.snr_db !== null) {
-      byId("snr-value").textContent = `${number(message.snr_db)} dB`;
-      if (document.activeElement !== byId("snr")) byId("snr").value = message.snr_db;
-    }
+    tellLacking(verbs);
+    controls.take(verbs);
+  },
+  scores(message) {
+    stage.score(message);
   },
   error(message) {
+    if (message.name) controls.restore(message.name);
     complain(message.error);
   },
 });
@@ -95,13 +94,15 @@ function ask(command, value, more) {
   if (!link.ask(command, value, more)) complain("The receiver is not there.");
 }
 
+const controls = new Controls(byId("groups"), ask);
+
 function onShow() {
   return stage.shown ? { picture: stage.shown } : {};
 }
 
-byId("realism").addEventListener("input", (event) => ask("realism", Number(event.target.value), onShow()));
+const turn = seldom((value) => ask("realism", value, onShow()));
+byId("realism").addEventListener("input", (event) => turn(Number(event.target.value)));
 byId("follow").addEventListener("click", () => ask("realism", null, onShow()));
-byId("snr").addEventListener("input", (event) => ask("snr", Number(event.target.value)));
 byId("pause").addEventListener("click", () => {
   ask("pause", byId("pause").getAttribute("aria-pressed") !== "true");
 });
