@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from percast.errors import PercastError
+from percast.quantity import quantity
 from percast.tools import report, terminal
 from percast.tools.view.bench.measure import Setup, cost, soak
 
@@ -27,11 +28,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--fps", type=float, default=4, help="pictures/s (%(default)s)")
     parser.add_argument("--size", default="256x256")
     parser.add_argument("--profile", default="robust-2m")
+    parser.add_argument("--samp-rate", type=quantity, metavar="HZ", help="(default: the profile's)")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         setup = Setup(
-            args.source or _photographs(Path(scratch)), args.look, args.fps, args.size, args.profile
+            args.source or _photographs(Path(scratch)),
+            args.look,
+            args.fps,
+            args.size,
+            args.profile,
+            args.samp_rate,
         )
         try:
             if args.what == "cost":

@@ -28,6 +28,7 @@ class Setup:
         fps: pictures/s.
         size: of them, "WxH".
         profile: waveform.
+        samp_rate: samples/s; None for the profile's.
     """
 
     source: str
@@ -35,6 +36,15 @@ class Setup:
     fps: float = 4.0
     size: str = "256x256"
     profile: str = "robust-2m"
+    samp_rate: float | None = None
+
+    @property
+    def waveform(self) -> WaveformConfig:
+        return WaveformConfig(profile=self.profile, samp_rate=self.samp_rate)
+
+    def __str__(self) -> str:
+        megasamples = self.waveform.open().samp_rate / 1e6
+        return f"{self.size}, {self.fps:g} pictures/s, {self.profile} at {megasamples:g} Msps"
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,8 @@ def on_air(setup: Setup) -> Iterator[Bench]:
     Raises:
         LinkError: something did not start.
     """
-    samp_rate = WaveformConfig(profile=setup.profile).open().samp_rate
+    samp_rate = setup.waveform.open().samp_rate
+    waveform = ("--profile", setup.profile, "--samp-rate", samp_rate)
     sender, published = (f"tcp://127.0.0.1:{_free_port()}" for _ in range(2))
     with contextlib.ExitStack() as stack:
         air = Air(samp_rate, sender, 2)
@@ -70,8 +81,8 @@ def on_air(setup: Setup) -> Iterator[Bench]:
 
         def receive(i: int, *more: object, **how) -> Running:
             running = Running(
-                "rx", "--device", "zmq", "--args", air.addresses[i], "--profile", setup.profile,
-                "--size", setup.size, *more, **how,
+                "rx", "--device", "zmq", "--args", air.addresses[i], *waveform, "--size",
+                setup.size, *more, **how,
             )  # fmt: skip
             stack.callback(running.kill)
             return running
@@ -83,8 +94,8 @@ def on_air(setup: Setup) -> Iterator[Bench]:
             seen = receive(1, "--out", f"zmq:{published}")
         _wait_until_heard(air, plain, seen)
         sending = Running(
-            "tx", "--device", "zmq", "--args", sender, "--profile", setup.profile, "--source",
-            setup.source, "--size", setup.size, "--frames", 0, "--fps", setup.fps,
+            "tx", "--device", "zmq", "--args", sender, *waveform, "--source", setup.source,
+            "--size", setup.size, "--frames", 0, "--fps", setup.fps,
         )  # fmt: skip
         stack.callback(sending.kill)
 
@@ -145,7 +156,7 @@ def cost(setup: Setup, seconds: float, rounds: int, clients: int) -> dict:
                 "seen / plain": statistics.median(b / a for a, b in measured),
             }
         )
-    title = f"{setup.look}: {setup.size}, {setup.fps:g} pictures/s, {setup.profile}; medians"
+    title = f"{setup.look}: {setup}; medians"
     return {"title": title, "rows": rows, **ended}
 
 
@@ -184,7 +195,7 @@ def soak(setup: Setup, seconds: float) -> dict:
         f"{name}, MB/hour": 3600 * _slope([(row["seconds"], row[f"{name}, MB"]) for row in rows])
         for name in ("plain", "seen")
     }
-    title = f"{setup.look}, one client: {setup.size}, {setup.fps:g} pictures/s, {setup.profile}"
+    title = f"{setup.look}, one client: {setup}"
     return {"title": title, "rows": rows, **growth, **ended}
 
 
