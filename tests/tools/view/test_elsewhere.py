@@ -29,11 +29,12 @@ pytestmark = pytest.mark.timeout(240)
 def pages(photos):
     """A link with a page that is published, too, and the page of a viewer of it."""
     published = f"zmq:tcp://127.0.0.1:{free_port()}"
+    control = f"tcp://127.0.0.1:{free_port()}"
     with (
-        running(*loopback(photos), "--out", published) as here,
+        running(*loopback(photos), "--out", published, "--control", control) as here,
         running("view", "--connect", published, "--port", 0, kind=Viewer) as elsewhere,
     ):
-        yield {"--view": here, "--connect": elsewhere}
+        yield {"--view": here, "--connect": elsewhere, "publishes": published, "control": control}
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,24 @@ def test_pictures_figures_and_the_air_come_from_there(pages):
     assert "symbols stay at the receiver" in error["error"]
     status, png = pages["--connect"].call("/api/picture.png")
     assert status == 200 and pixels(png).shape == (128, 128, 3)
+
+
+def test_with_its_control_socket_the_page_acts_on_the_far_link(pages):
+    more = "--connect", pages["publishes"], "--control", pages["control"], "--port", 0
+    with running("view", *more, kind=Viewer) as viewer:
+        with client.connect(viewer.address.replace("http", "ws") + "ws") as ws:
+            wait_for(ws, "settings", lambda told: told["verbs"]["snr"]["now"] == 10)
+            assert json.loads(viewer.call("/api/snr", {"value": 25})[1])["now"] == 25
+            wait_for(ws, "settings", lambda told: told["verbs"]["snr"]["now"] == 25)
+            wait_for(ws, "picture", lambda head: head["snr_db"] > 20)
+            ws.send(json.dumps({"do": "pause", "value": True}))  # this page's own
+            wait_for(ws, "settings", lambda told: told["verbs"]["pause"]["now"])
+            status, answer = viewer.call("/api/freq", {"value": 2.4e9})
+            assert status == 409 and "radio" in json.loads(answer)["error"]
+        with client.connect(f"ws://127.0.0.1:{pages['--view'].port}/ws") as ws:
+            told, _ = wait_for(ws, "settings")
+            assert told["verbs"]["snr"]["now"] == 25 and told["verbs"]["pause"]["now"] is False
+        assert viewer.call("/api/snr", {"value": 10})[0] == 200
 
 
 def test_what_cannot_be_had_is_shown_with_the_reason(browser, pages):  # noqa: F811
