@@ -24,6 +24,7 @@ class Air:
         addresses: for the receivers' `--device zmq`.
         lost: samples that a receiver did not take in time, of each.
         taken: that it took.
+        begun: set when the transmitter sends.
     """
 
     def __init__(self, samp_rate: float, sender: str, receivers: int):
@@ -42,7 +43,7 @@ class Air:
         noise = rng.standard_normal((1 << 20, 2), np.float32) * _NOISE / 2**0.5
         self._noise = noise.view(np.complex64)[:, 0]
         self._waiting = np.zeros(0, np.complex64)
-        self._closing = threading.Event()
+        self.begun, self._closing = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._blow, name="air", daemon=True)
         self._thread.start()
 
@@ -61,6 +62,7 @@ class Air:
     def _heard(self, samples: int) -> np.ndarray:
         """So many samples of noise with what is sent in them."""
         while len(self._waiting) < samples and self._from.poll(0):
+            self.begun.set()
             more = np.frombuffer(self._from.recv(), np.complex64)
             self._waiting = np.concatenate([self._waiting, more])
         first = np.random.randint(len(self._noise))

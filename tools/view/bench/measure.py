@@ -14,6 +14,7 @@ from percast.tools.view.bench import crowd
 from percast.tools.view.bench.air import Air
 from percast.tools.view.bench.processes import Running
 
+_START_SECONDS = 120.0
 _SETTLE = 3.0  # seconds for receivers to compile and to fill their caches
 _STEPS = 60  # looks at the memory of a soak
 
@@ -98,6 +99,8 @@ def on_air(setup: Setup) -> Iterator[Bench]:
             "--size", setup.size, "--frames", 0, "--fps", setup.fps,
         )  # fmt: skip
         stack.callback(sending.kill)
+        if not air.begun.wait(_START_SECONDS):
+            raise LinkError("the transmitter does not start")
 
         def look(clients: int) -> contextlib.AbstractContextManager:
             if setup.look == "page":
@@ -107,13 +110,14 @@ def on_air(setup: Setup) -> Iterator[Bench]:
         def finish() -> dict:
             sent = sending.end()["sent"]
             time.sleep(2)  # what is on its way
+            lost = list(air.lost)  # and no more: soon nobody takes any
             ends = {"plain": plain.end(), "seen": seen.end()}
             result = {"sent": sent}
             for i, (name, end) in enumerate(ends.items()):
                 result[f"received {name}"] = end["received"]
                 result[f"dropped {name}"] = end["dropped"]
                 result[f"headers lost {name}"] = end["headers_lost"]
-                result[f"samples lost {name}"] = air.lost[i]
+                result[f"samples lost {name}"] = lost[i]
             return result
 
         yield Bench(air, plain, seen, look, finish)
@@ -207,7 +211,7 @@ def _slope(points: list[tuple[float, float]]) -> float:
 
 def _wait_until_heard(air: Air, *receivers: Running) -> None:
     """Until all receivers take samples as they come."""
-    quiet, deadline = 0, time.monotonic() + 120
+    quiet, deadline = 0, time.monotonic() + _START_SECONDS
     while quiet < 10:
         before = list(air.lost), list(air.taken)
         time.sleep(0.2)
