@@ -36,7 +36,8 @@ def test_a_radios_level_and_pictures_are_shown(ends):  # noqa: F811
             pass
         assert "loopback" in head["error"]
     assert -60 < figures["stats"]["radio"]["level"]["loudest_dbfs"] < 0
-    assert "hackrf" in settings["source"] and not settings["has_channel"]
+    assert "hackrf" in figures["source"]
+    assert "loopback" in settings["verbs"]["snr"]["missing"]
     interrupt(sender)
     assert interrupt(receiver)["decoded"] >= 5
 

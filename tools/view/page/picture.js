@@ -35,7 +35,7 @@ export class Stage {
   // Figures of a picture that was decoded again come after it.
   score({ key, realism, psnr_db, lpips }) {
     const entry = this.pictures.get(key);
-    if (!entry?.head.again || entry.head.realism !== realism) return;
+    if (!entry || entry.head.realism !== realism) return;
     Object.assign(entry.head, { psnr_db, lpips });
     if (this.shown === key) this.tell(entry);
   }
