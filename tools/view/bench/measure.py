@@ -212,7 +212,7 @@ def _slope(points: list[tuple[float, float]]) -> float:
 def _wait_until_heard(air: Air, *receivers: Running) -> None:
     """Until all receivers take samples as they come."""
     quiet, deadline = 0, time.monotonic() + _START_SECONDS
-    while quiet < 10:
+    while quiet < 5:
         before = list(air.lost), list(air.taken)
         time.sleep(0.2)
         keeps_up = air.lost == before[0] and all(
