@@ -64,6 +64,7 @@ def test_axe_finds_no_serious_fault(browser, pages: dict[str, Link], backs, how,
         page.wait_for_function("() => document.querySelectorAll('#film li').length > 2")
         page.wait_for_function("() => document.querySelector('tr[data-verdict=good]')")
         backs[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         page.evaluate(AXE.read_text())
         found = page.evaluate("async () => (await axe.run(document)).violations")
         assert page.complaints == []

@@ -8,6 +8,7 @@ import numpy as np
 import zmq
 
 _TICK = 0.01  # seconds
+_MOST = 2 * _TICK  # in a message
 _WAITING = 200  # messages on their way to a receiver: two seconds
 _NOISE = 0.02  # amplitude; a packet's is some ten times as much
 
@@ -57,7 +58,12 @@ class Air:
         while not self._closing.wait(_TICK):
             due = int((time.monotonic() - start) * self._rate) - sent
             sent += due
-            self._push(self._heard(due))
+            # After a pause of this process, too, messages are small: how much waits in a receiver
+            # is told in messages.
+            most = int(_MOST * self._rate)
+            while due > 0:
+                self._push(self._heard(min(due, most)))
+                due -= most
 
     def _heard(self, samples: int) -> np.ndarray:
         """So many samples of noise with what is sent in them."""
