@@ -33,7 +33,7 @@ VERBS = {
     "demo": "send photographs through a fading channel and make a contact sheet",
     "train": "train the learned code on a folder of pictures (needs torch)",
     "devices": "list radios that are attached, and drivers that are missing",
-    "tune": "change frequency or gain of a running tx or rx, or ask it how it does",
+    "tune": "change a running tx, rx or loopback, or ask it how it does",
     "eval": "score a model over rate x SNR x realism; `eval fetch-weights` gets what metrics need",
     "engine": "compile engines, list, verify and time them",
     "keys": "make keys for zmq ports that other machines may reach",

@@ -58,7 +58,8 @@ class Verb(ABC):
         summary: one line: what it does.
         look: of a number.
         null, null_label: a word for null, where null is a value; and a button's.
-        button: what does it, where its value is not in force as soon as it is chosen.
+        button: what does it, where its value is not in force as soon as it is chosen; of a switch,
+            what ends it.
         quick: takes no time, and may be done while others wait.
     """
 

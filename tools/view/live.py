@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # `percast view` does without GNU Radio, and so without these
 KEPT = 8  # pictures that were on show and can be decoded again
 _FIGURES_EVERY = 0.5  # seconds
 _AIR_EVERY = 0.25
+_SOON = 0.03  # after a change, until what is in force is told
 _REST = 0.1  # without another move of the dial, after which its picture is scored
 _PICTURES_EVERY = 1 / 15
 _SHARE = 15  # times as long as a picture took to pack, until the next: a fifteenth of a core
@@ -44,6 +45,7 @@ class Live:
         self.hub = Hub(taps.look)
         self._turns = Turns(desk)
         self._told = ""  # settings
+        self._telling: asyncio.TimerHandle | None = None
         self._kept: OrderedDict[str, Shown] = OrderedDict()
         self._shown: str | None = None  # key of the one on show
         self._wishes: dict[str, float | None] = {}  # for realism, the latest of each picture
@@ -105,9 +107,11 @@ class Live:
             self._wish(self.find(), value, asked_for=True)
         if name == "pause":
             self._came.set()
-        self._tell_settings()
+        if self._telling is None:  # a slider that is dragged changes it again soon
+            self._telling = self._loop.call_later(_SOON, self._tell_settings)
 
     def _tell_settings(self) -> None:
+        self._telling = None
         settings = self._settings()
         if settings != self._told:
             self._told = settings

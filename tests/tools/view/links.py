@@ -7,6 +7,7 @@ import queue
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -121,3 +122,14 @@ def loopback(photos, *more: object) -> tuple:
         "loopback", "--source", photos, "--frames", 0, "--fps", 10, "--size", "128x128",
         "--metrics", "psnr", "--view-port", 0, *more,
     )  # fmt: skip
+
+
+def unpack(data: bytes) -> tuple[dict, list[bytes]]:
+    """Head and parts of a picture's message."""
+    (length,) = struct.unpack_from(">I", data)
+    head, rest, parts = json.loads(data[4 : 4 + length]), data[4 + length :], []
+    for size in head["bytes"]:
+        parts.append(rest[:size])
+        rest = rest[size:]
+    assert not rest
+    return head, parts

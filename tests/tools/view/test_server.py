@@ -20,7 +20,7 @@ from percast.errors import UsageError
 from percast.tools.controls.table import VERBS
 from percast.tools.view.config import ViewConfig
 from percast.tools.view.server import watch
-from tests.tools.view.links import loopback, running
+from tests.tools.view.links import loopback, running, unpack
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -50,16 +50,6 @@ def wait_for(socket, kind: str, where=lambda head: True) -> tuple[dict, list[byt
         if head["type"] == kind and where(head):
             return head, parts
     raise AssertionError(f"no {kind} came")
-
-
-def unpack(data: bytes) -> tuple[dict, list[bytes]]:
-    (length,) = struct.unpack_from(">I", data)
-    head, rest, parts = json.loads(data[4 : 4 + length]), data[4 + length :], []
-    for size in head["bytes"]:
-        parts.append(rest[:size])
-        rest = rest[size:]
-    assert not rest
-    return head, parts
 
 
 def now(settings: dict, verb: str):

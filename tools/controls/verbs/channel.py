@@ -40,7 +40,7 @@ class Model(_OfChannel):
 
 
 class Snr(_OfChannel):
-    label, key, quick = "SNR", "snr_db", True
+    label, key = "SNR", "snr_db"
     null, null_label = NO_NOISE, "No noise"
     summary = "SNR of the loopback's channel in dB; null for no noise"
     look = Look(-10, 30, 1, "dB")

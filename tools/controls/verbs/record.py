@@ -9,7 +9,7 @@ from percast.tools.controls.verb import Group, Verb, on_off
 class Record(Verb):
     """SigMF, with an annotation for every packet."""
 
-    label, group = "Record", Group.RECORDING
+    label, group, button = "Record", Group.RECORDING, "Stop recording"
     summary = "begin (true) or end (false) a SigMF recording of what is heard"
     field = setting(
         None, "--record", "begin or end a SigMF recording of what is heard: on or off",

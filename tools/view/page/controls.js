@@ -147,7 +147,7 @@ class Verb {
     this.root.append(button);
     this.tell = (now) => {
       button.setAttribute("aria-pressed", now === true);
-      button.textContent = now ? `Stop: ${this.about.label.toLowerCase()}` : this.about.label;
+      button.textContent = now ? this.about.button ?? this.about.label : this.about.label;
     };
   }
 
