@@ -2,11 +2,14 @@
 """GNU Radio block: received symbols (PDUs) to pictures (PDUs)."""
 
 import logging
-import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from percast.blocks.pdu import END, PictureSymbols, is_end, to_pdu
+from percast.blocks.queues.turnstile import Turnstile
 from percast.blocks.queues.worker import leading
 from percast.blocks.stats.clock import CLOCK
 from percast.blocks.stats.tally import Tally
@@ -53,6 +56,15 @@ class Arrived(PictureSymbols):
         }
 
 
+class Again(NamedTuple):
+    """A picture that was decoded once more, and the seconds that this waited for the codec and took
+    in it."""
+
+    picture: Picture
+    waited: float
+    decoding: float
+
+
 class ImageGenerator(WorkerBlock):
     """Runs a codec's decoder in a worker thread, on several waiting pictures of one size at once
     where the codec says that this pays. The header says which codec.
@@ -71,6 +83,7 @@ class ImageGenerator(WorkerBlock):
 
     Attributes:
         foreign, undecodable: pictures counted by reason, as long as these are not too many.
+        arrived: pictures by the codec that they were for.
         faults: those of the undecodable ones that are the codec's own fault.
         realism: as above; takes effect with the next picture.
         on_decoded: called with what arrived of each picture that was decoded, and with the realism
@@ -84,7 +97,8 @@ class ImageGenerator(WorkerBlock):
         self.codec, self.realism = codec, realism
         self.on_decoded: Callable[[Arrived, float | None], None] | None = None
         # A codec decodes in one thread at a time: this block's, or one that decodes again.
-        self._decoding = threading.Lock()
+        self._decoding = Turnstile()
+        self.arrived: Counter[Codec] = Counter()
         self.foreign = Tally("picture of another kind, left out")
         self.undecodable = Tally("picture that cannot be decoded", logging.INFO)
         self.faults = Tally("picture that could not be decoded")
@@ -134,6 +148,7 @@ class ImageGenerator(WorkerBlock):
                 raise  # comes again one by one
             if isinstance(error, CodecFault):
                 self.faults.add(str(error))
+            self.arrived[first.codec] += 1
             self.undecodable.add(str(error))
             record = first.record(getattr(error, "figures", {}))
             record |= {"decoded_at": CLOCK.now(), "undecodable": str(error)}
@@ -141,14 +156,16 @@ class ImageGenerator(WorkerBlock):
             self.publish(to_pdu(record, b"" if instead is None else instead.tobytes()))
             return
         decoded_at = CLOCK.now()
+        self.arrived[first.codec] += len(items)
         for item, (rgb, figures) in zip(items, pictures, strict=True):
             record = item.record(figures) | {"decoded_at": decoded_at}
             if (look := self.on_decoded) is not None:
                 look(item, realism)
             self.publish(to_pdu(record, rgb.tobytes()))
 
-    def decode_again(self, item: Arrived, realism: float | None) -> Picture:
-        """A picture that was decoded already once more from its symbols, from any thread.
+    def decode_again(self, item: Arrived, realism: float | None) -> Again:
+        """A picture that was decoded already once more from its symbols, from any thread, and
+        before those that wait: somebody looks on.
 
         Args:
             item: as `on_decoded` was given it.
@@ -157,8 +174,18 @@ class ImageGenerator(WorkerBlock):
         Raises:
             Undecodable, CodecFault: as ever.
         """
-        return self._decode([item], realism)[0].picture
+        asked = time.monotonic()
+        with self._decoding.turn(hurry=True):
+            began = time.monotonic()
+            picture = item.codec.decode_batch([item.received], realism)[0].picture
+            return Again(picture, began - asked, time.monotonic() - began)
+
+    @property
+    def used(self) -> Codec:
+        """The codec that most pictures were for; before the first, the one that is expected."""
+        arrived = dict(self.arrived)  # at once, for the worker goes on counting
+        return max(arrived, key=arrived.get, default=self.codec.first)
 
     def _decode(self, items: Sequence[Arrived], realism: float | None) -> list[Decoded]:
-        with self._decoding:
+        with self._decoding.turn():
             return items[0].codec.decode_batch([item.received for item in items], realism)

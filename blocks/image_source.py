@@ -3,7 +3,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pmt
@@ -14,6 +14,7 @@ from percast.blocks.images import Picture, PictureSource
 from percast.blocks.pdu import END, to_pdu
 from percast.blocks.queues.worker import Worker
 from percast.blocks.stats.clock import CLOCK
+from percast.errors import UsageError
 
 
 class ImageSource(Guarded, gr.basic_block):
@@ -27,7 +28,7 @@ class ImageSource(Guarded, gr.basic_block):
     and `failure` holds the error.
 
     Args:
-        pictures: an open source of `percast.blocks.images`.
+        pictures: an open source of `percast.blocks.images`; see `switch`.
         fps: pictures per second, None for as fast as the link takes them.
         in_flight: pictures between here and the block that gives credit.
         on_send: called with the number and the picture when it is sent.
@@ -43,6 +44,9 @@ class ImageSource(Guarded, gr.basic_block):
         gr.basic_block.__init__(self, "percast image source", None, None)
         self.pictures, self.fps, self.on_send = pictures, fps, on_send
         self.images = 0  # read, and given a number
+        self._earlier = {"skipped": 0, "dropped": 0}  # by sources that were before this one
+        self._switching = threading.Lock()
+        self._ended = False
         self.sent = 0
         self._credit = threading.Semaphore(in_flight)
         self._first_through = threading.Event()
@@ -60,7 +64,27 @@ class ImageSource(Guarded, gr.basic_block):
     @property
     def dropped(self) -> int:
         """Pictures dropped because the link was slower than they came."""
-        return self._outbox.dropped + self.pictures.dropped
+        return self._outbox.dropped + self._earlier["dropped"] + self.pictures.dropped
+
+    @property
+    def skipped(self) -> int:
+        """Unusable pictures in the source, and in those that were before it."""
+        return self._earlier["skipped"] + self.pictures.skipped
+
+    def switch(self, pictures: PictureSource) -> None:
+        """Go on with the pictures of another open source; the one before it is closed. From any
+        thread.
+
+        Raises:
+            UsageError: the last picture has been read, and the link is about to end.
+        """
+        with self._switching:
+            if self._ended or self._closing.is_set():
+                raise UsageError("the last picture has been read: the link is about to end")
+            before, self.pictures = self.pictures, pictures
+            for kind in self._earlier:
+                self._earlier[kind] += getattr(before, kind)
+        before.close()  # ends a reader that waits, too
 
     def start(self) -> bool:
         self._thread.start()
@@ -72,9 +96,11 @@ class ImageSource(Guarded, gr.basic_block):
 
     def finish(self) -> None:
         """Read no more pictures; what was read is still sent, then the end message."""
-        self._closing.set()
+        with self._switching:
+            self._closing.set()
+            pictures = self.pictures
         self._first_through.set()
-        self.pictures.close()
+        pictures.close()
 
     def abort(self) -> None:
         """Send nothing more."""
@@ -88,7 +114,7 @@ class ImageSource(Guarded, gr.basic_block):
     def _read(self) -> None:
         try:
             next_time = time.monotonic()
-            for picture in self.pictures:
+            for picture in self._pictures():
                 if self._closing.is_set():
                     break
                 if self.fps:
@@ -104,6 +130,23 @@ class ImageSource(Guarded, gr.basic_block):
         except Exception as error:  # noqa: BLE001 - handed to whoever runs the graph
             self.failure = error
         self._finish_sending()
+
+    def _pictures(self) -> Iterator[Picture]:
+        """Those of the source, and of what it is switched to."""
+        while True:
+            pictures = self.pictures
+            try:
+                for picture in pictures:
+                    if pictures is not self.pictures:
+                        break
+                    yield picture
+            except Exception:  # of a source that was closed while it was read
+                if pictures is self.pictures:
+                    raise
+            with self._switching:
+                if pictures is self.pictures:
+                    self._ended = True
+                    return
 
     @guarded()
     def _finish_sending(self) -> None:

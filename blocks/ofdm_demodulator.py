@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GNU Radio block: OFDM samples to received pictures' symbols (PDUs)."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -11,10 +12,11 @@ from gnuradio import gr
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, PictureSymbols
 from percast.blocks.recordings.recorder import Recorder
+from percast.blocks.recordings.ring import SampleRing
 from percast.blocks.waveform.demodulate import Packet
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
-from percast.blocks.waveform.receive import Receiver
+from percast.blocks.waveform.receive import Receiver, UnreadPacket
 
 HOLD_WAIT = 1e-3  # seconds
 
@@ -29,9 +31,10 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         profile: the waveform.
         hold: while this returns true no more samples are taken. In the loopback that is how a
             slow generator slows the sender down; over the air nothing can wait, leave it out.
-        recorder: writes down what is heard.
+        recorder: writes down what is heard; see `record`.
 
     Attributes:
+        ring: takes what is heard, and its packets; None where the past is not kept.
         on_packet: called with every packet that was read; None while nobody looks.
         on_samples: called with the samples as they come, complex64 [n], to be copied if they are
             to be kept; None while nobody looks.
@@ -45,9 +48,11 @@ class OfdmDemodulator(Guarded, gr.sync_block):
     ):
         gr.sync_block.__init__(self, "percast OFDM demodulator", [np.complex64], None)
         self.receiver, self.reassembler = Receiver(profile), Reassembler(profile)
-        self.hold, self.recorder = hold, recorder
-        if recorder is not None:
-            self.receiver.on_packet = recorder.note
+        self.hold, self._recorder = hold, recorder
+        self.ring: SampleRing | None = None
+        self._recording = threading.Lock()  # held while the recorder or the ring is in use
+        self._heard = 0  # samples
+        self.receiver.on_packet = self._note
         self.on_packet: Callable[[Packet], None] | None = None
         self.on_samples: Callable[[np.ndarray], None] | None = None
         self.images = 0
@@ -61,8 +66,12 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         samples = input_items[0]
         if self._ended:
             return len(samples)
-        if self.recorder is not None:
-            self.recorder.write(samples)
+        with self._recording:
+            self._heard += len(samples)
+            if self._recorder is not None:
+                self._recorder.write(samples)
+            if self.ring is not None:
+                self.ring.put(samples)
         # Read once: another thread may take the hook off.
         if (look := self.on_samples) is not None:
             look(samples)
@@ -75,6 +84,19 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         if self._stopping or self.get_tags_in_range(0, first, first + len(samples), END):
             self._end()
         return len(samples)
+
+    def record(self, recorder: Recorder | None) -> None:
+        """Write down with another recorder from the next samples on, or not at all; the one before
+        is not used any more when this returns. From any thread."""
+        with self._recording:
+            if recorder is not None:
+                recorder.first = self._heard
+            self._recorder = recorder
+
+    def _note(self, packet: Packet | UnreadPacket) -> None:
+        for keeper in (self._recorder, self.ring):
+            if keeper is not None:
+                keeper.note(packet)
 
     def finish(self) -> None:
         """End with the samples at hand, and hold nothing back any more."""

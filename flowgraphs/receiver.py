@@ -10,7 +10,9 @@ from percast.blocks.image_generator import ImageGenerator
 from percast.blocks.image_sink import ImageSink
 from percast.blocks.images import PictureSink
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
+from percast.blocks.recordings.on_demand import Heard, OnDemand
 from percast.blocks.recordings.recorder import Recorder
+from percast.blocks.recordings.ring import SampleRing
 from percast.blocks.stats.link_stats import LinkStats
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.stats.tree import (
@@ -116,8 +118,26 @@ class Receiver(gr.hier_block2):
                 clock_ppm_measured=means.mean("clock_ppm"),
             ),
             Waveform.of(self.profile),
-            CodecInUse.of(self.generator.codec.first, self.generator.faults, means.own_figures()),
+            CodecInUse.of(self.generator.used, self.generator.faults, means.own_figures()),
         )
+
+    def recordings(
+        self,
+        heard: Heard,
+        folder: str,
+        recorder: Recorder | None = None,
+        ring: SampleRing | None = None,
+    ) -> OnDemand:
+        """Recordings of what this receiver hears, on demand; to be closed.
+
+        Args:
+            heard: what that is.
+            folder: for what is begun while it runs.
+            recorder: that runs already.
+            ring: to fill with the past; None where that is not kept.
+        """
+        self.demodulator.ring = ring
+        return OnDemand(heard, folder, self.demodulator.record, recorder, ring)
 
     def progress(self) -> object | None:
         """Changes while samples come; None while pictures are decoded or written."""

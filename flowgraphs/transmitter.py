@@ -60,7 +60,7 @@ class Transmitter(gr.hier_block2):
             SentImages(
                 sent=source.sent - encoder.faults.total,
                 unencodable=encoder.faults.total,
-                skipped=source.pictures.skipped,
+                skipped=source.skipped,
                 dropped=source.dropped,
                 session=encoder.session,
             ),

@@ -1,31 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asking a transmitter or receiver while it runs: `--control`, and what `percast tune` asks it.
+"""Asking a link while it runs: `--control`, and what `percast tune` asks it.
 
-ZeroMQ REQ/REP, one JSON object each way: {"freq": 2.41e9, "gain": 20} (either may be missing;
-texts such as "2.41G" and "VGA=20" are understood) is answered by {"ok": true, "took": {...}} or
-{"ok": false, "error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of
-figures (`percast.blocks.stats.tree`). On this machine only: the socket has no password.
+ZeroMQ REQ/REP, one JSON object each way: verbs of `percast.tools.controls.table` with their
+values, such as {"freq": 2.41e9, "gain": 20} (texts such as "2.41G" and "VGA=20" are understood),
+are answered by {"ok": true, "took": {...}}, which tells what is in force now, with "hints" for a
+person where there are any, or {"ok": false, "error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of figures
+(`percast.blocks.stats.tree`); {"verbs": true} by what each verb is, and is now. On this machine
+only: the socket has no password.
 """
 
-import argparse
+import contextlib
 import json
 import logging
-import math
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import asdict
 
 import zmq
 
 from percast.errors import PercastError, UsageError
 from percast.flowgraphs.config import RunConfig
-from percast.flowgraphs.radios.config import Gain, parse_gain
-from percast.quantity import quantity
+from percast.tools.controls import table
+from percast.tools.controls.desk import Desk
 
 log = logging.getLogger(__name__)
 
 _POLL_MS = 50
 _CLOSE_SECONDS = 5.0
 _MAX_BYTES = 4096
+_STARTING = "it is starting: ask again"
 
 
 class ControlServer:
@@ -33,21 +36,19 @@ class ControlServer:
 
     Args:
         address: tcp://127.0.0.1:PORT or ipc://PATH.
-        tune: takes a frequency and a gain, None for what shall stay; gives what the radio took.
 
     Attributes:
         malformed: requests that made no sense.
-        status: gives the tree of figures; None before there is one.
+        desk: has it done; None while the link is starting.
 
     Raises:
         UsageError: an address beyond this machine, or one that is taken.
     """
 
-    def __init__(self, address: str, tune: Callable[[float | None, Gain | None], dict]):
+    def __init__(self, address: str):
         check_local(address)
         self.malformed = 0
-        self.status: Callable[[], dict] | None = None
-        self._tune = tune
+        self.desk: Desk | None = None
         self._closing = threading.Event()
         self._socket = zmq.Context.instance().socket(zmq.REP)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -77,27 +78,39 @@ class ControlServer:
 
     def _answer(self, frames: list[bytes]) -> dict:
         try:
-            asked = parse_request(frames)
+            request = _read(frames)
+            question = next((q for q in ("status", "verbs") if request == {q: True}), None)
+            asked = {} if question else table.parse(request)
         except ValueError as error:
             self.malformed += 1
             log.info("control: %s", error)
-            return {"ok": False, "error": str(error)}
-        if asked is None:
-            return self._tell_status()
+            return _refusal(error)
         try:
-            took = self._tune(*asked)
+            if self.desk is None:
+                return _refusal(_STARTING)
+            if question == "status":
+                return {"ok": True, "status": asdict(self.desk.link.stats())}
+            if question == "verbs":
+                return {"ok": True, "verbs": self.desk.describe()}
+            took = self.desk.do_all(asked)
+            hints = {name: hint for name in took if (hint := self.desk.hint(name))}
+            return {"ok": True, "took": took, **({"hints": hints} if hints else {})}
         except PercastError as error:
-            return {"ok": False, "error": str(error)}
+            return _refusal(error)
         except Exception as error:  # noqa: BLE001 - whatever a driver does, the link goes on
             log.warning("control: %s", error)
-            return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-        log.info("control: tuned to %s", took)
-        return {"ok": True, "took": took}
+            return _refusal(f"{type(error).__name__}: {error}")
 
-    def _tell_status(self) -> dict:
-        if self.status is None:
-            return {"ok": False, "error": "it is starting and has no figures yet: ask again"}
-        return {"ok": True, "status": self.status()}
+
+@contextlib.contextmanager
+def listening(config: RunConfig) -> Iterator[ControlServer | None]:
+    """A server at the address that is asked for; None where none is."""
+    server = None if config.control is None else ControlServer(config.control)
+    try:
+        yield server
+    finally:
+        if server is not None:
+            server.close()
 
 
 def check_local(address: str) -> None:
@@ -110,41 +123,22 @@ def check_local(address: str) -> None:
         RunConfig(control=address)
 
 
-def parse_request(frames: list[bytes]) -> tuple[float | None, Gain | None] | None:
-    """Frequency and gain of a request; None where it asks for the status.
+def _read(frames: list[bytes]) -> dict:
+    """The JSON object of a request.
 
     Raises:
-        ValueError: it makes no sense.
+        ValueError: it is none.
     """
     if len(frames) != 1:
         raise ValueError(f"expected one frame, got {len(frames)}")
     try:
         request = json.loads(frames[0])
     except (ValueError, RecursionError) as error:
-        raise ValueError('not JSON; expected {"freq": 2.41e9, "gain": 20}') from error
-    if request == {"status": True}:
-        return None
-    if not isinstance(request, dict) or not request or set(request) - {"freq", "gain"}:
-        raise ValueError('expected an object with "freq", "gain" or both, or {"status": true}')
-    try:
-        freq = _number(request["freq"]) if "freq" in request else None
-        gain = _gain(request["gain"]) if "gain" in request else None
-    except (argparse.ArgumentTypeError, TypeError) as error:
-        raise ValueError(f"not a number: {error}") from error
-    if freq is not None and not 0 < freq < 1e12:
-        raise ValueError(f"freq {freq:g}: must be a positive number of Hz")
-    return freq, gain
+        raise ValueError('not JSON; expected such as {"freq": 2.41e9, "gain": 20}') from error
+    if not isinstance(request, dict):
+        raise ValueError('expected an object of verbs, {"status": true} or {"verbs": true}')
+    return request
 
 
-def _number(value: object) -> float:
-    if isinstance(value, str):
-        return quantity(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TypeError(str(value)[:40])
-    return float(value)
-
-
-def _gain(value: object) -> Gain:
-    if isinstance(value, dict) and value:
-        return {str(name): _number(gain) for name, gain in value.items()}
-    return parse_gain(value) if isinstance(value, str) else _number(value)
+def _refusal(reason: object) -> dict:
+    return {"ok": False, "error": str(reason)}

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `tx` and `rx` do alike with a radio: options, plan, what it took, control."""
+"""What `tx` and `rx` do alike with a radio: options, plan, what it took."""
 
 import argparse
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 
-from percast.blocks.stats.tree import ReceiverStats, TransmitterStats
-from percast.errors import UsageError
 from percast.flowgraphs.config import RunConfig
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
 from percast.flowgraphs.radios.safety.naming import check_words
 from percast.tools import process, report
-from percast.tools.control import ControlServer
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +25,12 @@ def add_options(parser: argparse.ArgumentParser, transmit: bool) -> None:
     )
 
 
-def radio_config(
-    args: argparse.Namespace, samp_rate: float, run: RunConfig, transmit: bool
-) -> RadioConfig:
+def radio_config(args: argparse.Namespace, samp_rate: float, transmit: bool) -> RadioConfig:
     """The checked `RadioConfig` that the options describe; `replay` has few of them.
 
     Args:
         args: the options.
         samp_rate: of the waveform, samples/s.
-        run: what else they say.
         transmit: the direction.
 
     Raises:
@@ -47,8 +40,6 @@ def radio_config(
         config = RadioConfig.from_args(args, samp_rate=samp_rate)
         check_flags(config, transmit)
         check_words(config, transmit)
-    if run.control is not None and not config.hardware:
-        raise UsageError(f"--control is for radios, not for --device {config.device}")
     return config
 
 
@@ -60,31 +51,9 @@ def tell_plan(told: dict, as_json: bool) -> None:
         report.print_plan(told)
 
 
-@dataclass(frozen=True)
-class OnAir:
-    """A radio in use.
-
-    Args:
-        station: keeps it running.
-        control: listens for `percast tune`, where wanted.
-    """
-
-    station: "Station"  # noqa: F821 - loads GNU Radio
-    control: ControlServer | None
-
-    def answer(self, stats: Callable[[], TransmitterStats | ReceiverStats]) -> None:
-        """What `percast tune --status` is told from now on."""
-        if self.control is not None:
-            self.control.status = lambda: asdict(stats())
-
-    def part(self) -> dict:
-        """Keys of the JSON object that no tree of figures has."""
-        return {"control_malformed": self.control.malformed if self.control else 0}
-
-
 @contextlib.contextmanager
-def on_air(config: RadioConfig, run: RunConfig, transmit: bool) -> Iterator[OnAir]:
-    """An open radio, its drivers' output caught and its control socket listening.
+def on_air(config: RadioConfig, transmit: bool) -> Iterator["Station"]:  # noqa: F821
+    """A station that keeps an open radio running, its drivers' output caught.
 
     Raises:
         PercastError: the radio cannot be had.
@@ -101,11 +70,7 @@ def on_air(config: RadioConfig, run: RunConfig, transmit: bool) -> Iterator[OnAi
         stack.callback(_release, station)
         report.say(f"percast: {describe(config, station.took)}")
         _warn_of_rate(config.samp_rate, station.took["samp_rate"])
-        server = None
-        if run.control is not None:
-            server = ControlServer(run.control, station.tune)
-            stack.callback(server.close)
-        yield OnAir(station, server)
+        yield station
 
 
 def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio

@@ -2,7 +2,9 @@
 """The whole channel: from the transmitter's samples to the receiver's."""
 
 import math
+import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +25,9 @@ from percast.errors import UsageError
 # The rayleigh model holds its gain for this part of a Doppler period, over which Clarke's
 # autocorrelation is still 0.9: 10 ms at the default 10 Hz.
 COHERENT_CYCLES = 0.1
+_OF_FADING = ("model", "delay_spread", "doppler", "seed")
+CHANGEABLE = frozenset({"model", "snr_db", "delay_spread", "doppler", "freq_offset", "clock_ppm"})
+"""Fields of the `ChannelConfig` that may change while samples pass."""
 _AT_ONCE = 1 << 15  # samples whose intermediate results stay in the cache
 
 
@@ -63,12 +68,16 @@ class Channel:
         self._signal = signal_power, occupied_fraction
         self.noise_power = noise_power(config.snr_db, *self._signal)
         # One stream of numbers each, so that switching one effect on changes no other.
-        fading, phase, noise = np.random.SeedSequence(config.seed).spawn(3)
+        _, phase, noise = np.random.SeedSequence(config.seed).spawn(3)
         self._noise = np.random.Generator(np.random.SFC64(noise))
-        self.fading = _fading(config, samp_rate, fading)
+        self.fading, self._fading_from = _fading(config, samp_rate), 0
         self._cycles = config.freq_offset / samp_rate
+        self._clock_ppm = config.clock_ppm
         self._clock = ClockOffset(config.clock_ppm) if config.clock_ppm else None
         self._carrier = CarrierOffset(self._cycles) if config.freq_offset else None
+        self._next = 0  # number of the next sample, by the receiver's clock
+        self._changing = threading.Lock()
+        self._changes: list[tuple[ChannelConfig, Any]] = []  # to come, with the fading where new
         self._oscillator = None
         if config.phase_noise:
             rng = np.random.Generator(np.random.SFC64(phase))
@@ -76,17 +85,46 @@ class Channel:
         # The receiver's gain is set once, for the mean power; no automatic control follows fades.
         self._full_scale = adc_full_scale(signal_power + self.noise_power)
 
-    def set_snr(self, snr_db: float | None) -> None:
-        """Another SNR from the next samples on; from any thread.
+    def change(self, **changes: Any) -> None:
+        """Be another channel from the next samples on; from any thread.
+
+        The phase of the carrier goes on. Another fading begins with nothing on its paths, and
+        another clock with an empty filter: both cost the packet that is just passing.
 
         Args:
-            snr_db: Es/N0 per occupied subcarrier; None for no noise.
+            changes: of model, snr_db, delay_spread, doppler, freq_offset and clock_ppm.
 
         Raises:
             SettingError: out of range.
+            UsageError: more than this sample rate allows.
         """
-        self.config = replace(self.config, snr_db=snr_db)
-        self.noise_power = noise_power(snr_db, *self._signal)
+        if unknown := changes.keys() - CHANGEABLE:
+            raise ValueError(f"{sorted(unknown)} cannot be changed while samples pass")
+        with self._changing:
+            before = self.config
+            config = replace(before, **changes)
+            _check_rate(config, self.samp_rate)
+            # Built here, for it takes longer than samples can wait.
+            anew = any(getattr(config, name) != getattr(before, name) for name in _OF_FADING)
+            fading = _fading(config, self.samp_rate) if anew else None
+            self._changes.append((config, fading))
+            self.config = config
+
+    def _change(self) -> None:
+        """Become what `change` was asked for; in the thread of the samples."""
+        while self._changes:
+            config, fading = self._changes.pop(0)
+            self.noise_power = noise_power(config.snr_db, *self._signal)
+            if fading is not None:
+                self.fading, self._fading_from = fading, self._next
+            cycles = config.freq_offset / self.samp_rate
+            if cycles != self._cycles:
+                turns = self._carrier.turns if self._carrier else 0.0
+                # Back at 0 the phase stays where it is, too.
+                self._cycles, self._carrier = cycles, CarrierOffset(cycles, turns)
+            if config.clock_ppm != self._clock_ppm:
+                self._clock_ppm = config.clock_ppm
+                self._clock = ClockOffset(config.clock_ppm) if config.clock_ppm else None
 
     @property
     def max_delay(self) -> float:
@@ -105,10 +143,12 @@ class Channel:
         the fading but without the drift that a clock offset adds. The carrier offset moves the
         signal across the fading, which is accounted for.
         """
-        return self.fading.frequency_response(n_fft, at_sample, self._cycles)
+        return self.fading.frequency_response(n_fft, at_sample - self._fading_from, self._cycles)
 
     def process(self, x: np.ndarray) -> np.ndarray:
         """x: complex64 [n], any n; returns complex64, about n / (1 + clock_ppm * 1e-6) samples."""
+        if self._changes:
+            self._change()
         x = np.ascontiguousarray(x, np.complex64)
         parts = [self._some(x[i : i + _AT_ONCE]) for i in range(0, len(x), _AT_ONCE)]
         # Always a copy: a channel that does nothing must not hand out its caller's buffer.
@@ -137,6 +177,7 @@ class Channel:
             x = iq_imbalance(x, config.iq_gain_db, config.iq_phase_deg)
         if config.adc_bits:
             x = quantise(x, config.adc_bits, self._full_scale)
+        self._next += len(x)
         return x
 
 
@@ -147,11 +188,10 @@ def noise_power(snr_db: float | None, signal_power: float, occupied_fraction: fl
     return signal_power / occupied_fraction / 10 ** (snr_db / 10)
 
 
-def _fading(
-    config: ChannelConfig, samp_rate: float, seed: np.random.SeedSequence
-) -> NoFading | BlockRayleigh | MultipathFading:
+def _fading(config: ChannelConfig, samp_rate: float) -> NoFading | BlockRayleigh | MultipathFading:
     if config.model == "awgn":
         return NoFading()
+    seed = np.random.SeedSequence(config.seed).spawn(3)[0]
     if config.model == "rayleigh":
         coherence = COHERENT_CYCLES / config.doppler if config.doppler else math.inf
         return BlockRayleigh(samp_rate, coherence, seed)

@@ -15,8 +15,9 @@ class CarrierOffset:
     The phase is computed from n, never accumulated: after 1e9 samples it is exact to 1e-8 turns.
     """
 
-    def __init__(self, cycles: float):
-        self._cycles = cycles
+    def __init__(self, cycles: float, turns: float = 0.0):
+        """turns: phase of the first sample in cycles, to go on where another one ended."""
+        self._cycles, self._turns = cycles, turns
         self._table = np.exp(2j * np.pi * cycles * np.arange(_ROTATION)).astype(np.complex64)
         self._next = 0
 
@@ -26,10 +27,16 @@ class CarrierOffset:
         self._next += len(x)
         return y
 
+    @property
+    def turns(self) -> float:
+        """Phase of the next sample, cycles."""
+        return (self._next * self._cycles + self._turns) % 1
+
     def phasors(self, first: int, count: int) -> np.ndarray:
         """The factors complex64 [count] of the samples from number `first` on."""
         starts = first + np.arange(0, count, _ROTATION)
-        turns = np.exp(2j * np.pi * np.remainder(starts * self._cycles, 1)).astype(np.complex64)
+        cycles = np.remainder(starts * self._cycles + self._turns, 1)
+        turns = np.exp(2j * np.pi * cycles).astype(np.complex64)
         return (turns[:, None] * self._table[None, : max(count, 1)]).reshape(-1)[:count]
 
 

@@ -10,6 +10,9 @@ Two frames:
         and whatever the sender adds; received pictures carry their record ("id", metrics, ...)
     payload: the picture in that encoding; rgb8 is height x width x 3 bytes, row by row from the
         top left, red, green, blue.
+
+A receiver that publishes has more to tell to those who subscribe to it by name, in two frames as
+well: one of the `TOPICS`, and a JSON object. What these hold says `percast.tools.view.messages`.
 """
 
 import io
@@ -23,6 +26,10 @@ from percast.blocks.images.records import to_json
 from percast.engines.pictures import BadPicture, decode_picture
 
 VERSION = 1
+PICTURES = b"{"
+"""What every picture's message begins with, and no other."""
+FIGURES, AIR, SPECTRUM = TOPICS = (b"figures", b"air", b"spectrum")
+"""How the link does; how its last packet came; power over frequency of the samples."""
 MAX_HEADER_BYTES = 64 * 1024
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 # encoding -> PIL's name and how to save

@@ -3,7 +3,9 @@
 
 Both ends bind, so that the other program may come and go:
     source: PULL; the other program connects a PUSH, and waits when the link is slower.
-    sink: PUB; other programs connect SUBs; one that is too slow misses pictures.
+    sink: PUB (to be exact XPUB, which tells who asks for what); other programs connect SUBs; one
+        that is too slow misses pictures. Whoever subscribes to everything gets pictures and
+        nothing else; the `TOPICS` of `messages` come to those who ask for them by name.
 
 They listen on this machine only, unless there are keys (`zmq_keys`) or the user insists.
 """
@@ -12,6 +14,7 @@ import ipaddress
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +24,8 @@ import zmq
 from percast.blocks.images.base import PictureSink, PictureSource
 from percast.blocks.images.messages import (
     MAX_PAYLOAD_BYTES,
+    PICTURES,
+    TOPICS,
     MalformedMessage,
     decode_message,
     encode_message,
@@ -129,7 +134,8 @@ class ZmqImageSource(PictureSource):
 
 
 class ZmqImageSink(PictureSink):
-    """Publishes each received picture as PNG, its record in the header.
+    """Publishes each received picture as PNG, its record in the header; and whatever else
+    somebody asks for by name.
 
     Attributes:
         address: Where it listens, with the port number where `*` was given.
@@ -138,17 +144,61 @@ class ZmqImageSink(PictureSink):
     def __init__(self, address: str, insecure: bool = False, keys: str | Path | None = None):
         """Arguments and errors as for `ZmqImageSource`."""
         check_address(address, insecure, keys)
-        self._port = _Port(zmq.PUB, keys, shared=address.startswith("inproc:"))
+        self._port = _Port(zmq.XPUB, keys, shared=address.startswith("inproc:"))
         self._socket = self._port.socket
         self._socket.sndhwm = QUEUE
         self._socket.linger = LINGER_MS
+        # What a subscription means is decided here; see `_heed_subscribers`.
+        self._socket.setsockopt(zmq.XPUB_MANUAL, 1)
+        self._turn = threading.Lock()  # a socket is for one thread at a time
+        self._asked: Counter[bytes] = Counter()
+        self._closed = False
         self.address = self._port.bind(address)
 
     def write(self, rgb: np.ndarray, record: dict) -> None:
-        self._socket.send_multipart(encode_message(rgb, record, "png"))
+        if PICTURES not in self.asked():
+            return
+        parts = encode_message(rgb, record, "png")
+        with self._turn:
+            if not self._closed:
+                self._socket.send_multipart(parts)
+
+    def asked(self) -> frozenset[bytes]:
+        """`PICTURES` and those of the `TOPICS` that somebody subscribes to now."""
+        with self._turn:
+            if self._closed:
+                return frozenset()
+            self._heed_subscribers()
+            return frozenset(self._asked)
+
+    def tell(self, topic: bytes, text: str) -> None:
+        """Publish JSON to those who asked for one of the `TOPICS`."""
+        with self._turn:
+            if not self._closed:
+                self._socket.send_multipart([topic, text.encode()])
 
     def close(self) -> None:
-        self._port.close()
+        with self._turn:
+            self._closed = True
+            self._port.close()
+
+    def _heed_subscribers(self) -> None:
+        """Take what clients subscribed to since the last time, once for each client.
+
+        All that a header of a picture may begin with is meant by those who want everything, as
+        all did before there was anything else to be had.
+        """
+        while self._socket.poll(0):
+            message = self._socket.recv()
+            begins, wish = message[:1] == b"\x01", message[1:]
+            topic = wish if wish in TOPICS else PICTURES
+            if wish not in TOPICS and not wish.startswith(PICTURES):
+                if wish:
+                    continue  # nothing begins so
+                wish = PICTURES
+            self._socket.setsockopt(zmq.SUBSCRIBE if begins else zmq.UNSUBSCRIBE, wish)
+            self._asked[topic] += 1 if begins else -1
+            self._asked = +self._asked
 
 
 class _Port:

@@ -78,6 +78,46 @@ class CurveServer:
             self._authenticator = None
 
 
+class CurveClient:
+    """One who may connect to a `CurveServer`.
+
+    Args:
+        folder: holds server.key and NAME.key_secret; the server's own will do.
+        name: whose key; None where there is one only.
+
+    Raises:
+        FileError: it holds no usable keys.
+        UsageError: the installed libzmq cannot encrypt, or a name is needed.
+    """
+
+    def __init__(self, folder: str | Path, name: str | None = None):
+        if not zmq.has("curve"):
+            raise UsageError("--zmq-keys: the installed libzmq was built without CURVE")
+        folder = Path(folder)
+        found = sorted(p.stem for p in folder.glob("*.key_secret") if p.stem != _SERVER)
+        if name is None and len(found) > 1:
+            raise UsageError(
+                f"--zmq-keys {folder}: there are keys of {', '.join(found)}: give --zmq-client NAME"
+            )
+        secret = folder / f"{name or (found or ['NAME'])[0]}.key_secret"
+        try:
+            if (pair := _read_pair(secret)) is None:
+                raise ValueError(f"there is no {secret.name}")
+            if (server := _read_public(folder / f"{_SERVER}.key")) is None:
+                raise ValueError(f"there is no {_SERVER}.key")
+        except (OSError, ValueError) as error:
+            raise FileError(
+                f"--zmq-keys {folder}: {error}; `percast keys` on the receiver's machine makes both"
+            ) from error
+        self._public, self._secret = pair
+        self._server = server
+
+    def protect(self, socket: zmq.Socket) -> None:
+        """Prepare a socket before it connects."""
+        socket.curve_serverkey = self._server
+        socket.curve_publickey, socket.curve_secretkey = self._public, self._secret
+
+
 def create_keys(folder: str | Path, clients: Iterable[str]) -> list[Path]:
     """Make what is missing of the server's pair and of each named client's, or was left
     half-written by a full disk. A client's secret key may have gone to the client's machine.

@@ -3,6 +3,7 @@
 
 import logging
 import math
+import os
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from percast.errors import FileError
 log = logging.getLogger(__name__)
 
 LABEL = "percast packet"
+_LOOK_EVERY = 1 << 22  # samples between two looks at the room on the disk
 
 
 class Recorder:
@@ -25,26 +27,44 @@ class Recorder:
     Args:
         writer: open; closed by `close`.
         profile: of what is received.
+        spare: bytes of the disk that stay free; the recording ends before.
 
     Attributes:
+        first: number of the receiver's sample that it begins with; packets are told by numbers of
+            the receiver's samples.
         failure: what ended the recording too soon.
     """
 
-    def __init__(self, writer: RecordingWriter, profile: Profile):
+    def __init__(self, writer: RecordingWriter, profile: Profile, spare: int = 0):
         self.writer, self.profile = writer, profile
+        self.first = 0
         self.failure: FileError | None = None
+        self._spare, self._look_at = spare, 0  # samples written, as which to look again
 
     def write(self, samples: np.ndarray) -> None:
         """Append complex64 [n]."""
+        if self.failure is None and self._spare and self.writer.length >= self._look_at:
+            self._look_at = self.writer.length + _LOOK_EVERY
+            self._try(self._check_room)
         if self.failure is None:
             self._try(self.writer.write, samples)
+
+    def _check_room(self) -> None:
+        disk = os.statvfs(self.writer.data.parent)
+        if disk.f_bavail * disk.f_frsize < self._spare:
+            raise FileError(f"{self.writer.data}: less than {self._spare >> 20} MiB are free")
+
+    def capture(self, start: int, freq: float | None, age: float = 0.0) -> None:
+        """Sample `start` of the receiver is no continuation; see `RecordingWriter.capture`."""
+        if start >= self.first:
+            self.writer.capture(start - self.first, freq, age)
 
     def note(self, packet: Packet | UnreadPacket) -> None:
         """Annotate a packet of the samples written."""
         if self.failure is not None:
             return
         p = packet.profile
-        start = packet.start - p.long_guard - p.short_len
+        start = packet.start - p.long_guard - p.short_len - self.first
         if isinstance(packet, UnreadPacket):
             length, comment = p.packet_len(0), "header lost (CRC)"
             if packet.version is not None:
@@ -62,6 +82,8 @@ class Recorder:
                 "callsign": h.callsign,
             }  # fmt: skip
         cut = max(0, -start)  # it had begun before the recording
+        if cut >= length:
+            return
         fields["freq_offset_hz"] = packet.freq_offset
         self.writer.annotate(start + cut, length - cut, LABEL, comment, **fields)
 

@@ -52,6 +52,8 @@ class RecordingWriter:
         freq: Hz, for the metadata.
         datatype: one of `DATATYPES`, for SigMF.
         hardware: for the metadata.
+        age: seconds since the first sample was heard; None where it is in what is written first,
+            which was heard just now.
 
     Attributes:
         length: samples written.
@@ -68,6 +70,7 @@ class RecordingWriter:
         freq: float | None = None,
         datatype: str = "cf32_le",
         hardware: str | None = None,
+        age: float | None = None,
     ):
         self.path = Path(path)
         self.data = written_files(self.path)[0]
@@ -79,6 +82,7 @@ class RecordingWriter:
         self._digest = hashlib.sha512()
         self._samp_rate, self._hardware = samp_rate, hardware
         self._captures = [_capture(0, freq)]
+        self._heard = None if age is None else _ago(age)
         # As JSON: encoding hours of them at once would hold samples up.
         self._annotations: list[tuple[int, str]] = []
         self._next_meta = time.monotonic() + _META_SECONDS
@@ -98,7 +102,8 @@ class RecordingWriter:
             FileError: the disk is full, or gone.
         """
         if not self.length:
-            self._captures[0] |= {"core:datetime": _ago(len(samples) / self._samp_rate)}
+            heard = self._heard or _ago(len(samples) / self._samp_rate)
+            self._captures[0] |= {"core:datetime": heard}
         parts, saturated = self.datatype.encode(samples)
         data = memoryview(parts).cast("B")
         try:
@@ -117,10 +122,10 @@ class RecordingWriter:
             now = time.monotonic()
             self._next_meta = now + max(_META_SECONDS, _META_SHARE * (now - before))
 
-    def capture(self, start: int, freq: float | None) -> None:
-        """Say that sample `start`, which is heard now, is no continuation of the one before: the
+    def capture(self, start: int, freq: float | None, age: float = 0.0) -> None:
+        """Say that sample `start`, which was heard `age` seconds ago, is no continuation of the one before: the
         radio was tuned to `freq` Hz, or samples are missing. Any thread may."""
-        self._captures.append(_capture(start, freq))
+        self._captures.append(_capture(start, freq, age))
 
     def annotate(
         self, start: int, length: int, label: str, comment: str | None = None, **fields: object
@@ -240,8 +245,8 @@ def check_not_read(path: str | Path, read: Iterable[Path], flag: str) -> None:
             raise UsageError(f"{flag} {path}: that is what is to be read; choose another name")
 
 
-def _capture(start: int, freq: float | None) -> dict:
-    capture = {"core:sample_start": start, "core:datetime": _ago(0)}
+def _capture(start: int, freq: float | None, age: float = 0.0) -> dict:
+    capture = {"core:sample_start": start, "core:datetime": _ago(age)}
     return capture if freq is None else capture | {"core:frequency": freq}
 
 

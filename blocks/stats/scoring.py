@@ -22,6 +22,7 @@ class Scorer:
         metrics: which of `METRICS`.
 
     Attributes:
+        metrics: names of the figures that it computes, as records have them.
         mismatched: pictures of another size than their originals, which get no figures.
         on_scored: called with each picture, its original (None where there is none) and its record
             with figures; None while nobody looks.
@@ -35,6 +36,7 @@ class Scorer:
             self._metrics["ms_ssim"] = ms_ssim
         if "lpips" in metrics and (lpips := Lpips.open()):
             self._metrics["lpips"] = lpips
+        self.metrics = frozenset(self._metrics)
         self._originals: OrderedDict[int, tuple[str, np.ndarray]] = OrderedDict()
         self._circle: list[tuple[str, np.ndarray]] = []
         self.mismatched = 0

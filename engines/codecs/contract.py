@@ -278,6 +278,24 @@ class Codec(ABC):
         """What computes, for reports."""
         return About(self.name, None, None, "a runtime of its own")
 
+    @property
+    def engine_asked(self) -> tuple[str, str] | None:
+        """Engine and precision as they were asked for; None where it has none of our engines."""
+        return None
+
+    def use_engine(self, engine: str, precision: str) -> None:
+        """Compute with another engine from the next picture on, from any thread; this codec and
+        all that come from it by `at`.
+
+        Args:
+            engine, precision: see `percast.engines.runtimes.choose.open_engine`.
+
+        Raises:
+            UsageError: it has none of our engines, or there is no such engine.
+            ModelError: the engine cannot be had; it goes on with the one that it has.
+        """
+        raise UsageError(f"{self.kind} has a runtime of its own")
+
     def at(
         self,
         cbr: Fraction | None = None,

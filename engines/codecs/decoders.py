@@ -54,6 +54,20 @@ class Decoders:
             raise ModelError(self._missing[coded.codec_id])
         return found
 
+    @property
+    def engine_asked(self) -> tuple[str, str] | None:
+        """Of the first codec that has one of our engines."""
+        return next((c.engine_asked for c in self._codecs if c.engine_asked), None)
+
+    def use_engine(self, engine: str, precision: str) -> None:
+        """See `Codec.use_engine`; of all that are open, and those that will be."""
+        with_engines = [codec for codec in self._codecs if codec.engine_asked]
+        if not with_engines:
+            self.first.use_engine(engine, precision)  # says why not
+        for codec in with_engines:
+            codec.use_engine(engine, precision)
+        self._config = replace(self._config, engine=engine, precision=precision)
+
     def close(self) -> None:
         """Closes them all."""
         for codec in self._codecs:

@@ -38,8 +38,8 @@ from percast.engines.codecs.latent import from_word, to_symbols, to_word, weigh,
 from percast.engines.codecs.planes import to_picture, to_planes
 from percast.engines.codecs.sizes import choose
 from percast.engines.manifest import Model, load_model, named_by
-from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.engine import Engine
+from percast.engines.runtimes.slot import Slot, exchange
 from percast.errors import ModelError, UsageError
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class LearnedCodec(Codec):
         check_realism(realism)
         config = CodecConfig(cbr=cbr, design_snr_db=design_snr_db, realism=realism)
         super().__init__(config, roles)
-        self._opened: list[Engine] = []
+        self._opened: list[Slot] = []
         if engines is None:
             engines = self._open_engines(engine, precision, threads)
         self.encoder, self.generator = engines
@@ -147,7 +147,7 @@ class LearnedCodec(Codec):
         try:
             for role in ROLES:
                 if role in self.roles:
-                    opened[role] = open_engine(networks[role], engine, precision, threads)
+                    opened[role] = Slot(networks[role], engine, precision, threads)
                     self._opened.append(opened[role])
         except BaseException:
             self.close()
@@ -172,6 +172,15 @@ class LearnedCodec(Codec):
         if engine is None:
             return About(self.model.name, None, None, "no engine is open")
         return About(self.model.name, engine.name, engine.precision, engine.reason)
+
+    @property
+    def engine_asked(self) -> tuple[str, str] | None:
+        return self._opened[-1].asked if self._opened else None
+
+    def use_engine(self, engine: str, precision: str) -> None:
+        if not self._opened:
+            super().use_engine(engine, precision)
+        exchange(self._opened, engine, precision)
 
     def encode(self, rgb: Picture) -> tuple[CodedImage, Symbols]:
         """A picture as symbols of unit mean power, and what the header must say.

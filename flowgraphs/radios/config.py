@@ -181,6 +181,7 @@ class Radio:
         latency: seconds of samples that a sink's own buffers hold.
         tune: sets a frequency and a gain while the radio runs, None for as it is; gives what the
             device took.
+        gains: tells its gain stages, with the least and the most dB of each.
         events: the block has a port `async_msgs`.
         stopping: to be held while its graph is stopped.
         watchman: switches the board off if this process ends without having closed it.
@@ -193,6 +194,7 @@ class Radio:
     bursts: bool = False
     latency: float = 0.0
     tune: Callable[[float | None, Gain | None], dict] | None = None
+    gains: Callable[[], dict[str, tuple[float, float]]] = dict
     events: bool = False
     stopping: Callable[[], AbstractContextManager] = nullcontext
     watchman: Any = None

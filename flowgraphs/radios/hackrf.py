@@ -46,7 +46,7 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         log.info("HackRF through gr-soapy, %s", why)
     took = {"driver": front.driver, **front.set_up(config)}
     latency = (buffers + _IN_LIBRARY + 1) * _BUFFER / took["samp_rate"] + 0.1
-    return Radio(front.block, took, live=True, latency=latency, tune=front.tune)
+    return Radio(front.block, took, live=True, latency=latency, tune=front.tune, gains=front.stages)
 
 
 def _through_osmosdr(args: str, transmit: bool, buffers: int) -> HackrfBoard:

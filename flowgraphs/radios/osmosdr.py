@@ -81,4 +81,4 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         front = HackrfFrontend(front.block, transmit)
     took = {"driver": front.driver, **front.set_up(config)}
     latency = most_latency(took["samp_rate"])
-    return Radio(front.block, took, live=True, latency=latency, tune=front.tune)
+    return Radio(front.block, took, live=True, latency=latency, tune=front.tune, gains=front.stages)

@@ -50,6 +50,7 @@ class Station:
 
     Attributes:
         asked, took: settings of the radio by name: what was asked for at first, and what it took.
+        gains: gain stages, with the least and the most dB of each.
         on_capture: called with the number of a sample in the queue's stream and the frequency in
             Hz, when that sample is no continuation of the one before: after tuning, and where
             samples were lost, to a tenth of a second.
@@ -87,7 +88,7 @@ class Station:
         radio = opener(config)
         rate = radio.took.get("samp_rate") or config.samp_rate
         self.queue = SampleQueue(int(seconds * rate))
-        self.took = radio.took
+        self.took, self.gains = radio.took, radio.gains()
         self.bursts, self.latency = radio.bursts, radio.latency
         self._session: Session | None = self._connect(radio)
         self._thread = threading.Thread(target=self._watch, name="percast station", daemon=True)

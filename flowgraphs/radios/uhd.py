@@ -118,5 +118,6 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         bursts=transmit and config.bursts,
         latency=_LATENCY if config.bursts else most_latency(took["samp_rate"]),
         tune=front.tune,
+        gains=front.stages,
         events=transmit,
     )

@@ -63,6 +63,7 @@ def test_a_receiver_finds_the_codec_by_the_header(percast, photos, tmp_path):
     for codec in ("learned", "jpeg-ldpc", "hevc-ldpc"):
         received = percast("replay", path, "--json", "--codec", codec, "--out", tmp_path / codec)
         assert received.code == 0 and received.json["decoded"] == 6, received.err
+        assert received.json["codec"] == "hevc-ldpc" and received.json["engine"] is None
     pictures = [
         [load(file) for file in sorted((tmp_path / codec).glob("*.png"))]
         for codec in ("learned", "hevc-ldpc")

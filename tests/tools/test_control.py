@@ -4,13 +4,19 @@
 import json
 import threading
 import time
+from dataclasses import dataclass
+from fractions import Fraction
 
 import pytest
 import zmq
 
 from percast.errors import DeviceError, UsageError
 from percast.tools import control
-from percast.tools.control import ControlServer, parse_request
+from percast.settings import NOTHING
+from percast.tools.control import ControlServer
+from percast.tools.controls.desk import Desk
+from percast.tools.controls.link import Link
+from percast.tools.controls.table import VERBS, Asked, parse, to_json, values
 
 
 @pytest.fixture
@@ -21,20 +27,37 @@ def address(tmp_path) -> str:
 @pytest.fixture
 def server(address):
     """A server whose radio takes everything but 1 Hz, and breaks at 2 Hz."""
-    tuned = []
+    server = ControlServer(address)
+    server.desk = desk_with(station := Station())
+    server.tuned = station.tuned
+    yield server
+    server.close()
 
-    def tune(freq, gain):
+
+class Station:
+    """What verbs need of a radio's station."""
+
+    gains = {"LNA": (0, 40), "VGA": (0, 62)}
+
+    def __init__(self):
+        self.tuned, self.took = [], {"freq": 1e9, "gain": {"LNA": 16, "VGA": 20}}
+
+    def tune(self, freq=None, gain=None):
         if freq == 1:
             raise DeviceError("not so low")
         if freq == 2:
             raise ZeroDivisionError
-        tuned.append((freq, gain))
-        return {"freq": freq}
+        self.tuned.append(freq if gain is None else gain)
+        self.took = self.took | ({"freq": freq} if gain is None else {"gain": gain})
 
-    server = ControlServer(address, tune)
-    server.tuned = tuned
-    yield server
-    server.close()
+
+@dataclass
+class Figures:
+    sent: int = 3
+
+
+def desk_with(station) -> Desk:
+    return Desk(Link(Figures, station=station))
 
 
 def talk(address: str, *frames: bytes) -> dict:
@@ -49,8 +72,8 @@ def talk(address: str, *frames: bytes) -> dict:
 def test_tune_prints_what_the_radio_took(percast, server, address):
     run = percast("tune", "--control", address, "--freq", "2.42G", "--gain", "VGA=20", "--json")
     assert run.code == 0, run.err
-    assert run.json == {"ok": True, "took": {"freq": 2.42e9}}
-    assert server.tuned == [(2.42e9, {"VGA": 20.0})]
+    assert run.json == {"ok": True, "took": {"freq": 2.42e9, "gain": {"VGA": 20.0}}}
+    assert server.tuned == [2.42e9, {"VGA": 20.0}]
 
 
 def test_a_refusal_is_exit_3_with_the_radios_reason(percast, server, address):
@@ -69,12 +92,28 @@ def test_tune_wants_something_to_do(percast, address):
 
 
 def test_status_prints_the_tree_once_there_is_one(percast, server, address):
+    desk, server.desk = server.desk, None
     run = percast("tune", "--control", address, "--status")
     assert run.code == 3 and "ask again" in run.complaint
-    server.status = lambda: {"images": {"sent": 3}}
+    server.desk = desk
     run = percast("tune", "--control", address, "--status")
-    assert run.code == 0 and run.json == {"images": {"sent": 3}}
+    assert run.code == 0 and run.json == {"sent": 3}
     assert server.tuned == [] and server.malformed == 0
+
+
+def test_verbs_tells_what_there_is_and_why_the_rest_is_not(percast, server, address):
+    run = percast("tune", "--control", address, "--verbs")
+    assert run.code == 0, run.err
+    told = dict(line.split(maxsplit=1) for line in run.out.splitlines())
+    assert set(told) == set(VERBS)
+    assert told["freq"] == "1000000000.0" and "loopback" in told["snr"]
+    run = percast("tune", "--control", address, "--snr", "3")
+    assert run.code == 3 and "loopback" in run.complaint
+
+
+def test_several_verbs_are_refused_together_before_any_is_done(server, address):
+    answer = talk(address, b'{"freq": 5, "snr": 3}')
+    assert "loopback" in answer["error"] and server.tuned == []
 
 
 def test_status_changes_nothing(percast, server, address):
@@ -100,6 +139,14 @@ def test_status_changes_nothing(percast, server, address):
         (b'{"gain": [1]}',),
         (b'{"gain": "LNA="}',),
         (b'{"freq": 1e9, "exec": "rm"}',),
+        (b'{"freq": null}',),
+        (b'{"snr": 1000}',),
+        (b'{"channel": "wire"}',),
+        (b'{"record": "on"}',),
+        (b'{"engine": 5}',),
+        (b'{"save": 1e9}',),
+        (b'{"cbr": "1/0"}',),
+        (b'{"gain": {"LNA": NaN}}',),
         (b"[" * 4000,),
         (b"{}", b"{}"),
     ],
@@ -114,7 +161,7 @@ def test_malformed_requests_are_answered_counted_and_change_nothing(server, addr
 def test_a_radio_that_breaks_is_an_answer_and_not_the_end(server, address):
     assert "ZeroDivisionError" in talk(address, b'{"freq": 2}')["error"]
     assert talk(address, b'{"freq": 5, "gain": {"LNA": 8}}')["ok"]
-    assert server.tuned == [(5.0, {"LNA": 8.0})]
+    assert server.tuned == [5.0, {"LNA": 8.0}]
 
 
 @pytest.mark.parametrize(
@@ -122,33 +169,44 @@ def test_a_radio_that_breaks_is_an_answer_and_not_the_end(server, address):
 )
 def test_other_machines_are_kept_out(address):
     with pytest.raises(UsageError, match="127.0.0.1"):
-        ControlServer(address, lambda freq, gain: {})
+        ControlServer(address)
 
 
 def test_a_taken_address_is_told():
-    first = ControlServer("tcp://127.0.0.1:47653", lambda freq, gain: {})
+    first = ControlServer("tcp://127.0.0.1:47653")
     try:
         with pytest.raises(UsageError, match="choose another"):
-            ControlServer("tcp://127.0.0.1:47653", lambda freq, gain: {})
+            ControlServer("tcp://127.0.0.1:47653")
     finally:
         first.close()
 
 
 def test_texts_are_understood_as_on_the_command_line():
-    assert parse_request([b'{"freq": "2.4G", "gain": "LNA=8"}']) == (2.4e9, {"LNA": 8.0})
-    assert parse_request([b'{"gain": 20}']) == (None, 20.0)
+    assert parse({"freq": "2.4G", "gain": "LNA=8"}) == {"freq": 2.4e9, "gain": {"LNA": 8.0}}
+    assert parse({"gain": 20, "snr": "none", "record": True}) == {
+        "gain": 20.0, "snr": None, "record": True,
+    }  # fmt: skip
+    assert parse({"delay_spread": "100n", "cbr": "1/24", "realism": None}) == {
+        "delay_spread": 1e-7, "cbr": Fraction(1, 24), "realism": None,
+    }  # fmt: skip
+
+
+def test_what_tune_is_told_arrives_as_it_was_told():
+    asked = Asked(freq=2.4e9, gain={"LNA": 8.0}, snr=NOTHING, cbr=Fraction(1, 24), pause=True)
+    assert parse(json.loads(json.dumps(to_json(values(asked))))) == values(asked)
 
 
 def test_a_driver_that_hangs_while_it_is_tuned_does_not_hold_the_end_up(address, monkeypatch):
     monkeypatch.setattr(control, "_CLOSE_SECONDS", 0.2)
     released, entered = threading.Event(), threading.Event()
 
-    def tune(freq, gain):
-        entered.set()
-        released.wait(60)
-        return {}
+    class Hanging(Station):
+        def tune(self, freq=None, gain=None):
+            entered.set()
+            released.wait(60)
 
-    server = ControlServer(address, tune)
+    server = ControlServer(address)
+    server.desk = desk_with(Hanging())
     with zmq.Context.instance().socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         socket.connect(address)

@@ -52,9 +52,3 @@ def test_a_transmitter_needs_to_be_told_where(percast):
     assert run.code == 2 and "--freq" in run.complaint and "transmit" in run.complaint
     run = percast("tx", "--source", "x", "--device", "uhd", "--freq", "1G", "--agc")
     assert run.code == 2
-
-
-def test_control_is_for_radios_only(percast):
-    control = ("--control", "tcp://127.0.0.1:1")
-    run = percast("tx", "--source", "x", "--device", "file", "--args", "x.cf32", *control)
-    assert run.code == 2 and "--control" in run.complaint and "file" in run.complaint

@@ -40,6 +40,15 @@ REQUIRED = dataclasses.MISSING
 """In place of a default."""
 
 
+class _Nothing:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+"""What a `parse` gives for a word such as "none", where None already says: not asked for."""
+
+
 class SettingError(UsageError):
     """A setting that makes no sense.
 
@@ -261,7 +270,7 @@ class Settings:
             value = getattr(self, field.name)
             if about is None:
                 continue
-            if value is None or value is REQUIRED:
+            if value is None or value is REQUIRED or value is NOTHING:
                 if field.default is REQUIRED:
                     sound = False
                     yield SettingError(field.name, f"is missing: {about.help}")

@@ -9,16 +9,21 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from percast.blocks.channel import ChannelConfig
+from percast.blocks.channel.limits import limits
 from percast.blocks.images.config import SinkConfig, SourceConfig
+from percast.blocks.recordings.config import RecordingConfig
+from percast.blocks.recordings.on_demand import Heard
 from percast.blocks.stats.scoring import Scorer
 from percast.blocks.stats.tree import LoopbackStats
 from percast.blocks.waveform.coding.hashing import splitmix64
-from percast.blocks.waveform.profile import Profile, WaveformConfig
-from percast.blocks.waveform.track import MAX_CLOCK_PPM
+from percast.blocks.waveform.profile import WaveformConfig
 from percast.engines.codecs.config import CodecConfig
 from percast.errors import INTERRUPTED, LinkError
-from percast.flowgraphs.config import TransmitterConfig
+from percast.flowgraphs.config import RunConfig, TransmitterConfig
 from percast.tools import process, report, summaries
+from percast.tools.control import listening
+from percast.tools.controls.desk import Desk
+from percast.tools.controls.link import Link
 from percast.tools.options import add_output_options
 from percast.tools.settings import gnu_radio, open_codec
 from percast.tools.view.config import ViewConfig
@@ -27,6 +32,8 @@ log = logging.getLogger(__name__)
 
 _SENDERS = ("frames", "size", "reference", "zmq_keys", "insecure")
 """Settings of a sink that the source has here."""
+_RECEIVERS = ("record", "record_format")
+"""Settings of a recording from the start; `tx --device file` makes those."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     WaveformConfig.add_options(parser)
     TransmitterConfig.add_options(parser)
     ChannelConfig.add_options(parser)
+    RunConfig.add_options(parser)
+    RecordingConfig.add_options(parser, without=_RECEIVERS)
     ViewConfig.add_options(parser)
     add_output_options(parser)
     parser.set_defaults(main=main)
@@ -52,6 +61,8 @@ class LoopbackConfig:
     channel: ChannelConfig = ChannelConfig()
     code: CodecConfig = CodecConfig()
     view: ViewConfig = ViewConfig()
+    run: RunConfig = RunConfig()
+    recording: RecordingConfig = RecordingConfig()
 
     @classmethod
     def from_args(cls, args: argparse.Namespace) -> Self:
@@ -64,6 +75,8 @@ class LoopbackConfig:
             ChannelConfig.from_args(args),
             CodecConfig.from_args(args),
             ViewConfig.from_args(args),
+            RunConfig.from_args(args),
+            RecordingConfig.from_args(args),
         )
 
 
@@ -115,10 +128,16 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.loopback import Loopback
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import check as check_windows
+        from percast.tools.view.windows import windows
+
+    check_windows(wanted.view.qt)
     transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
     scorer = Scorer(wanted.sink.metrics)
     with contextlib.ExitStack() as stack:
+        control = stack.enter_context(listening(wanted.run))
         pictures = stack.enter_context(wanted.source.open())
         out = stack.enter_context(wanted.sink.open())
         codec = open_codec(wanted.code, wanted.source.size, fps=wanted.transmitter.fps)
@@ -134,45 +153,32 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
             wanted.code.realism,
             transmitter,
         )
-        _warn_of_limits(graph.channel.channel.max_delay, channel, profile)
-        link = {
-            "stats": graph.stats,
-            "source": f"loopback through channel {channel.model}",
-            "set_snr": graph.channel.channel.set_snr,
-            "snr_db": channel.snr_db,
-        }
-        stack.enter_context(watch(wanted.view, graph.receiver, scorer, link))
-        ending = run_graph(graph)
+        for line in limits(channel, profile).values():
+            log.warning("%s", line)
+        with RecordingConfig.told_as_flags():
+            ring = wanted.recording.ring(profile)
+        folder = wanted.recording.recordings
+        recordings = graph.receiver.recordings(Heard(profile), folder, ring=ring)
+        stack.callback(recordings.close)
+        desk = Desk(
+            Link(
+                graph.stats, "loopback", graph.receiver, graph.transmitter, wanted.source,
+                graph.channel, codec=codec, recordings=recordings,
+            )
+        )  # fmt: skip
+        if control is not None:
+            control.desk = desk
+        stack.enter_context(watch(wanted.view, graph.receiver, scorer, desk))
+        stack.enter_context(published(out, graph.receiver, scorer, graph.stats, desk.link.words))
+        idle = stack.enter_context(windows(wanted.view.qt, graph.receiver, scorer, desk.link.words))
+        ending = run_graph(graph, wanted.run.seconds, idle=idle)
+        if failure := recordings.close():
+            ending = replace(ending, error=ending.error or failure)
         stats = graph.stats()
+    channel = graph.channel.channel.config  # at the end
     summary = {
         **summaries.both(stats),
         "channel": channel.model,
-        "snr_db_set": graph.channel.channel.config.snr_db,
+        "snr_db_set": channel.snr_db,
     }
     return Outcome(stats, summary, ending)
-
-
-def _warn_of_limits(delay: float, channel: ChannelConfig, profile: Profile) -> None:
-    """One line for everything about the channel that the receiver cannot follow."""
-    prefix = profile.cp_len / profile.samp_rate
-    if delay > prefix:
-        log.warning(
-            "the channel lasts %.2f us, the cyclic prefix of %s only %.2f us: "
-            "expect interference between symbols, or choose another --profile",
-            delay * 1e6,
-            profile.name,
-            prefix * 1e6,
-        )
-    if abs(channel.freq_offset) > profile.max_freq_offset:
-        log.warning(
-            "--freq-offset %g: %s acquires offsets up to %g Hz at this sample rate",
-            channel.freq_offset,
-            profile.name,
-            profile.max_freq_offset,
-        )
-    if abs(channel.clock_ppm) > MAX_CLOCK_PPM:
-        log.warning(
-            "--clock-ppm %g: the receiver follows clocks up to %g ppm off",
-            channel.clock_ppm,
-            MAX_CLOCK_PPM,
-        )

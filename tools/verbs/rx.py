@@ -9,6 +9,7 @@ from typing import Self
 
 from percast.blocks.images.config import SinkConfig
 from percast.blocks.recordings.config import RecordingConfig
+from percast.blocks.recordings.on_demand import Heard
 from percast.blocks.recordings.reader import ARCHIVE, META
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.recordings.writer import check_not_read
@@ -22,6 +23,9 @@ from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
 from percast.tools import process, report, summaries
+from percast.tools.control import listening
+from percast.tools.controls.desk import Desk
+from percast.tools.controls.link import Link
 from percast.tools.options import add_output_options
 from percast.tools.settings import files_read, gnu_radio, open_codec
 from percast.tools.view.config import ViewConfig
@@ -57,7 +61,7 @@ class RxConfig:
     def from_args(cls, args: argparse.Namespace) -> Self:
         """Raises `UsageError`, naming a flag."""
         waveform, run = WaveformConfig.from_args(args), RunConfig.from_args(args)
-        radio = radios.radio_config(args, waveform.open().samp_rate, run, transmit=False)
+        radio = radios.radio_config(args, waveform.open().samp_rate, transmit=False)
         recording = RecordingConfig.from_args(args)
         sink, code = SinkConfig.from_args(args), CodecConfig.from_args(args)
         return cls(sink, code, waveform, radio, recording, run, ViewConfig.from_args(args))
@@ -108,25 +112,23 @@ class _Input:
         profile: the waveform, at the sample rate that it has there.
         took: what the device took.
         live: samples come when they come.
-        on_air: the radio in use.
+        station: keeps the radio running.
         local: what is no radio.
     """
 
     profile: Profile
     took: dict
     live: bool
-    on_air: radios.OnAir | None = None
+    station: "Station | None" = None  # noqa: F821 - loads GNU Radio
     local: Radio | None = None
 
     def graph(self, receiver):
-        """The flowgraph from here to a `Receiver`, which `percast tune` may ask."""
+        """The flowgraph from here to a `Receiver`."""
         from percast.flowgraphs.one_end import Receive, ReceiveOnAir
 
-        if self.on_air is None:
+        if self.station is None:
             return Receive(self.local, receiver)
-        graph = ReceiveOnAir(self.on_air.station, receiver)
-        self.on_air.answer(graph.stats)
-        return graph
+        return ReceiveOnAir(self.station, receiver)
 
 
 def _open_input(wanted: RxConfig, stack: contextlib.ExitStack) -> _Input:
@@ -134,9 +136,9 @@ def _open_input(wanted: RxConfig, stack: contextlib.ExitStack) -> _Input:
 
     profile = wanted.waveform.open()
     if wanted.radio.hardware:
-        on_air = stack.enter_context(radios.on_air(wanted.radio, wanted.run, transmit=False))
-        took = on_air.station.took
-        return _Input(replace(profile, samp_rate=took["samp_rate"]), took, True, on_air=on_air)
+        station = stack.enter_context(radios.on_air(wanted.radio, transmit=False))
+        took = station.took
+        return _Input(replace(profile, samp_rate=took["samp_rate"]), took, True, station=station)
     with RadioConfig.told_as_flags():
         local = open_source(wanted.radio)
     stack.callback(local.close)
@@ -153,16 +155,19 @@ def _open_input(wanted: RxConfig, stack: contextlib.ExitStack) -> _Input:
 
 def _open_recorder(
     wanted: RxConfig, source: _Input, stack: contextlib.ExitStack
-) -> Recorder | None:
+) -> tuple[Heard, Recorder | None]:
+    """What is heard, and what writes it down from the start."""
     took = source.took
     hardware = took.get("driver") and f"{wanted.radio.device}, {took['driver']}"
-    freq = took.get("freq") or wanted.radio.freq
-    recorder = wanted.recording.open(source.profile, freq, hardware)
+    heard = Heard(
+        source.profile,
+        lambda: (source.station.took if source.station else took).get("freq") or wanted.radio.freq,
+        hardware or None,
+    )
+    recorder = wanted.recording.open(source.profile, heard.freq(), heard.hardware)
     if recorder is not None:
         stack.callback(recorder.close)
-        if source.on_air is not None:
-            source.on_air.station.on_capture = recorder.writer.capture
-    return recorder
+    return heard, recorder
 
 
 def receive(wanted: RxConfig) -> tuple[dict, object]:
@@ -177,18 +182,26 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
     with process.signals_held(), gnu_radio():
         from percast.flowgraphs.receiver import Receiver
         from percast.flowgraphs.run import run as run_graph
+        from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import check as check_windows
+        from percast.tools.view.windows import windows
+
+    check_windows(wanted.view.qt)
     frames = wanted.sink.frames
     if wanted.recording.record:
         others = files_read(wanted.sink.reference, wanted.code)
         check_not_read(wanted.recording.record, others, "--record")
     with contextlib.ExitStack() as stack:
+        control = stack.enter_context(listening(wanted.run))
         source = _open_input(wanted, stack)
         codecs = Decoders(open_codec(wanted.code, wanted.sink.size, ("decode",)), wanted.code)
         stack.callback(codecs.close)
         out = stack.enter_context(wanted.sink.open())
         scorer = wanted.sink.scorer()
-        recorder = _open_recorder(wanted, source, stack)
+        heard, recorder = _open_recorder(wanted, source, stack)
+        with RecordingConfig.told_as_flags():
+            ring = wanted.recording.ring(source.profile)
 
         def count(record: dict) -> None:
             on_image(record)
@@ -200,8 +213,21 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
             codecs, source.profile, out, scorer, count, wanted.code.realism, source.live, recorder
         )
         graph = source.graph(receiver)
-        link = {"stats": graph.stats, "source": _in_words(wanted, source)}
-        stack.enter_context(watch(wanted.view, receiver, scorer, link))
+        recordings = receiver.recordings(heard, wanted.recording.recordings, recorder, ring)
+        stack.callback(recordings.close)
+        if source.station is not None:
+            source.station.on_capture = recordings.capture
+        desk = Desk(
+            Link(
+                graph.stats, _in_words(wanted, source), receiver, station=source.station,
+                codec=codecs, recordings=recordings,
+            )
+        )  # fmt: skip
+        if control is not None:
+            control.desk = desk
+        stack.enter_context(watch(wanted.view, receiver, scorer, desk))
+        stack.enter_context(published(out, receiver, scorer, graph.stats, desk.link.words))
+        idle = stack.enter_context(windows(wanted.view.qt, receiver, scorer, desk.link.words))
         start = time.monotonic()
         # Not before the radio is open: what its driver prints must not run into the bar.
         with report.progress(frames) as on_image:
@@ -209,17 +235,19 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
                 graph,
                 wanted.run.seconds,
                 lambda: report.link_line(summaries.received(graph.stats())),
+                idle,
             )
         seconds = time.monotonic() - start
-        if recorder is not None and (failure := recorder.close()):
+        if failure := recordings.close():
             ending = replace(ending, error=ending.error or failure)
         summary = _summary(graph.stats(), wanted.radio.device, seconds, source)
+        summary |= {"control_malformed": control.malformed if control else 0}
     return summary, ending
 
 
 def _in_words(wanted: RxConfig, source: _Input) -> str:
     """Where the samples come from, for whoever looks on."""
-    if source.on_air is None:
+    if source.station is None:
         return f"{wanted.radio.device} {wanted.radio.args}".strip()
     return f"{wanted.radio.device} ({source.took['driver']})"
 
@@ -237,8 +265,6 @@ def _summary(stats: ReceiverStats, device: str, seconds: float, source: _Input) 
         "samples_per_second": rate,
         "real_time_ratio": rate / stats.waveform.samp_rate,
     }
-    if source.on_air is not None:
-        summary |= source.on_air.part()
     if not source.live:
         # Its pictures were read when it was made: their age says nothing of this run.
         summary |= {

@@ -1,57 +1,95 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`percast tune`: change frequency or gain of a running `percast tx` or `percast rx`, or ask it how
-it does."""
+"""`percast tune`: change a running `percast tx`, `rx` or `loopback`, or ask it how it does."""
 
 import argparse
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import zmq
 
-from percast.errors import DeviceError, UsageError
-from percast.flowgraphs.radios.config import parse_gain
-from percast.quantity import quantity
+from percast.errors import DeviceError
+from percast.flowgraphs.config import RunConfig
+from percast.settings import REQUIRED, SettingError, like, setting
 from percast.tools import report
 from percast.tools.control import check_local
+from percast.tools.controls import table
 
 _TIMEOUT_MS = 5000
+_PATIENT_MS = 60_000  # an engine compiles, a folder is searched, seconds are written down
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig(table.Asked):
+    """What to ask of which link; the verbs are those of `percast.tools.controls.table`.
+
+    Args:
+        control: address of the link.
+        status: ask for the tree of figures.
+        verbs: ask what can be changed.
+    """
+
+    control: str = like(RunConfig, "control", REQUIRED, "as `tx`, `rx` or `loopback` has it")
+    status: bool = setting(False, "--status", "print how it does, as JSON: the tree of figures")
+    verbs: bool = setting(False, "--verbs", "print what can be changed there, and what it is now")
+
+    def check(self) -> Iterator[SettingError]:
+        yield from super().check()
+        wanted = [*table.values(self), *(q for q in ("status", "verbs") if getattr(self, q))]
+        if not wanted:
+            yield SettingError("status", f"or something to change: --{', --'.join(_flags())}")
+        for question in ("status", "verbs"):
+            if getattr(self, question) and len(wanted) > 1:
+                yield SettingError(question, "goes alone: it changes nothing")
+
+    def request(self) -> dict[str, Any]:
+        """For the control socket."""
+        if self.status or self.verbs:
+            return {"status" if self.status else "verbs": True}
+        return table.to_json(table.values(self))
+
+
+def _flags() -> Iterator[str]:
+    return (verb.about.flag.removeprefix("--") for verb in table.VERBS.values())
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--control", metavar="ADDRESS", required=True, help="as `tx` or `rx` has it"
-    )
-    parser.add_argument("--freq", type=quantity, metavar="HZ")
-    parser.add_argument("--gain", type=parse_gain, metavar="DB", help="in all, or stages by name")
-    parser.add_argument(
-        "--status", action="store_true", help="print how it does, as JSON: the tree of figures"
-    )
+    TuneConfig.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as it came")
     parser.set_defaults(main=main)
 
 
 def main(args: argparse.Namespace) -> int:
-    request = {k: v for k in ("freq", "gain") if (v := getattr(args, k)) is not None}
-    if args.status and request:
-        raise UsageError("--status goes without --freq and --gain: it changes nothing")
-    if args.status:
-        request = {"status": True}
-    if not request:
-        raise UsageError("give --freq, --gain or both, or --status")
-    check_local(args.control)
-    answer = ask(args.control, request)
+    wanted = TuneConfig.from_args(args)
+    check_local(wanted.control)
+    if not (wanted.status or wanted.verbs):
+        ask(wanted.control, {"verbs": True})  # whether anybody is there is soon told
+    answer = ask(wanted.control, wanted.request(), _PATIENT_MS)
     if args.json:
         report.print_json(answer)
-    elif answer.get("ok") and args.status:
+    elif answer.get("ok") and wanted.status:
         report.print_json(answer.get("status"))
+    elif answer.get("ok") and wanted.verbs:
+        _print_verbs(answer.get("verbs"))
     elif answer.get("ok"):
         for name, value in answer.get("took", {}).items():
-            print(f"{name:<8} {value}")
+            hint = answer.get("hints", {}).get(name)
+            print(f"{name:<8} {value}{f' ({hint})' if hint else ''}")
     if not answer.get("ok"):
         raise DeviceError(str(answer.get("error", "the answer makes no sense"))[:200])
     return 0
 
 
-def ask(address: str, request: dict) -> dict:
+def _print_verbs(verbs: Any) -> None:
+    if not (isinstance(verbs, dict) and all(isinstance(v, dict) for v in verbs.values())):
+        raise DeviceError("the answer makes no sense")
+    for name, verb in verbs.items():
+        missing = verb.get("missing")
+        print(f"{name:<13} {f'({missing})' if missing else verb.get('now')}")
+
+
+def ask(address: str, request: dict, timeout_ms: int = _TIMEOUT_MS) -> dict:
     """Send a request, give the answer.
 
     Raises:
@@ -62,13 +100,15 @@ def ask(address: str, request: dict) -> dict:
         try:
             socket.connect(address)
             socket.send_string(json.dumps(request))
-            if not socket.poll(_TIMEOUT_MS):
+            if not socket.poll(timeout_ms):
                 raise DeviceError(
-                    f"--control {address}: nobody answers; was tx or rx started with --control?"
+                    f"--control {address}: nobody answers; was it started with --control?"
                 )
             answer = json.loads(socket.recv())
         except (zmq.ZMQError, ValueError) as error:
             raise DeviceError(f"--control {address}: {error}") from error
-    if not isinstance(answer, dict) or not isinstance(answer.get("took", {}), dict):
+    if not isinstance(answer, dict) or not all(
+        isinstance(answer.get(key, {}), dict) for key in ("took", "hints")
+    ):
         raise DeviceError(f"--control {address}: the answer makes no sense")
     return answer

@@ -17,6 +17,9 @@ from percast.flowgraphs.radios.config import RadioConfig
 from percast.flowgraphs.radios.plan import plan
 from percast.tools import on_air as radios
 from percast.tools import process, report, summaries
+from percast.tools.control import listening
+from percast.tools.controls.desk import Desk
+from percast.tools.controls.link import Link
 from percast.tools.options import add_output_options
 from percast.tools.settings import files_read, gnu_radio, open_codec
 
@@ -47,7 +50,7 @@ class TxConfig:
         """Raises `UsageError`, naming a flag."""
         source, waveform = SourceConfig.from_args(args), WaveformConfig.from_args(args)
         run = RunConfig.from_args(args)
-        radio = radios.radio_config(args, waveform.open().samp_rate, run, transmit=True)
+        radio = radios.radio_config(args, waveform.open().samp_rate, transmit=True)
         if source.frames is None and radio.hardware:
             source = replace(source, frames=0)
         code, transmitter = CodecConfig.from_args(args), TransmitterConfig.from_args(args)
@@ -89,25 +92,32 @@ def transmit(wanted: TxConfig) -> tuple[dict, object]:
         from percast.flowgraphs.radios.factory import open_sink
         from percast.flowgraphs.run import run as run_graph
         from percast.flowgraphs.transmitter import Transmitter
-    profile, on_air = wanted.waveform.open(), None
+    profile, station = wanted.waveform.open(), None
     with contextlib.ExitStack() as stack:
+        control = stack.enter_context(listening(wanted.run))
         if wanted.radio.hardware:
             # Before the pictures and the model: what fails most often is told first.
-            on_air = stack.enter_context(radios.on_air(wanted.radio, wanted.run, transmit=True))
-            profile = replace(profile, samp_rate=on_air.station.took["samp_rate"])
+            station = stack.enter_context(radios.on_air(wanted.radio, transmit=True))
+            profile = replace(profile, samp_rate=station.took["samp_rate"])
         pictures = stack.enter_context(wanted.source.open())
         fps = wanted.transmitter.fps
         codec = open_codec(wanted.code, wanted.source.size, ("encode",), fps)
         stack.callback(codec.close)
         transmitter = Transmitter(pictures, codec, profile, config=wanted.transmitter)
-        if on_air is not None:
-            graph = TransmitOnAir(transmitter, on_air.station)
-            on_air.answer(graph.stats)
+        if station is not None:
+            graph = TransmitOnAir(transmitter, station)
         else:
             with RadioConfig.told_as_flags():
                 radio = open_sink(wanted.radio)
             stack.callback(radio.close)
             graph = Transmit(transmitter, radio)
+        if control is not None:
+            control.desk = Desk(
+                Link(
+                    graph.stats, f"sending by {wanted.radio.device}", transmitter=transmitter,
+                    pictures=wanted.source, station=station, codec=codec,
+                )
+            )  # fmt: skip
         start = time.monotonic()
         ending = run_graph(
             graph, wanted.run.seconds, lambda: report.sent_line(summaries.sent(graph.stats()))
@@ -115,6 +125,5 @@ def transmit(wanted: TxConfig) -> tuple[dict, object]:
         seconds = time.monotonic() - start
         sent = summaries.sent(graph.stats())
         summary = sent | {"frames_per_second": sent["sent"] / seconds}
-        if on_air is not None:
-            summary |= on_air.part()
+        summary |= {"control_malformed": control.malformed if control else 0}
     return summary, ending

@@ -14,13 +14,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from percast.blocks.images.records import to_json
 from percast.errors import PercastError
+from percast.tools.controls.desk import Desk
+from percast.tools.controls.table import VERBS
 from percast.tools.view import messages
 from percast.tools.view.gate import PROTOCOL, Gate
 from percast.tools.view.hub import Client
 from percast.tools.view.limits import Bucket, Complaints
-from percast.tools.view.live import Link, Live
+from percast.tools.view.live import Live
 from percast.tools.view.openapi import schema
-from percast.tools.view.taps import Taps
 
 _PAGE = Path(__file__).parent / "page"
 _BODY_WITHIN = 10.0  # seconds for the body of a call
@@ -29,12 +30,12 @@ _BROKEN = (1002, 1003, 1007, 1009)  # protocol error, bad data, not UTF-8, too b
 _MALFORMED, _TOO_MANY = "malformed message refused", "too many calls refused"
 
 
-def make_app(taps: Taps, link: Link, complaints: Complaints, token: str | None) -> Starlette:
-    """All of it, behind the gate."""
+def make_app(taps, desk: Desk, complaints: Complaints, token: str | None) -> Starlette:
+    """All of it, behind the gate; for the arguments see `Live`."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette):
-        app.state.live, app.state.complaints = Live(taps, link, complaints), complaints
+        app.state.live, app.state.complaints = Live(taps, desk, complaints), complaints
         app.state.bucket = Bucket()
         yield
         await app.state.live.close()
@@ -44,7 +45,8 @@ def make_app(taps: Taps, link: Link, complaints: Complaints, token: str | None) 
             WebSocketRoute("/ws", socket),
             Route("/api/figures", get_figures, methods=["GET"]),
             Route("/api/picture.png", get_picture, methods=["GET"]),
-            *(Route(f"/api/{name}", post_command, methods=["POST"]) for name in messages.COMMANDS),
+            Route("/api/verbs", get_verbs, methods=["GET"]),
+            *(Route(f"/api/{name}", post_verb, methods=["POST"]) for name in VERBS),
             Route("/openapi.json", get_openapi, methods=["GET"], include_in_schema=False),
             Mount("/", StaticFiles(directory=_PAGE, html=True)),
         ],
@@ -73,8 +75,17 @@ async def get_picture(request: Request) -> Response:
     return Response(data, media_type="image/png", headers={"content-disposition": name})
 
 
-async def post_command(request: Request) -> Response:
-    """A command of `messages.COMMANDS`."""
+async def get_verbs(request: Request) -> Response:
+    """What can be changed here: of each verb what it takes, what is in force now, and why this link
+    lacks it, if it does."""
+    if not request.app.state.bucket.take():
+        return _refused(request, _TOO_MANY, 429)
+    described = request.app.state.live.desk.describe()
+    return Response(to_json(described), media_type="application/json")
+
+
+async def post_verb(request: Request) -> Response:
+    """A verb of `percast.tools.controls.table`."""
     state = request.app.state
     if not state.bucket.take():
         return _refused(request, _TOO_MANY, 429)
@@ -83,13 +94,15 @@ async def post_command(request: Request) -> Response:
     except TimeoutError:
         return _refused(request, "slow call refused", 408)
     try:
-        state.live.do(messages.parse(body, request.url.path.rpartition("/")[2]))
+        asked = messages.parse(body, request.url.path.rpartition("/")[2])
+        now = await state.live.do(asked)
     except ValueError as error:
         state.complaints.add(_MALFORMED, str(error))
         return JSONResponse({"error": str(error)}, 400)
     except PercastError as error:
         return JSONResponse({"error": str(error)}, 409)
-    return JSONResponse({"ok": True})
+    told = {"ok": True, "now": now, "hint": state.live.desk.hint(asked.name)}
+    return Response(to_json(told), media_type="application/json")
 
 
 async def _body(request: Request) -> bytes:
@@ -155,6 +168,7 @@ async def _send(websocket: WebSocket, client: Client) -> None:
 async def _read(websocket: WebSocket, client: Client) -> None:
     live, complaints = websocket.app.state.live, websocket.app.state.complaints
     bucket = Bucket()
+    under_way: set[asyncio.Task] = set()
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
@@ -166,9 +180,24 @@ async def _read(websocket: WebSocket, client: Client) -> None:
             client.put("error", messages.text("error", error=_TOO_MANY))
             continue
         try:
-            live.do(messages.parse(message.get("text") or message.get("bytes") or ""))
+            asked = messages.parse(message.get("text") or message.get("bytes") or "")
         except ValueError as error:
             complaints.add(_MALFORMED, str(error))
             client.put("error", messages.text("error", error=str(error)))
-        except PercastError as error:
-            client.put("error", messages.text("error", error=str(error)))
+            continue
+        if VERBS[asked.name].quick:
+            await _obey(live, client, asked)
+            continue
+        task = asyncio.create_task(_obey(live, client, asked))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+
+async def _obey(live: Live, client: Client, asked: messages.Asked) -> None:
+    try:
+        await live.do(asked)
+    except PercastError as error:
+        client.put("error", messages.text("error", error=str(error), name=asked.name))
+    except Exception as error:  # noqa: BLE001 - whatever a driver does, the page goes on
+        live.complaints.add("error", f"{type(error).__name__}: {error}")
+        client.put("error", messages.text("error", error=f"{asked.name}: {error}"))

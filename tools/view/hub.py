@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 Payload = str | bytes
 
 MOST = 32  # clients at once
+URGENT = "again"  # kind of message
 
 
 @dataclass(eq=False)
@@ -29,11 +30,12 @@ class Client:
         self._some.set()
 
     async def get(self) -> Payload:
-        """The message that has waited longest."""
+        """The message that has waited longest, but first what somebody has asked for."""
         while not self._waiting:
             self._some.clear()
             await self._some.wait()
-        return self._waiting.pop(next(iter(self._waiting)))
+        urgent = URGENT if URGENT in self._waiting else next(iter(self._waiting))
+        return self._waiting.pop(urgent)
 
 
 class Hub:

@@ -3,73 +3,72 @@
 
 import asyncio
 import dataclasses
-import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from percast.errors import PercastError
+from percast.tools.controls.desk import Desk
 from percast.tools.view import messages
 from percast.tools.view.hub import Client, Hub
 from percast.tools.view.limits import Complaints
 from percast.tools.view.messages import Asked
-from percast.tools.view.taps import Shown, Taps
+from percast.tools.view.shown import Shown
+from percast.tools.view.turns import Turns
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:  # `percast view` does without GNU Radio, and so without these
+    from percast.tools.view.taps import Taps
 
 KEPT = 8  # pictures that were on show and can be decoded again
 _FIGURES_EVERY = 0.5  # seconds
 _AIR_EVERY = 0.25
+_SOON = 0.03  # after a change, until what is in force is told
+_REST = 0.1  # without another move of the dial, after which its picture is scored
 _PICTURES_EVERY = 1 / 15
 _SHARE = 15  # times as long as a picture took to pack, until the next: a fifteenth of a core
-
-
-@dataclasses.dataclass(frozen=True)
-class Link:
-    """The running link, as the page sees it.
-
-    Args:
-        stats: gives the tree of figures, from any thread.
-        source: where samples come from, in words.
-        set_snr: of the loopback's channel; None elsewhere.
-        snr_db: that it begins with.
-    """
-
-    stats: Callable[[], Any]
-    source: str
-    set_snr: Callable[[float], None] | None = None
-    snr_db: float | None = None
 
 
 class Live:
     """Made and used in the server's loop; `picture_came` is called from any thread.
 
     Args:
-        taps, link: what is shown.
+        taps, desk: what is shown, and what may be done; taps are `Taps`, or a `Subscriber` where
+            the link is elsewhere.
         complaints: shown too.
     """
 
-    def __init__(self, taps: Taps, link: Link, complaints: Complaints):
-        self.taps, self.link, self.complaints = taps, link, complaints
+    def __init__(self, taps: "Taps", desk: Desk, complaints: Complaints):
+        self.taps, self.desk, self.complaints = taps, desk, complaints
         self.hub = Hub(taps.look)
-        self.paused = False
-        self.snr_db = link.snr_db
+        self._turns = Turns(desk)
+        self._told = ""  # settings
+        self._telling: asyncio.TimerHandle | None = None
         self._kept: OrderedDict[str, Shown] = OrderedDict()
         self._shown: str | None = None  # key of the one on show
         self._wishes: dict[str, float | None] = {}  # for realism, the latest of each picture
+        self._unscored: Shown | None = None
+        self._first: str | None = None  # key of the wish that somebody waits for
         self._came, self._wished = asyncio.Event(), asyncio.Event()
-        self._loop = asyncio.get_running_loop()
+        self._scoreless = asyncio.Event()  # a picture was decoded again and has no figures yet
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         # One thread each: a picture that is decoded again must not hold the others up.
         self._packer = ThreadPoolExecutor(1, "percast view packer")
         self._decoder = ThreadPoolExecutor(1, "percast view decoder")
+        self._scorer = ThreadPoolExecutor(1, "percast view scorer")
+        desk.link.page = True
+        desk.on_change.append(self._changed)
         taps.on_picture = self._picture_came
         self._tasks = [
             asyncio.create_task(self._forever(job, self.hub.somebody))
             for job in (self._pictures, self._figures, self._air)
         ]
-        self._tasks.append(asyncio.create_task(self._forever(self._again, self._wished)))
+        self._tasks += (
+            asyncio.create_task(self._forever(self._again, self._wished)),
+            asyncio.create_task(self._forever(self._score, self._scoreless)),
+        )
 
     async def close(self) -> None:
         """Wait for what is being computed, and stop."""
@@ -77,49 +76,58 @@ class Live:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._packer.shutdown()
-        self._decoder.shutdown()
+        self.desk.on_change.remove(self._changed)
+        for pool in (self._packer, self._decoder, self._scorer):
+            pool.shutdown()
+        self._turns.close()
 
     def welcome(self, client: Client) -> None:
         """What a newcomer is told at once."""
         client.put("settings", self._settings())
         self._came.set()
 
-    def do(self, asked: Asked) -> None:
-        """Obey a command; what takes time is done later.
+    async def do(self, asked: Asked) -> Any:
+        """Obey; gives what is in force now. The picture comes later.
 
         Raises:
-            PercastError: this link cannot.
+            PercastError: this link cannot, or not now.
         """
-        if asked.do == "realism":
-            # Also where the codec ignores it: whoever reads a header's wish can be overruled.
-            self.taps.receiver.generator.realism = asked.value
-            self._wish(self.find(asked.picture) or self.find(), asked.value)
-        elif asked.do == "pause":
-            self.paused = asked.value
+        now = await self._turns.take(asked.name, asked.value)
+        if asked.name == "realism":
+            self._wish(self.find(asked.picture) or self.find(), asked.value, asked_for=True)
+        return now
+
+    def _changed(self, name: str, value: Any) -> None:
+        """Somebody changed something: from the page, or through the control socket; any thread."""
+        elsewhere = threading.get_ident() != self._thread
+        self._loop.call_soon_threadsafe(self._heed, name, value, elsewhere)
+
+    def _heed(self, name: str, value: Any, elsewhere: bool) -> None:
+        if name == "realism" and elsewhere:
+            self._wish(self.find(), value, asked_for=True)
+        if name == "pause":
             self._came.set()
-        else:
-            if self.link.set_snr is None:
-                raise PercastError("snr: only a loopback has a channel to set")
-            self.link.set_snr(asked.value)
-            self.snr_db = asked.value
-        self.hub.tell("settings", self._settings())
+        if self._telling is None:  # a slider that is dragged changes it again soon
+            self._telling = self._loop.call_later(_SOON, self._tell_settings)
+
+    def _tell_settings(self) -> None:
+        self._telling = None
+        settings = self._settings()
+        if settings != self._told:
+            self._told = settings
+            self.hub.tell("settings", settings)
 
     def _settings(self) -> str:
-        return messages.text(
-            "settings",
-            realism=self.taps.receiver.generator.realism,
-            paused=self.paused,
-            snr_db=self.snr_db,
-            has_channel=self.link.set_snr is not None,
-            source=self.link.source,
-        )
+        link = self.desk.link
+        return messages.text("settings", remote=link.remote, verbs=self.desk.describe())
 
     def figures(self) -> dict[str, Any]:
         """The tree of figures, and the page's own."""
         return {
-            "stats": dataclasses.asdict(self.link.stats()),
+            "stats": _plain(self.desk.link.stats()),
             "erased": self.taps.erased,
+            "gone": self.taps.gone,
+            "source": self._source(),
             "view": {
                 "clients": len(self.hub),
                 "skipped": self.hub.skipped,
@@ -127,19 +135,24 @@ class Live:
             },
         }
 
+    def _source(self) -> str:
+        return self.taps.source or self.desk.link.words
+
     def find(self, key: str | None = None) -> Shown | None:
         """The picture with this key, if it was on show lately; without one, the picture that is on
         show, or would be if somebody looked."""
         if key is not None:
             return self._kept.get(key)
-        if self.paused and self._shown in self._kept:
+        if self.desk.link.paused and self._shown in self._kept:
             return self._kept[self._shown]
         newest = self.taps.newest
         return newest and self._kept.get(newest.key, newest)
 
-    def _wish(self, shown: Shown | None, realism: float | None) -> None:
+    def _wish(self, shown: Shown | None, realism: float | None, asked_for: bool = False) -> None:
         if shown is not None:
             self._keep(shown)
+            if asked_for:
+                self._first = shown.key
             self._wishes[shown.key] = realism
             self._wished.set()
 
@@ -149,7 +162,7 @@ class Live:
             self._kept.popitem(last=False)
 
     def _picture_came(self) -> None:
-        if self.hub.somebody.is_set() and not self.paused:
+        if self.hub.somebody.is_set() and not self.desk.link.paused:
             self._loop.call_soon_threadsafe(self._came.set)
 
     async def _forever(self, job: Callable, wanted: asyncio.Event) -> None:
@@ -170,47 +183,63 @@ class Live:
             return
         self._keep(shown)
         self._shown = shown.key
-        if shown.realism != (wanted := self.taps.receiver.generator.realism):
+        if shown.realism != (wanted := self.taps.realism):
             self._wish(shown, wanted)  # it was being decoded when the dial was turned
-        took = await self._show(shown, again=False)
-        await asyncio.sleep(max(_PICTURES_EVERY, _SHARE * took))
-
-    async def _show(self, shown: Shown, again: bool) -> float:
-        """Pack a picture and tell everybody; gives the seconds of work."""
 
         def pack() -> tuple[bytes, float]:
             began = time.thread_time()
-            return messages.picture(shown, again), time.thread_time() - began
+            return messages.picture(shown), time.thread_time() - began
 
         packed, took = await self._loop.run_in_executor(self._packer, pack)
-        self.hub.tell("again" if again else "picture", packed)
-        return took
+        self.hub.tell("picture", packed)
+        await asyncio.sleep(max(_PICTURES_EVERY, _SHARE * took))
 
     async def _again(self) -> None:
-        key = next(iter(self._wishes))
+        key = self._first if self._first in self._wishes else next(iter(self._wishes))
         realism, shown = self._wishes.pop(key), self.find(key)
         if not self._wishes:
             self._wished.clear()
         if shown is None:
             return
-        decode = self.taps.decode_again
-        again = await self._loop.run_in_executor(self._decoder, decode, shown, realism)
+
+        def decode() -> tuple[Shown, bytes]:
+            again = self.taps.decode_again(shown, realism)
+            # Packed here, and not where live pictures queue.
+            return again, messages.picture(again, again=True)
+
+        again, packed = await self._loop.run_in_executor(self._decoder, decode)
         self._keep(again)
-        await self._show(again, again=True)
+        self.hub.tell("again", packed)
+        self._unscored = again
+        self._scoreless.set()
+
+    async def _score(self) -> None:
+        """Figures of the last picture that was decoded again, once the dial rests."""
+        shown = self._unscored
+        if not self.hub.somebody.is_set():
+            self._scoreless.clear()
+            return
+        await asyncio.sleep(_REST)
+        if self._wishes or shown is not self._unscored:
+            return
+        self._scoreless.clear()
+        figures = await self._loop.run_in_executor(self._scorer, self.taps.score, shown)
+        if self._kept.get(shown.key) is shown:
+            self._kept[shown.key] = replace(shown, record=shown.record | figures)
+            told = {"key": shown.key, "realism": shown.realism, **figures}
+            self.hub.tell("scores", messages.text("scores", **told))
 
     async def _figures(self) -> None:
         self.hub.tell("figures", messages.text("figures", **self.figures()))
+        self._tell_settings()  # a radio may have come back, or a recording have ended
         await asyncio.sleep(_FIGURES_EVERY)
 
     async def _air(self) -> None:
-        packet, self.taps.packet = self.taps.packet, None
-        if packet is not None:
-            profile = self.taps.receiver.profile
-            made = await self._loop.run_in_executor(self._packer, messages.air, packet, profile)
-            self.hub.tell("air", made)
-        samples, self.taps.samples = self.taps.samples, None
-        if samples is not None and len(samples) >= messages.BINS:
-            rate = self.taps.receiver.profile.samp_rate
-            made = await self._loop.run_in_executor(self._packer, messages.spectrum, samples, rate)
-            self.hub.tell("spectrum", made)
+        for kind, made in await self._loop.run_in_executor(self._packer, self.taps.air):
+            self.hub.tell(kind, made)
         await asyncio.sleep(_AIR_EVERY)
+
+
+def _plain(stats: Any) -> Any:
+    """The tree of figures as JSON has it."""
+    return dataclasses.asdict(stats) if dataclasses.is_dataclass(stats) else stats

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What travels between the page and the link.
 
-From the page: one JSON object, {"do": NAME, "value": VALUE}, by the table `COMMANDS`; {"picture":
-KEY} says which one is on show. The HTTP call POST /api/NAME takes the same without "do".
+From the page: one JSON object, {"do": NAME, "value": VALUE}, of a verb of
+`percast.tools.controls.table`; {"picture": KEY} says which one is on show. The HTTP call
+POST /api/NAME takes the same without "do".
 
 To the page: JSON objects with a "type"; pictures as bytes: the length of a JSON head (4 bytes,
 network order), the head, a JPEG of the picture, one of its original if that is known. The head's
@@ -11,7 +12,6 @@ network order), the head, a JPEG of the picture, one of its original if that is 
 
 import io
 import json
-import math
 import re
 import struct
 from dataclasses import dataclass
@@ -21,68 +21,38 @@ import numpy as np
 from PIL import Image
 
 from percast.blocks.images.records import to_json
-from percast.blocks.waveform.demodulate import Packet
-from percast.blocks.waveform.profile import Profile
-from percast.tools.view.taps import Shown
+from percast.tools.controls import table
+from percast.tools.controls.table import VERBS
+from percast.tools.view.shown import Shown
 
 MAX_BYTES = 1024  # of a message from the page
-_POINTS = 400  # of the constellation
-BINS = 256  # of the spectrum
 _QUALITY = 92  # of the JPEGs on the page; a saved picture is a PNG
+OF_PICTURE = frozenset({"realism"})
+"""Verbs that may be told which picture is on show."""
 _KEY = re.compile(r"[0-9a-f]{8}-[0-9]{1,10}")
 
 
 @dataclass(frozen=True)
-class Command:
-    """What may be asked of a running link.
-
-    Args:
-        summary: one line.
-        schema: JSON schema of its value.
-        picture: whether it may say which picture is on show.
-    """
-
-    summary: str
-    schema: dict[str, Any]
-    picture: bool = False
-
-
-COMMANDS = {
-    "realism": Command(
-        "decode the picture on show again with this realism, and all later ones; "
-        "null follows the sender",
-        {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        picture=True,
-    ),
-    "pause": Command("hold the picture on show; the link goes on", {"type": "boolean"}),
-    "snr": Command(
-        "SNR of the loopback's channel in dB",
-        {"type": "number", "minimum": -30, "maximum": 60},
-    ),
-}
-
-
-@dataclass(frozen=True)
 class Asked:
-    """A command with its value.
+    """What is asked for.
 
     Args:
-        do: one of `COMMANDS`.
-        value: as its schema says.
+        name: of the verb.
+        value: checked.
         picture: key of the one on show, None for the newest.
     """
 
-    do: str
+    name: str
     value: Any
     picture: str | None = None
 
 
-def parse(data: str | bytes, do: str | None = None) -> Asked:
-    """A command from JSON.
+def parse(data: str | bytes, name: str | None = None) -> Asked:
+    """A verb with its value from JSON.
 
     Args:
         data: at most `MAX_BYTES`.
-        do: the command where the address says it.
+        name: the verb where the address says it.
 
     Raises:
         ValueError: it makes no sense; one line that says why.
@@ -95,31 +65,17 @@ def parse(data: str | bytes, do: str | None = None) -> Asked:
         raise ValueError("not JSON") from error
     if not isinstance(asked, dict):
         raise ValueError("not a JSON object")
-    name = asked.pop("do", None) if do is None else do
-    command = COMMANDS.get(name) if isinstance(name, str) else None
-    if command is None:
-        raise ValueError(f"no such command; there are {', '.join(COMMANDS)}")
-    if "value" not in asked or set(asked) - {"value", *(("picture",) if command.picture else ())}:
+    if name is None:
+        name = asked.pop("do", None)
+    if not isinstance(name, str) or name not in VERBS:
+        raise ValueError(f"there is no such verb; there are {', '.join(VERBS)}")
+    shows = name in OF_PICTURE
+    if "value" not in asked or set(asked) - {"value", *(("picture",) if shows else ())}:
         raise ValueError(f"{name}: expected a value and nothing else")
     picture = asked.get("picture")
     if picture is not None and not (isinstance(picture, str) and _KEY.fullmatch(picture)):
         raise ValueError(f"{name}: no key of a picture")
-    return Asked(name, _checked(name, asked["value"], command.schema), picture)
-
-
-def _checked(name: str, value: Any, schema: dict[str, Any]) -> Any:
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if value is None and "null" in kinds:
-        return None
-    if "boolean" in kinds:
-        if not isinstance(value, bool):
-            raise ValueError(f"{name}: true or false")
-        return value
-    low, high = schema["minimum"], schema["maximum"]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or not low <= value <= high:
-        raise ValueError(f"{name}: a number from {low} to {high}")
-    return float(value)
+    return Asked(name, table.parse({name: asked["value"]})[name], picture)
 
 
 def text(kind: str, **fields: Any) -> str:
@@ -127,11 +83,11 @@ def text(kind: str, **fields: Any) -> str:
     return to_json({"type": kind, **fields})
 
 
-def picture(shown: Shown, again: bool) -> bytes:
+def picture(shown: Shown, again: bool = False) -> bytes:
     """A picture to the page.
 
     Args:
-        again: it was on show before.
+        again: it was on show before, and its original with it.
     """
     record = shown.record
     head = {
@@ -149,7 +105,10 @@ def picture(shown: Shown, again: bool) -> bytes:
         "latency_ms": _latency(record),
         **{key: record.get(key) for key in ("snr_db", "evm_db", "psnr_db", "lpips")},
     }
-    parts = [_jpeg(rgb) for rgb in (shown.rgb, shown.original) if rgb is not None]
+    if again:
+        head |= {key: record.get(key) for key in ("waited_ms", "decoding_ms")}
+    originals = () if again else (shown.original,)
+    parts = [_jpeg(rgb) for rgb in (shown.rgb, *originals) if rgb is not None]
     head["bytes"] = [len(part) for part in parts]
     packed = to_json(head).encode()
     return b"".join([struct.pack(">I", len(packed)), packed, *parts])
@@ -172,32 +131,3 @@ def png(rgb: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(rgb).save(out, "PNG", compress_level=3)
     return out.getvalue()
-
-
-def air(packet: Packet, profile: Profile) -> str:
-    """How a packet came through the air: constellation, and channel over the subcarriers."""
-    step = max(1, len(packet.symbols) // _POINTS)
-    symbols, noise_var = packet.symbols[::step][:_POINTS], packet.noise_var
-    gain = np.abs(packet.channel) ** 2
-    known = noise_var[np.isfinite(noise_var)]
-    with np.errstate(divide="ignore"):
-        channel_db, snr_db = 10 * np.log10(gain), 10 * np.log10(gain / packet.noise)
-    return text(
-        "air",
-        points=np.round(np.stack([symbols.real, symbols.imag], 1), 3),
-        noise_var=float(np.median(known)) if len(known) else None,
-        carriers=profile.occupied,
-        channel_db=np.round(channel_db, 2),
-        snr_db=np.round(snr_db, 2),
-    )
-
-
-def spectrum(samples: np.ndarray, samp_rate: float) -> str:
-    """Power over frequency of complex64 [n], n at least `BINS`: dB relative to full scale in each
-    bin, from minus to plus half the sample rate; Hann windows, averaged (Welch)."""
-    window = np.hanning(BINS + 1)[:-1].astype(np.float32)
-    rows = np.lib.stride_tricks.sliding_window_view(np.nan_to_num(samples), BINS)[:: BINS // 2]
-    power = np.abs(np.fft.fft(rows * window)) ** 2 / (window.sum() ** 2)
-    with np.errstate(divide="ignore"):
-        decibels = 10 * np.log10(np.fft.fftshift(power.mean(0)))
-    return text("spectrum", samp_rate=samp_rate, power_db=np.round(decibels, 1))

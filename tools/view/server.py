@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from percast.blocks.stats.scoring import Scorer
 from percast.errors import UsageError
-from percast.flowgraphs.receiver import Receiver
 from percast.tools import process
+from percast.tools.controls.desk import Desk
 from percast.tools.view.config import ViewConfig
 from percast.tools.view.limits import Complaints
 
@@ -22,13 +22,13 @@ _HEADER_BYTES = 16384
 
 
 @contextlib.contextmanager
-def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Iterator[str | None]:
+def watch(config: ViewConfig, receiver, scorer: Scorer, desk: Desk) -> Iterator[str | None]:
     """Show a link while it runs.
 
     Args:
         config: whether and where.
-        receiver, scorer: to look into.
-        link: the rest, a `percast.tools.view.live.Link`'s fields as a dictionary.
+        receiver, scorer: a `percast.flowgraphs.receiver.Receiver` and what scores it, to look into.
+        desk: of the link.
 
     Returns:
         The page's address, which is printed too; None where nobody asked for it.
@@ -39,18 +39,56 @@ def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Itera
     if not config.view:
         yield None
         return
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(listen(config, "--view"))
+        with _packages("--view"):
+            from percast.tools.view.taps import Taps
+        taps = Taps(receiver, scorer)
+        stack.callback(taps.close)
+        page = serve(config, listening, taps, desk, Complaints())
+        yield stack.enter_context(page)
+
+
+@contextlib.contextmanager
+def _packages(who: str) -> Iterator[None]:
+    """Raises UsageError where an import inside finds nothing."""
     try:
+        yield
+    except ImportError as error:
+        raise UsageError(f"{who} needs: pip install 'percast[view]' ({error})") from error
+
+
+@contextlib.contextmanager
+def serve(
+    config: ViewConfig,
+    listening: socket.socket,
+    taps,
+    desk: Desk,
+    complaints: Complaints,
+    who: str = "--view",
+) -> Iterator[str]:
+    """Serve the page.
+
+    Args:
+        config: where.
+        listening: there, by `listen`.
+        taps: a `Taps`, or what does its work.
+        desk: of the link.
+        complaints: what is refused is counted there.
+        who: serves it, for errors.
+
+    Returns:
+        The page's address, which is printed too.
+
+    Raises:
+        UsageError: the packages are missing.
+    """
+    with _packages(who):
         import uvicorn
 
         from percast.tools.view.app import make_app
-        from percast.tools.view.live import Link
-        from percast.tools.view.taps import Taps
-    except ImportError as error:
-        raise UsageError(f"--view needs: pip install 'percast[view]' ({error})") from error
-    listening = _listen(config)
     token = None if config.local else secrets.token_urlsafe(24)
-    taps = Taps(receiver, scorer)
-    app = make_app(taps, Link(**link), Complaints(), token)
+    app = make_app(taps, desk, complaints, token)
     # Its lines about every connection would bury ours, and hold what clients sent.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     server = uvicorn.Server(
@@ -81,11 +119,14 @@ def watch(config: ViewConfig, receiver: Receiver, scorer: Scorer, link) -> Itera
     finally:
         server.should_exit = True
         thread.join(_CLOSE_SECONDS)
-        taps.close()
-        listening.close()
 
 
-def _listen(config: ViewConfig) -> socket.socket:
+def listen(config: ViewConfig, who: str) -> socket.socket:
+    """A socket at the page's address, to be closed by whoever asked; errors name `who`.
+
+    Raises:
+        UsageError: it is taken, or none of this machine's.
+    """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         listening = socket.create_server((config.host, config.port), family=family, backlog=64)
@@ -93,9 +134,11 @@ def _listen(config: ViewConfig) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         return listening
     except OSError as error:
-        hint = "choose another --view-port, or 0" if config.port else "choose another --view-host"
+        # `percast view` calls them --host and --port.
+        flag = "--view-" if who == "--view" else "--"
+        hint = f"choose another {flag}port, or 0" if config.port else f"choose another {flag}host"
         place = f"{config.host} port {config.port}"
-        raise UsageError(f"--view: {place}: {error.strerror}; {hint}") from error
+        raise UsageError(f"{who}: {place}: {error.strerror}; {hint}") from error
 
 
 def _address(config: ViewConfig, port: int) -> str:

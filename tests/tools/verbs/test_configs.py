@@ -19,6 +19,7 @@ from percast.errors import UsageError
 from percast.flowgraphs.config import RunConfig, TransmitterConfig
 from percast.flowgraphs.radios.config import RadioConfig
 from percast.tools.cli import build_parser
+from percast.tools.controls.table import Asked
 from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyConfig
 from percast.tools.verbs.eval.channel import AirConfig
 from percast.tools.verbs.eval.config import EvalImages, FetchConfig, PointsConfig
@@ -81,10 +82,31 @@ TABLES = {
     RecordingConfig: [
         (("--record", "a.sigmf-meta"), 'record = "a.sigmf-meta"'),
         (("--record-format", "ci8"), 'record_format = "ci8"'),
+        (("--keep-seconds", "5"), "keep_seconds = 5"),
+        (("--recordings", "kept"), 'recordings = "kept"'),
     ],
     RunConfig: [
         (("--seconds", "1.5"), "seconds = 1.5"),
         (("--control", "ipc:///tmp/x"), 'control = "ipc:///tmp/x"'),
+    ],
+    Asked: [
+        (("--realism", "sender"), 'realism = "sender"'),
+        (("--pause", "on"), 'pause = "on"'),
+        (("--channel", "tdl-a"), 'channel = "tdl-a"'),
+        (("--snr", "none"), 'snr = "none"'),
+        (("--doppler", "5"), "doppler = 5"),
+        (("--delay-spread", "100n"), 'delay_spread = "100n"'),
+        (("--freq-offset=-20k",), 'freq_offset = "-20k"'),
+        (("--clock-ppm", "20"), "clock_ppm = 20"),
+        (("--cbr", "1/16"), "cbr = 0.0625"),
+        (("--design-snr", "7"), "design_snr = 7"),
+        (("--source", "photos"), 'source = "photos"'),
+        (("--freq", "2.41G"), "freq = 2.41e9"),
+        (("--gain", "LNA=16,VGA=20"), "gain = { LNA = 16, VGA = 20 }"),
+        (("--engine", "torch"), 'engine = "torch"'),
+        (("--precision", "fp32"), 'precision = "fp32"'),
+        (("--record", "off"), 'record = "off"'),
+        (("--save", "2.5"), "save = 2.5"),
     ],
     ViewConfig: [
         (("--view",), "view = true"),
@@ -193,12 +215,15 @@ def test_options_and_a_table_give_the_same_settings(settings):
 
 
 VERBS = {
-    "loopback": (SourceConfig, WaveformConfig, TransmitterConfig, ChannelConfig, ViewConfig),
+    "loopback": (
+        SourceConfig, WaveformConfig, TransmitterConfig, ChannelConfig, RunConfig, ViewConfig,
+    ),
     "tx": (SourceConfig, WaveformConfig, TransmitterConfig, RunConfig),
     "rx": (SinkConfig, WaveformConfig, RadioConfig, RunConfig, RecordingConfig, ViewConfig),
     "replay": (SinkConfig, WaveformConfig, ViewConfig),
     "eval": (AirConfig,),
-}
+    "tune": (Asked,),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", VERBS)

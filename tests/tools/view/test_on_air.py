@@ -3,6 +3,8 @@
 
 import json
 import re
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -36,9 +38,37 @@ def test_a_radios_level_and_pictures_are_shown(ends):  # noqa: F811
             pass
         assert "loopback" in head["error"]
     assert -60 < figures["stats"]["radio"]["level"]["loudest_dbfs"] < 0
-    assert "hackrf" in settings["source"] and not settings["has_channel"]
+    assert "hackrf" in figures["source"]
+    assert "loopback" in settings["verbs"]["snr"]["missing"]
+    tune(port)
+    ends.wait_for_more(receiver)
     interrupt(sender)
     assert interrupt(receiver)["decoded"] >= 5
+
+
+def tune(port: str) -> None:
+    """Gain and frequency of the receiver, by its page."""
+    told = call(port, "verbs")
+    assert told["gain"]["parts"]["LNA"] == [0, 40]
+    assert told["source"]["missing"] and told["channel"]["missing"]
+    before = told["gain"]["now"]
+    took = call(port, "gain", {"LNA": 24})["now"]
+    assert took == before | {"LNA": 24}
+    assert call(port, "freq", "2.40002G")["now"] == 2.40002e9
+    for verb, value in (("gain", {"XYZ": 3}), ("gain", {"LNA": 1000}), ("freq", 9e11)):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            call(port, verb, value)
+        assert caught.value.code == 409, verb
+    told = call(port, "verbs")
+    assert told["freq"]["now"] == 2.40002e9 and told["gain"]["now"]["LNA"] == 24
+    took = call(port, "figures")["stats"]["radio"]["took"]
+    assert took["freq"] == 2.40002e9 and took["gain"]["LNA"] == 24
+
+
+def call(port: str, path: str, value=None) -> dict:
+    data = None if value is None else json.dumps({"value": value}).encode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/{path}", data, 30) as answer:
+        return json.loads(answer.read())
 
 
 def text(ws) -> str:

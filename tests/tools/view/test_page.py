@@ -39,11 +39,12 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def link(photos):
-    with running(*loopback(photos)) as link:
+def link(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("heard")
+    with running(*loopback(photos, "--recordings", folder)) as link:
         yield link
         _, summary = link.end()
-    assert summary["lost"] == 0
+    assert summary["lost"] <= 5  # with the changes of its channel
 
 
 @pytest.fixture
@@ -161,14 +162,94 @@ def test_the_original_lies_beside_it_by_keyboard_and_mouse(page):
 
 
 def test_the_channels_snr_can_be_set(page):
-    page.locator("#snr").evaluate(SET, 25)
+    page.click("[data-group=Channel] summary")
+    page.locator("#do-snr").evaluate(SET, 25)
     page.wait_for_function(
         "() => parseFloat(document.querySelector('[data-figure=SNR] b').textContent) > 20"
     )
-    page.locator("#snr").evaluate(SET, 10)
+    page.locator("#do-snr").evaluate(SET, 10)
     page.wait_for_function(
         "() => parseFloat(document.querySelector('[data-figure=SNR] b').textContent) < 15"
     )
+
+
+def open_group(page, name: str) -> None:
+    page.locator(f"[data-group={name}]").evaluate("e => { e.open = true; }")
+
+
+def test_controls_come_in_groups_that_say_in_a_few_words_what_is_in_force(page):
+    page.wait_for_selector("[data-group=Recording]")
+    groups = page.locator("#groups details")
+    said = [" ".join(text.split()) for text in groups.locator("summary").all_inner_texts()]
+    assert said[0] == "Channel awgn · 10 dB" and said[2] == "Radio not here", said
+    assert said[1].startswith("Sender 1/48 · 10 dB · photos"), said
+    assert said[3] == "Engine openvino · fp32", said
+    assert page.locator("#groups .verb:visible").count() == 0  # calm until somebody asks
+    for group in ("Channel", "Radio"):
+        page.click(f"[data-group={group}] summary")
+    assert page.locator("#groups details[open]").count() == 1
+    freq = page.locator("#do-freq")
+    assert freq.is_disabled() and "no radio" in page.inner_text("#note-freq")
+    assert freq.get_attribute("aria-describedby") == "note-freq"
+
+
+def test_a_group_is_opened_and_a_channel_chosen_by_keyboard(page):
+    page.focus("[data-group=Channel] summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "do-channel"
+    page.select_option("#do-channel", "tdl-c")
+    page.wait_for_function("() => document.getElementById('about').textContent.includes('tdl-c')")
+    page.locator("#do-doppler").evaluate(SET, 50)
+    page.wait_for_function(
+        "() => document.querySelector('[data-group=Channel] summary').textContent.includes('50 Hz')"
+    )
+    page.locator("#do-delay_spread").evaluate(SET, 2000)
+    page.wait_for_selector("#note-delay_spread:not(:empty)")
+    assert "cyclic prefix" in page.inner_text("#note-delay_spread")
+    page.click("#do-snr-null")
+    page.wait_for_selector("#do-snr-null[aria-pressed=true]")
+    page.click("#do-snr-null")
+    page.wait_for_selector("#do-snr-null[aria-pressed=false]")
+    page.select_option("#do-channel", "awgn")
+    page.wait_for_function("() => document.getElementById('about').textContent.includes('awgn')")
+
+
+def test_a_source_that_cannot_be_opened_is_told_and_the_old_one_goes_on(page):
+    open_group(page, "Sender")
+    page.fill("#do-source", "/nowhere")
+    page.click("#do-source-button")
+    page.wait_for_function("() => document.getElementById('error').textContent.includes('nowhere')")
+    shown = page.get_attribute("#received", "src")
+    page.wait_for_function("src => document.getElementById('received').src !== src", arg=shown)
+    assert page.input_value("#do-source") != "/nowhere"
+    page.select_option("#do-cbr", "1/24")
+    page.wait_for_function(
+        "() => document.getElementById('caption').textContent.includes('per 24')"
+    )
+    page.select_option("#do-cbr", "1/48")
+
+
+def test_a_recording_is_begun_and_ended_and_says_where_it_lies(page):
+    open_group(page, "Recording")
+    page.click("#do-record")
+    page.wait_for_selector("#do-record[aria-pressed=true]")
+    page.click("#do-record")
+    page.wait_for_selector("#do-record[aria-pressed=false]")
+    assert Path(page.inner_text("#note-record")).is_file()
+    assert "--keep-seconds" in page.inner_text("#note-save") and page.is_disabled("#do-save")
+
+
+def test_the_figures_of_a_picture_that_was_decoded_again_come_after_it(page):
+    page.click("#pause")
+    page.wait_for_selector("#pause[aria-pressed=true]")
+    page.locator("#realism").evaluate(SET, 0.5)
+    page.wait_for_function(
+        "() => /PSNR [0-9.]+ dB.*realism 0.50/.test(document.getElementById('caption').textContent)"
+    )
+    page.click("#follow")
+    page.click("#pause")
+    page.wait_for_selector("#pause[aria-pressed=false]")
 
 
 def test_a_phone_can_show_it(browser, link):
@@ -176,7 +257,10 @@ def test_a_phone_can_show_it(browser, link):
     with visited(browser, link.address, **phone) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert page.locator("#received").bounding_box()["width"] > 300
-        for control in ("#realism", "#pause", "#save"):
+        for group in ("Channel", "Sender", "Recording"):
+            page.click(f"[data-group={group}] summary")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        for control in ("#realism", "#pause", "#save", "#do-record"):
             box = page.locator(control).bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and box["height"] >= 24
         assert page.complaints == []
@@ -188,12 +272,12 @@ def test_every_control_has_a_name_and_the_keyboard_reaches_it(page):
         control.evaluate("e => (e.labels?.[0] ?? e).innerText || e.querySelector('img')?.alt")
         for control in controls.all()
     ]
-    assert len(names) > 5 and all(names)
+    assert len(names) > 4 and all(names)
     reached = set()
-    for _ in range(len(names) + 3):
+    for _ in range(len(names) + 10):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id"))
-    assert {"split", "realism", "follow", "snr", "pause", "save"} <= reached
+    assert {"split", "realism", "follow", "pause", "save"} <= reached
 
 
 def test_a_restart_of_the_receiver_is_survived(browser, photos):

@@ -17,9 +17,10 @@ client = pytest.importorskip("websockets.sync.client")
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from percast.errors import UsageError
+from percast.tools.controls.table import VERBS
 from percast.tools.view.config import ViewConfig
 from percast.tools.view.server import watch
-from tests.tools.view.links import loopback, running
+from tests.tools.view.links import loopback, running, unpack
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -51,14 +52,9 @@ def wait_for(socket, kind: str, where=lambda head: True) -> tuple[dict, list[byt
     raise AssertionError(f"no {kind} came")
 
 
-def unpack(data: bytes) -> tuple[dict, list[bytes]]:
-    (length,) = struct.unpack_from(">I", data)
-    head, rest, parts = json.loads(data[4 : 4 + length]), data[4 + length :], []
-    for size in head["bytes"]:
-        parts.append(rest[:size])
-        rest = rest[size:]
-    assert not rest
-    return head, parts
+def now(settings: dict, verb: str):
+    """What is in force of a verb."""
+    return settings["verbs"][verb]["now"]
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -103,7 +99,7 @@ def test_the_spectrum_shows_the_band_over_the_noise(link):
 def test_the_dial_decodes_the_picture_on_show_again_and_sets_later_ones(link):
     with connect(link) as ws:
         ws.send(json.dumps({"do": "pause", "value": True}))
-        wait_for(ws, "settings", lambda head: head["paused"])
+        wait_for(ws, "settings", lambda head: now(head, "pause"))
         head, _ = wait_for(ws, "picture")
         pictures = {}
         for realism in (0.0, 1.0):
@@ -113,24 +109,28 @@ def test_the_dial_decodes_the_picture_on_show_again_and_sets_later_ones(link):
                 ws, "picture", lambda h, r=realism: h["again"] and h["realism"] == r
             )
             assert again["key"] == head["key"]
+            assert len(parts) == 1 and again["decoding_ms"] > 0  # its original is there already
+            scores, _ = wait_for(ws, "scores", lambda h, r=realism: h["realism"] == r)
+            assert scores["key"] == head["key"] and 10 < scores["psnr_db"] < 40
             pictures[realism] = pixels(parts[0])
         # Of the model `base`: 1 is far from 0 for an eye, and both are this picture.
         difference = np.sqrt(np.mean((pictures[0.0] - pictures[1.0]) ** 2))
         assert 1 < difference < 60
         ws.send(json.dumps({"do": "realism", "value": 0.25}))
-        wait_for(ws, "settings", lambda h: h["realism"] == 0.25)
+        wait_for(ws, "settings", lambda h: now(h, "realism") == 0.25)
         ws.send(json.dumps({"do": "pause", "value": False}))
         wait_for(ws, "picture", lambda h: not h["again"] and h["realism"] == 0.25)
         ws.send(json.dumps({"do": "realism", "value": None}))
-        wait_for(ws, "settings", lambda h: h["realism"] is None)
+        wait_for(ws, "settings", lambda h: now(h, "realism") is None)
 
 
 def test_the_same_can_be_called(link):
-    assert link.call("/api/realism", {"value": 0.5}) == (200, b'{"ok":true}')
-    assert link.call("/api/snr", {"value": 20}) == (200, b'{"ok":true}')
+    for verb, value in (("realism", 0.5), ("snr", 20)):
+        status, answer = link.call(f"/api/{verb}", {"value": value})
+        assert status == 200 and json.loads(answer) == {"ok": True, "now": value, "hint": None}
     with connect(link) as ws:
         settings, _ = wait_for(ws, "settings")
-        assert settings["realism"] == 0.5 and settings["snr_db"] == 20
+        assert now(settings, "realism") == 0.5 and now(settings, "snr") == 20
         wait_for(ws, "picture", lambda head: head["snr_db"] > 17)
     assert link.call("/api/realism", {"value": None})[0] == 200
     assert link.call("/api/snr", {"value": 10})[0] == 200
@@ -138,9 +138,8 @@ def test_the_same_can_be_called(link):
     assert status == 200 and pixels(png).shape == (128, 128, 3)
     assert link.call("/api/picture.png?picture=../../etc/passwd")[0] == 404
     paths = json.loads(link.call("/openapi.json")[1])["paths"]
-    assert {"/api/realism", "/api/pause", "/api/snr", "/api/figures", "/api/picture.png"} == {
-        *paths
-    }
+    others = {"/api/figures", "/api/picture.png", "/api/verbs"}
+    assert {*paths} == others | {f"/api/{name}" for name in VERBS}
     for path, methods in paths.items():
         assert all(about["summary"] for about in methods.values()), path
 
@@ -197,7 +196,7 @@ def test_a_thousand_calls_in_a_second_are_mostly_refused(link):
         wait_for(ws, "error", lambda head: "too many" in head["error"])
         time.sleep(0.5)
         ws.send(json.dumps({"do": "realism", "value": None}))
-        wait_for(ws, "settings", lambda head: head["realism"] is None)
+        wait_for(ws, "settings", lambda head: now(head, "realism") is None)
     assert refused(link, "too many") > 500
     link.wait_for_more()
 
@@ -250,7 +249,7 @@ def test_foreign_pages_are_kept_out(link):
     own = f"http://127.0.0.1:{link.port}"
     assert link.call("/api/pause", {"value": False}, Origin=own)[0] == 200
     with connect(link, origin=own) as ws:
-        assert wait_for(ws, "settings")[0]["paused"] is False
+        assert now(wait_for(ws, "settings")[0], "pause") is False
 
 
 @pytest.mark.parametrize(

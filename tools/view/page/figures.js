@@ -95,6 +95,8 @@ export class Figures {
   take(all) {
     all.at = performance.now();
     const rx = receiver(all.stats);
+    const decoded = (figures) => receiver(figures.stats).images.decoded;
+    if (this.last.length && decoded(all) < decoded(this.last.at(-1))) this.last = []; // restarted
     // Over some seconds, for single pictures make a jumpy rate.
     this.last.push(all);
     if (this.last.length > 8) this.last.shift();

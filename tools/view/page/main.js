@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The page: what the link says goes into its parts, what a person does goes to the link.
 
+import { Controls, seldom } from "./controls.js";
 import { about, Figures } from "./figures.js";
 import { Stage } from "./picture.js";
 import { constellation, overCarriers } from "./plots.js";
@@ -12,8 +13,26 @@ const byId = (id) => document.getElementById(id);
 const stage = new Stage();
 const figures = new Figures();
 const waterfall = new Waterfall(byId("waterfall"));
-let source = "";
 let errorTimer = 0;
+
+// What the page reaches, and whether that reaches the receiver.
+function tellState(here, words) {
+  byId("state").dataset.state = here ? "here" : "away";
+  if (byId("state").textContent !== words) byId("state").textContent = words;
+}
+
+// What this link cannot do stays where it is and says why.
+function tellLacking(verbs) {
+  const reasons = new Map();
+  for (const control of document.querySelectorAll("[data-command]")) {
+    const { missing, label } = verbs[control.dataset.command];
+    control.disabled = missing !== null;
+    control.title = missing ?? "";
+    if (missing !== null) reasons.set(label, missing);
+  }
+  byId("lacking").textContent =
+    [...reasons].map(([label, why]) => `${label} is not available: ${why}.`).join(" ");
+}
 
 function complain(text) {
   byId("error").textContent = text;
@@ -23,16 +42,18 @@ function complain(text) {
 
 const link = new Link({
   state(state) {
-    byId("state").dataset.state = state;
-    byId("state").textContent = state === "here" ? "live" : "the receiver has gone; waiting for it";
+    if (state === "away") tellState(false, `${byId("state").dataset.who} has gone; waiting for it`);
+    else if (byId("state").dataset.who === "the receiver") tellState(true, "live");
   },
   picture(head, blobs) {
     if (!stage.has(head.key)) figures.picture(head);
     stage.take(head, blobs);
   },
   figures(message) {
+    tellState(!message.gone, message.gone ?? "live");
+    if (!message.stats) return;
     figures.take(message);
-    [byId("about").textContent, byId("why").textContent] = about(message, source);
+    [byId("about").textContent, byId("why").textContent] = about(message, message.source);
   },
   air(message) {
     constellation(byId("constellation"), message.points, message.noise_var);
@@ -50,20 +71,21 @@ const link = new Link({
     overCarriers(byId("spectrum"), kilohertz, [power]);
     waterfall.add(power);
   },
-  settings(message) {
-    source = message.source;
-    byId("pause").setAttribute("aria-pressed", message.paused);
-    byId("pause").textContent = message.paused ? "Go on" : "Pause";
-    const { realism } = message;
+  settings({ verbs, remote }) {
+    byId("state").dataset.who = remote ? "the viewer" : "the receiver";
+    const { realism: { now: realism }, pause: { now: paused } } = verbs;
+    byId("pause").setAttribute("aria-pressed", paused);
+    byId("pause").textContent = paused ? "Go on" : "Pause";
     byId("realism-value").textContent = realism === null ? "sender's" : number(realism, 2);
     if (realism !== null && document.activeElement !== byId("realism")) byId("realism").value = realism;
-    byId("snr-label").hidden = !message.has_channel;
-    if (message.snr_db !== null) {
-      byId("snr-value").textContent = `${number(message.snr_db)} dB`;
-      if (document.activeElement !== byId("snr")) byId("snr").value = message.snr_db;
-    }
+    tellLacking(verbs);
+    controls.take(verbs);
+  },
+  scores(message) {
+    stage.score(message);
   },
   error(message) {
+    if (message.name) controls.restore(message.name);
     complain(message.error);
   },
 });
@@ -72,13 +94,15 @@ function ask(command, value, more) {
   if (!link.ask(command, value, more)) complain("The receiver is not there.");
 }
 
+const controls = new Controls(byId("groups"), ask);
+
 function onShow() {
   return stage.shown ? { picture: stage.shown } : {};
 }
 
-byId("realism").addEventListener("input", (event) => ask("realism", Number(event.target.value), onShow()));
+const turn = seldom((value) => ask("realism", value, onShow()));
+byId("realism").addEventListener("input", (event) => turn(Number(event.target.value)));
 byId("follow").addEventListener("click", () => ask("realism", null, onShow()));
-byId("snr").addEventListener("input", (event) => ask("snr", Number(event.target.value)));
 byId("pause").addEventListener("click", () => {
   ask("pause", byId("pause").getAttribute("aria-pressed") !== "true");
 });

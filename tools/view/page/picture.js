@@ -19,15 +19,25 @@ export class Stage {
   take(head, blobs) {
     const before = this.pictures.get(head.key);
     if (head.again && !before) return;
-    before?.urls.forEach((url) => URL.revokeObjectURL(url));
+    // Decoded again, it comes without the original, which is here.
+    const kept = head.again ? before.urls.slice(1) : [];
+    before?.urls.slice(0, head.again ? 1 : undefined).forEach((url) => URL.revokeObjectURL(url));
     const entry = before ?? { item: this.addToFilm(head.key) };
     entry.head = head;
-    entry.urls = blobs.map((blob) => URL.createObjectURL(blob));
+    entry.urls = [...blobs.map((blob) => URL.createObjectURL(blob)), ...kept];
     this.pictures.set(head.key, entry);
     entry.item.querySelector("img").src = entry.urls[0];
     entry.item.querySelector("button").title = head.name ?? head.key;
     this.forget();
     if (this.shown === head.key || (!head.again && !this.held)) this.show(head.key);
+  }
+
+  // Figures of a picture that was decoded again come after it.
+  score({ key, realism, psnr_db, lpips }) {
+    const entry = this.pictures.get(key);
+    if (!entry || entry.head.realism !== realism) return;
+    Object.assign(entry.head, { psnr_db, lpips });
+    if (this.shown === key) this.tell(entry);
   }
 
   has(key) {
@@ -76,22 +86,26 @@ export class Stage {
       byId("original").src = urls[1];
       byId("original").alt = `Original: ${head.name ?? head.key}`;
     }
+    this.tell(this.pictures.get(key));
+    byId("save").disabled = false;
+    for (const [other, entry] of this.pictures) {
+      entry.item.querySelector("button").setAttribute("aria-current", other === key);
+    }
+    this.divide();
+  }
+
+  tell({ head }) {
     const realism = head.realism ?? head.wished;
     byId("caption").textContent = [
       head.name ?? head.key,
       `${head.width} x ${head.height}`,
-      `1 symbol per ${number(1 / head.cbr, 0)} samples`,
+      head.cbr ? `1 symbol per ${number(1 / head.cbr, 0)} samples` : null,
       `SNR ${number(head.snr_db, 1)} dB`,
       head.psnr_db === null ? null : `PSNR ${number(head.psnr_db, 1)} dB`,
       head.lpips === null ? null : `LPIPS ${number(head.lpips, 3)}`,
       realism === null ? null : `realism ${number(realism, 2)}`,
       head.callsign || null,
     ].filter(Boolean).join(" · ");
-    byId("save").disabled = false;
-    for (const [other, entry] of this.pictures) {
-      entry.item.querySelector("button").setAttribute("aria-current", other === key);
-    }
-    this.divide();
   }
 
   drag(event) {

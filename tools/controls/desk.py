@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes what is asked of a running link, and has it done."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from percast.errors import PercastError
+from percast.tools.controls.link import Link
+from percast.tools.controls.table import VERBS
+from percast.tools.controls.verb import Verb, refuse
+
+log = logging.getLogger(__name__)
+
+Heard = Callable[[str, Any], None]
+
+
+class Desk:
+    """All verbs of one link; from any thread.
+
+    Args:
+        link: to act on.
+
+    Attributes:
+        on_change: called with name and value of what was done, in the thread that did it.
+    """
+
+    def __init__(self, link: Link):
+        self.link = link
+        self.on_change: list[Heard] = []
+        self._locks = {verb.group: threading.Lock() for verb in VERBS.values()}
+
+    def do(self, name: str, value: Any) -> Any:
+        """Have one verb done.
+
+        Args:
+            name, value: as `table.parse` gives them.
+
+        Returns:
+            What is in force now.
+
+        Raises:
+            PercastError: this link cannot; all is as before.
+        """
+        verb = VERBS[name]
+        if verb.quick:
+            return self._do(verb, value)
+        with self._locks[verb.group]:
+            return self._do(verb, value)
+
+    def do_all(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Have several done, one after the other; gives what is in force now, by name.
+
+        Raises:
+            PercastError: one of them cannot be: it and those after it are as before.
+        """
+        for name in asked:
+            refuse(self._missing(VERBS[name]))
+        return {name: self.do(name, value) for name, value in asked.items()}
+
+    def hint(self, name: str) -> str | None:
+        """What a person should know about what a verb has done, such as where a recording lies."""
+        return _told(lambda: VERBS[name].hint(self.link))
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """What each verb is, and is now, by name, as JSON: label, group, summary, schema; `missing`
+        says why it is not to be had, `now` what is in force, `hint` what to know about that."""
+        return {name: self._describe(verb) for name, verb in VERBS.items()}
+
+    def _do(self, verb: Verb, value: Any) -> Any:
+        refuse(self._missing(verb))
+        verb.do(self.link, value)
+        now = verb.now(self.link)
+        log.info("control: %s is %s", verb.name, now)
+        for heard in self.on_change:
+            heard(verb.name, value)
+        return now
+
+    def _missing(self, verb: Verb) -> str | None:
+        reason = self.link.lacking.get(verb.name) or verb.missing(self.link)
+        return reason and f"{verb.name}: {reason}"
+
+    def _describe(self, verb: Verb) -> dict[str, Any]:
+        missing = self._missing(verb)
+        there = missing is None
+        look = verb.look and {**vars(verb.look)}
+        return {
+            "label": verb.label,
+            "group": verb.group.value,
+            "summary": verb.summary,
+            "schema": verb.schema(),
+            "look": look,
+            "null": verb.null_label,
+            "button": verb.button,
+            "parts": _told(lambda: verb.parts(self.link)) if there else None,
+            "choices": verb.choices(self.link),
+            "missing": missing and missing.removeprefix(f"{verb.name}: "),
+            "now": _told(lambda: verb.now(self.link)) if there else None,
+            "hint": self.hint(verb.name) if there else None,
+        }
+
+
+def _told(tell: Callable[[], Any]) -> Any:
+    """What it says, or None where a radio has just gone."""
+    try:
+        return tell()
+    except PercastError:
+        return None

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watching a link in another process or on another machine, over the port of `--out zmq:...`.
+
+    receiver --taps--> publisher --XPUB--> ~~~ --SUB--> subscriber --> the page of `percast view`
+
+Pictures come as they always did; the tree of figures, packets and spectra only to those who ask
+for them (`percast.blocks.images.messages.TOPICS`), and nothing is computed while nobody does.
+"""
