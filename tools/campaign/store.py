@@ -237,6 +237,7 @@ class Store:
         conditions: Sequence[Mapping[str, Any]],
         shots: Sequence[Mapping[str, Any]],
         cells: Sequence[Mapping[str, Any]],
+        equalised: Sequence[Mapping[str, Any]] = (),
         **frozen: Any,
     ) -> None:
         """Write down all that is to be done, as a whole or not at all."""
@@ -244,7 +245,7 @@ class Store:
         with self._transaction() as db:
             for table, rows in (
                 ("pictures", pictures), ("conditions", conditions),
-                ("shots", shots), ("cells", cells),
+                ("shots", shots), ("cells", cells), ("equalised", equalised),
             ):  # fmt: skip
                 _insert(db, table, rows)
             db.executemany(

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from percast.errors import INTERRUPTED, FileError
+from percast.errors import INTERRUPTED, FileError, PercastError
 from percast.tools import report, terminal
 from percast.tools.campaign.checking import load_plan
 from percast.tools.campaign.layout import Outlook, outlook
@@ -67,6 +67,9 @@ def work(path: Path, workers: WorkersConfig, as_json: bool) -> int:
                 go_on(store, plan, workers.scheduler, workers.count, on_progress)
         except KeyboardInterrupt:
             interrupted = True
+        except PercastError:
+            report.say(f"percast: what was done is kept; `percast campaign resume {path}` goes on")
+            raise
         counts = store.counts()
     told = {"store": str(path), **counts, "interrupted": interrupted}
     if as_json:
