@@ -176,14 +176,18 @@ class Store:
             return [dict(row) | {"settings": json.loads(row["settings"])} for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """How many cells and shots there are and are done, and how many were lost."""
+        """How many cells and shots there are and are done, how many of these were lost on their
+        way, and how many could not be sent."""
         with store_file.told(self.path):
             return {
                 "cells": self._one("SELECT count(*) FROM cells"),
                 "shots": self._one("SELECT count(*) FROM shots"),
                 "shots_done": self._one("SELECT count(*) FROM arrivals"),
                 "cells_done": self._one("SELECT count(*) FROM decodes WHERE decode = 0"),
-                "shots_lost": self._one("SELECT count(*) FROM arrivals WHERE NOT received"),
+                "shots_lost": self._one(
+                    "SELECT count(*) FROM arrivals WHERE NOT received AND error IS NULL"
+                ),
+                "shots_failed": self._one("SELECT count(*) FROM arrivals WHERE error IS NOT NULL"),
             }
 
     def finished(self, most: int) -> list[float]:

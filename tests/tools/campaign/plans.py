@@ -25,3 +25,15 @@ def write(folder: Path, photos: Path, text: str = SMALL, name: str = "small") ->
     path = folder / f"{name}.toml"
     path.write_text(text.format(photos=photos))
     return path
+
+
+def run(path: Path, plan: Path, *changes: str) -> Path:
+    """Run a plan in this process; its store."""
+    from percast.tools.campaign.checking import load_plan
+    from percast.tools.campaign.running import begin, go_on, plan_of
+    from percast.tools.campaign.store import Store
+
+    begin(path, load_plan(plan, changes))
+    with Store.open(path, write=True) as store:
+        go_on(store, plan_of(store), None, 1, lambda done: None)
+    return path

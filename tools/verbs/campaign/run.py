@@ -75,12 +75,21 @@ def work(path: Path, workers: WorkersConfig, as_json: bool) -> int:
     if as_json:
         report.print_json(told)
     else:
-        print(f"{path}: {counts['cells_done']} of {counts['cells']} cells", end="")
-        print(f", {counts['shots_lost']} pictures lost" if counts["shots_lost"] else "")
+        print(in_words(path, counts))
     if interrupted:
         report.say(f"percast: `percast campaign resume {path}` goes on")
         return INTERRUPTED
     return 0
+
+
+def in_words(path: Path, counts: dict[str, int]) -> str:
+    """How far a campaign is."""
+    line = f"{path}: {counts['cells_done']} of {counts['cells']} cells"
+    if counts["shots_lost"]:
+        line += f", {counts['shots_lost']} pictures lost"
+    if counts["shots_failed"]:
+        line += f", {counts['shots_failed']} could not be sent"
+    return line
 
 
 def _free(path: Path) -> int:
