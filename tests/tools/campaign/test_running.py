@@ -196,3 +196,22 @@ def test_only_one_process_works_on_a_campaign(percast, undisturbed):
         second = percast("campaign", "resume", undisturbed)
         assert second.code == 6 and "another process" in second.complaint
         assert percast("campaign", "status", undisturbed, "--json").json["at_work"] is True
+
+
+def test_the_quick_plan_runs_through_the_real_waveform(percast, tmp_path):
+    """One of its pictures; without --out the store lies where it was started, by plan and time."""
+    pytest.importorskip("imageio_ffmpeg")
+    run = subprocess.run(
+        [*CLI, "run", "quick", "--json", "--workers", "1", "--set", "pictures.frames=1",
+         "--set", "campaign.metrics=psnr"],
+        capture_output=True, text=True, timeout=110, cwd=tmp_path,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert told["cells_done"] == told["cells"] == 12
+    (path,) = tmp_path.glob("quick-20*Z.sqlite")
+    rows = rows_of(path)
+    assert {row["codec"] for row in rows} == {"learned", "hevc-ldpc"}
+    ours = [row for row in rows if row["codec"] == "learned"]
+    assert all(row["received"] and 18 < row["psnr_db"] < 35 for row in ours)
+    assert all(row["air_s"] > 0 and row["overhead"] > 0 for row in rows if not row["error"])
