@@ -103,6 +103,8 @@ def test_a_change_on_the_command_line_reaches_the_table_it_names(small_photos):
     plan = plan_of(text, small_photos, "codec.2.cbr=1/12", "campaign.note=in the cellar")
     assert [str(rate) for rate in plan.codecs[1].cbrs] == ["1/12"]
     assert plan.campaign.note == "in the cellar"
+    plan = plan_of(text, small_photos, 'codec=[{codec="jpeg-ldpc"}]')
+    assert [codec.codec for codec in plan.codecs] == ["jpeg-ldpc"]
     for wrong in ("snr=3", "codec.3.cbr=1/12", "conditions.snr"):
         with pytest.raises(UsageError, match="--set"):
             parse_plan(text, "t", [wrong])
