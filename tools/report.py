@@ -43,12 +43,9 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         return "-" if value is None else f"{value:{form}}{unit}"
 
     if s["sent"] is None:
-        yield (
-            "pictures",
-            (
-                f"{s['received']} received, {s['headers_lost']} headers lost, "
-                f"{s['dropped']} dropped as too late"
-            ),
+        yield "pictures", (
+            f"{s['received']} received, {s['headers_lost']} headers lost, "
+            f"{s['dropped']} dropped as too late"
         )
     else:
         yield "pictures", f"{s['received']} of {s['sent']} received, {s['lost']} lost"
@@ -58,39 +55,27 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
     if told := [f"{s[key]} {words}" for key, words in left_out if s.get(key)]:
         yield "", f"{', '.join(told)} by codec {s['codec']}"
     rate, delay = s["frames_per_second"], s["latency_ms"]
-    yield (
-        "speed",
-        (
-            f"{number(rate, '.1f')} pictures/s, latency {number(delay['p50'], '.0f')} ms median, "
-            f"{number(delay['p99'], '.0f')} ms p99"
-        ),
+    yield "speed", (
+        f"{number(rate, '.1f')} pictures/s, latency {number(delay['p50'], '.0f')} ms median, "
+        f"{number(delay['p99'], '.0f')} ms p99"
     )
     if s["channel"] == "file":
         msps = s["samples_per_second"] / 1e6
         yield "", f"{msps:.1f} Msps, {s['real_time_ratio']:.1f} x real time"
-    yield (
-        "channel",
-        (
-            f"{s['channel']}, set to {number(s['snr_db_set'], '.1f', ' dB')}; measured "
-            f"{number(s['snr_db_measured'], '.1f', ' dB')}, EVM {number(s['evm_db'], '.1f', ' dB')}, "
-            f"offset {number(s['freq_offset_hz_measured'], '.0f', ' Hz')}, "
-            f"clock {number(s['clock_ppm_measured'], '.1f', ' ppm')}"
-        ),
+    yield "channel", (
+        f"{s['channel']}, set to {number(s['snr_db_set'], '.1f', ' dB')}; measured "
+        f"{number(s['snr_db_measured'], '.1f', ' dB')}, EVM {number(s['evm_db'], '.1f', ' dB')}, "
+        f"offset {number(s['freq_offset_hz_measured'], '.0f', ' Hz')}, "
+        f"clock {number(s['clock_ppm_measured'], '.1f', ' ppm')}"
     )
-    yield (
-        "bandwidth",
-        (
-            f"1/{number(s['cbr'] and 1 / s['cbr'], '.1f')} channel symbols per source sample, and "
-            f"{number(s['overhead'], '.0%')} on top for preamble, header, pilots and prefix; "
-            f"{s['occupied_bandwidth_hz'] / 1e6:.2f} MHz at {s['samp_rate'] / 1e6:g} Msps"
-        ),
+    yield "bandwidth", (
+        f"1/{number(s['cbr'] and 1 / s['cbr'], '.1f')} channel symbols per source sample, and "
+        f"{number(s['overhead'], '.0%')} on top for preamble, header, pilots and prefix; "
+        f"{s['occupied_bandwidth_hz'] / 1e6:.2f} MHz at {s['samp_rate'] / 1e6:g} Msps"
     )
-    yield (
-        "quality",
-        (
-            f"PSNR {number(s['psnr_db'], '.2f', ' dB')}, MS-SSIM {number(s['ms_ssim'], '.4f')}, "
-            f"LPIPS {number(s['lpips'], '.4f')}"
-        ),
+    yield "quality", (
+        f"PSNR {number(s['psnr_db'], '.2f', ' dB')}, MS-SSIM {number(s['ms_ssim'], '.4f')}, "
+        f"LPIPS {number(s['lpips'], '.4f')}"
     )
     if s.get("mismatched"):
         yield "", f"{s['mismatched']} pictures without figures: their originals have another size"

@@ -62,7 +62,9 @@ def main(args: argparse.Namespace) -> int:
         radios.tell_plan(told, args.json)
         return 0
     if wanted.radio.device == "file" and wanted.radio.args:
-        check_not_read(wanted.radio.args, files_read(wanted.source.source, wanted.code), "--args")
+        check_not_read(
+            wanted.radio.args, files_read(wanted.source.source, wanted.code), "--args"
+        )
     summary, ending = transmit(wanted)
     if args.json:
         report.print_json(summary)
