@@ -57,8 +57,8 @@ def page_of(analysis: Analysis, store: Store, most_megabytes: float) -> Page:
 
 
 def _name(analysis: Analysis) -> str:
-    frozen = analysis.campaign.frozen
-    return str(frozen.get("name") or Path(analysis.campaign.path).stem)
+    plan = analysis.campaign.frozen.get("plan") or {}
+    return str(plan.get("name") or Path(analysis.campaign.path).stem)
 
 
 def _lead(analysis: Analysis) -> str:

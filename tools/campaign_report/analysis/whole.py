@@ -137,12 +137,13 @@ def _compared(
 
 
 def _origin(frozen: Mapping[str, Any]) -> Origin:
-    version = str(frozen.get("version", "unknown"))
+    version = str(frozen.get("percast_version", "of an unknown version"))
     commit = frozen.get("commit")
-    command = frozen.get("command", "unknown")
+    if commit:
+        version += f" ({commit['sha'][:10]}{', changed' if commit['changed'] else ''})"
     return Origin(
-        measured=f"{version} ({str(commit)[:12]})" if commit else version,
-        command=command if isinstance(command, str) else shlex.join(command),
+        measured=version,
+        command=str(frozen.get("command", "unknown")),
         reported=percast.__version__,
         report_command=shlex.join(["percast", *sys.argv[1:]]),
     )

@@ -65,13 +65,11 @@ def record(analysis: Analysis) -> Section:
 
 
 def _plan_of(frozen: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """The plan's text, and the rest without what only repeats it."""
+    """The plan's text, and the rest; the plan as it was parsed is told where it differs, by what
+    was set on the command line, which is in the command."""
     rest = dict(frozen)
-    plan = rest.pop("plan", None)
-    if isinstance(plan, Mapping):
-        plan = plan.get("text")
-    rest.pop("parsed", None)
-    return plan if isinstance(plan, str) else None, rest
+    plan = rest.pop("plan", None) or {}
+    return plan.get("toml"), rest
 
 
 def _text(value: Any) -> str:

@@ -12,8 +12,7 @@ from percast.tools.campaign_report.config import ReportConfig
 from percast.tools.options import add_output_options
 
 
-def add_report_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `percast campaign report`."""
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "store", nargs="?", type=Path, metavar="STORE.sqlite",
         help="the campaign (default: the newest *.sqlite here)",
