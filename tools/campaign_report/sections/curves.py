@@ -7,7 +7,7 @@ from typing import Any
 
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.means import Point as Mean
-from percast.tools.campaign_report.analysis.origin import Origin, ranges
+from percast.tools.campaign_report.analysis.origin import Origin, ranges, short
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Axis, Figure, Panel, Point, Series
 from percast.tools.statistics.bootstrap import Interval
@@ -64,7 +64,7 @@ def figure(plot: Plot, points: Sequence[Mean], looks: dict[Code, int], origin: O
         heads=_HEADS,
         rows=[_row(plot, p) for p in known],
         text=text.strip(),
-        source=origin.line(cell for p in known for cell in p.cells),
+        source=origin.line([c for p in known for c in p.cells], [p.number for p in known]),
     )
 
 
@@ -95,7 +95,7 @@ def _mark(plot: Plot, p: Mean) -> Point:
     span = plot.value(p)
     note = (
         f"{p.condition}: {words.NAMES[plot.metric]} {words.interval(plot.metric, span)}; "
-        f"{p.arrived} of {p.sent} arrived; cells {ranges(p.cells)}"
+        f"{p.arrived} of {p.sent} arrived; {short(p.cells, [p.number])}"
     )
     return Point(plot.x(p), span.value, span.low, span.high, p.arrived < p.sent, note)
 

@@ -3,7 +3,6 @@
 
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.link import BINS, FIGURES, Span, minutes
-from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Axis, Block, Figure, Panel, Point, Prose, Section, Series, Table
@@ -16,7 +15,7 @@ _TEXT = (
 _TITLES = {
     "snr_off_db": "SNR, off the set one",
     "snr_db_measured": "SNR",
-    "evm_db": "EVM",
+    "evm_off_db": "EVM, off its mean",
     "freq_offset_hz": "Carrier offset",
     "clock_ppm": "Sample clock",
     "erased_share": "Erased symbols",
@@ -93,7 +92,7 @@ def _figure(analysis: Analysis) -> Figure:
             "pictures the share. All codes and conditions take turns, so that a drift of the "
             "channel meets them alike; it would show here."
         ),
-        source=analysis.origin.line(f"cells {ranges(cells)}"),
+        source=analysis.origin.line(cells),
         shared_y=False,
     )
 

@@ -4,7 +4,7 @@
 from collections import Counter
 
 from percast.engines.metrics.fid import PATCH
-from percast.tools.campaign_report.analysis.origin import ranges
+from percast.tools.campaign_report.analysis.origin import short
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Prose, Section, Table
@@ -32,7 +32,7 @@ def sets(analysis: Analysis) -> Section:
                 f"{one.patches:,}",
                 words.DASH if one.fid is None else f"{one.fid:.2f}",
                 words.interval("psnr_db", one.kid),
-                ranges(one.cells),
+                short(one.cells),
             )
             for one in told
         ]
@@ -42,7 +42,7 @@ def sets(analysis: Analysis) -> Section:
                 ("code", "channel", "level", "CBR", "patches", "FID", "KID x 1000", "cells"),
                 rows,
                 name="fid-kid",
-                source=analysis.origin.line(c for one in told for c in one.cells),
+                source=analysis.origin.line([c for one in told for c in one.cells]),
             )
         )
     why = Counter(one.why_not for one in analysis.sets if one.why_not)

@@ -56,9 +56,14 @@ def interval(metric: str, span: Interval | None, signed: bool = False) -> str:
     return f"{value} [{number(metric, span.low, signed)}, {number(metric, span.high, signed)}]"
 
 
+def plain(value: float) -> str:
+    """With a proper minus."""
+    return f"{value:g}".replace("-", MINUS)
+
+
 def percent(value: float) -> str:
     """Of a share."""
-    return f"{100 * value:.0f}%".replace("-", MINUS)
+    return f"{round(100 * value)}%".replace("-", MINUS)  # no "-0%"
 
 
 def share(span: Interval) -> str:
@@ -71,7 +76,7 @@ def share(span: Interval) -> str:
 def saved(at: EqualQuality) -> str:
     """Of a share that is taken, what is saved; the ends change places."""
     value = _saved(at.share)
-    if at.low is None or at.high is None:
+    if at.low is None or at.high is None or at.low == at.share == at.high:
         return value
     return f"{value} [{_saved(at.high)}, {_saved(at.low)}]"
 
@@ -80,6 +85,9 @@ def saved_interval(at: EqualQuality) -> str:
     """Its interval in a sentence."""
     if at.low is None or at.high is None:
         return "too few pictures for an interval"
+    if at.low == at.share == at.high:
+        better = at.share.bound == "at most"
+        return f"{BEYOND}: {'better' if better else 'worse'} at its {'lowest' if better else 'highest'} rate"
     text = f"95% interval {_saved(at.high)} to {_saved(at.low)}"
     return f"{text}; {BEYOND}" if at.share.bound else text
 
