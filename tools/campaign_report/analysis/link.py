@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from percast.tools.campaign_report.analysis.conditions import Air, Code
-from percast.tools.campaign_report.analysis.measured import Campaign, Row
+from percast.tools.campaign_report.analysis.measured import Campaign, Row, delivered
 from percast.tools.campaign_report.analysis.origin import ranges
 
 FIGURES = {
@@ -124,7 +124,7 @@ def _spans(values: list[tuple[float, float]], edges: np.ndarray, first: float) -
 
 def _value(row: Row, figure: str) -> float | None:
     if figure == "lost_share":
-        return float(not row["received"] or bool(row["undecodable"]))
+        return float(not delivered(row))
     if not row["received"]:
         return None
     if figure == "snr_off_db":

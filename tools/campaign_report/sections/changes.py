@@ -71,14 +71,22 @@ def _table(analysis: Analysis, comparison: Comparison, caption: str, some: list[
     heads = ("condition", "metric", "before", "after", "change", "verdict", "pictures", "cells",
              "cells before")  # fmt: skip
     source = f"{analysis.origin.line([c for x in some for c in x.cells], [x.number for x in some])}, and {comparison.path}"
-    return Table(caption, heads, rows, name=words.slug(caption), source=source)
+    return Table(
+        caption, heads, rows, name=words.slug(caption), source=source, left=("metric", "verdict")
+    )
 
 
 def _record(comparison: Comparison) -> Block:
     if not comparison.record:
         return Prose("Their records are the same, in every word.")
     rows = [(name, _short(a), _short(b)) for name, (a, b) in comparison.record.items()]
-    table = Table("What differs in their records", ("record", "before", "now"), rows, name="record")
+    table = Table(
+        "What differs in their records",
+        ("record", "before", "now"),
+        rows,
+        name="record",
+        left=("before", "now"),
+    )
     return Folded(f"What differs in their records ({len(rows)})", [table])
 
 

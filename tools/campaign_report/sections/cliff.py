@@ -69,6 +69,8 @@ def _figures(analysis: Analysis, air, points: list[Mean]) -> list[Block]:
     blocks = [
         plot("share_arrived", "Share of pictures that arrived", share_axis, lambda p: p.share)
     ]
+    if all(p.arrived == p.sent for p in points):
+        return blocks  # metrics are those of the sections above, then
     for metric in analysis.campaign.metrics:
         if metric in HIGHER_IS_BETTER and metric != "psnr_db":
             continue
@@ -101,7 +103,7 @@ def _losses(analysis: Analysis) -> Block:
             *key,
             sent[key],
             lost[key],
-            "; ".join(f"{count} times: {why}" for why, count in reasons[key].most_common(4))
+            "; ".join(_times(why, count) for why, count in reasons[key].most_common(4))
             or words.DASH,
         )
         for key in sent
@@ -111,5 +113,10 @@ def _losses(analysis: Analysis) -> Block:
         ("code", "channel", "sent", "lost", "why"),
         rows,
         name="lost",
+        left=("channel", "why"),
         source=analysis.origin.line([c for some in cells.values() for c in some]),
     )
+
+
+def _times(why: str, count: int) -> str:
+    return f"{'once' if count == 1 else f'{count:,} times'}: {why}"

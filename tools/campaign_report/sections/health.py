@@ -24,6 +24,10 @@ _TITLES = {
 }
 
 
+_QUIET = {"erased_share": "No symbol was erased", "lost_share": "No picture was lost"}
+"""What is said in place of an empty panel."""
+
+
 def health(analysis: Analysis) -> Section:
     """A table, and everything over time."""
     blocks: list[Block] = [Prose(_TEXT, "note"), _table(analysis)]
@@ -57,6 +61,7 @@ def _table(analysis: Analysis) -> Table:
         heads,
         rows,
         name="link",
+        left=("channel",),
         source=analysis.origin.line(cells),
     )
 
@@ -68,7 +73,11 @@ def _figure(analysis: Analysis) -> Figure:
     time = Axis(f"{'seconds' if seconds else 'minutes'} since the first picture")
     looks = words.looks(analysis.campaign)
     panels, rows = [], []
+    silent = []
     for name, series in analysis.over_time.items():
+        if name in _QUIET and not any(s.high for spans in series.values() for s in spans):
+            silent.append(_QUIET[name])
+            continue
         low = 0.0 if name in ("erased_share", "lost_share", "latency_ms") else None
         curves = [
             Series(code.name, looks[code], [_point(code, s, unit) for s in spans], line=False)
@@ -91,6 +100,7 @@ def _figure(analysis: Analysis) -> Figure:
             f"Medians, with bars from 5% to 95%, of up to {BINS} stretches of time; of lost "
             "pictures the share. All codes and conditions take turns, so that a drift of the "
             "channel meets them alike; it would show here."
+            + "".join(f" {text}." for text in silent)
         ),
         source=analysis.origin.line(cells),
         shared_y=False,

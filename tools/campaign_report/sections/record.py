@@ -69,7 +69,13 @@ def record(analysis: Analysis) -> Section:
 def _conditions(analysis: Analysis) -> Table:
     points = sorted(analysis.points, key=lambda p: p.number)
     rows = [(p.number, str(p.condition), ranges(p.cells)) for p in points]
-    return Table("Conditions", ("number", "condition", "cells"), rows, name="conditions")
+    return Table(
+        "Conditions",
+        ("number", "condition", "cells"),
+        rows,
+        name="conditions",
+        left=("condition", "cells"),
+    )
 
 
 def _plan_of(frozen: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:

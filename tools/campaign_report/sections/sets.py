@@ -46,8 +46,13 @@ def sets(analysis: Analysis) -> Section:
             )
         )
     why = Counter(one.why_not for one in analysis.sets if one.why_not)
-    blocks += [
-        Prose(f"Not told of {count} of {len(analysis.sets)} conditions: {text}.")
-        for text, count in why.most_common()
-    ]
+    for text, count in why.most_common():
+        few = [one.patches for one in analysis.sets if one.why_not == text]
+        span = f"{min(few):,}" if min(few) == max(few) else f"{min(few):,} to {max(few):,}"
+        blocks.append(
+            Prose(
+                f"Not told of {count} of {len(analysis.sets)} conditions: {text}. Of these "
+                f"{span} patches of {PATCH} x {PATCH} arrived."
+            )
+        )
     return Section("sets", "FID and KID", blocks)
