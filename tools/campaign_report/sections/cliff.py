@@ -10,19 +10,19 @@ from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.campaign_report.sections.curves import Plot, figure
 from percast.tools.campaign_report.sections.quality import AtRate, snr_axis, snr_of
-from percast.tools.pages import Axis, Block, Prose, Section, Table
+from percast.tools.pages import Axis, Block, Folded, Prose, Section, Table
 from percast.tools.statistics.bootstrap import Interval
-
-_PERCENT = {v / 100: f"{v}%" for v in (0, 25, 50, 75, 100)}
 
 
 def cliff(analysis: Analysis) -> Section:
     """Share that arrived and metrics with the lost ones, against SNR; and why they were lost."""
     blocks: list[Block] = [Prose(_text(analysis), "note")]
+    many = len(analysis.campaign.airs) > words.MANY_AIRS
     for air in analysis.campaign.airs:
         points = [p for p in analysis.points if p.condition.air == air]
         if len({p.condition.level for p in points}) > 1:
-            blocks += _figures(analysis, air, points)
+            drawn = _figures(analysis, air, points)
+            blocks += [Folded(str(air), drawn)] if many else drawn
     blocks.append(_losses(analysis))
     return Section("cliff", "What arrives: the cliff", blocks)
 
@@ -65,9 +65,8 @@ def _figures(analysis: Analysis, air, points: list[Mean]) -> list[Block]:
             origin,
         )
 
-    share_axis = Axis("pictures that arrived", ticks=_PERCENT, low=-0.03, high=1.03)
     blocks = [
-        plot("share_arrived", "Share of pictures that arrived", share_axis, lambda p: p.share)
+        plot("share_arrived", "Share of pictures that arrived", words.SHARE_AXIS, lambda p: p.share)
     ]
     if all(p.arrived == p.sent for p in points):
         return blocks  # metrics are those of the sections above, then

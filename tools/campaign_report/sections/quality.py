@@ -109,6 +109,9 @@ def _section(name: str, title: str, figures: dict[str, list[Figure]]) -> Section
         return None
     blocks: list[Block] = [Prose(_READ, "note")]
     for air, some in figures.items():
+        if len(figures) > words.MANY_AIRS:
+            blocks.append(Folded(air, some))
+            continue
         blocks += some[:3]
         if some[3:]:
             names = " and ".join(one.title.partition(" ")[0] for one in some[3:])

@@ -21,10 +21,21 @@ NAMES = {
 }
 _FORMATS = {"psnr_db": ".2f", "ms_ssim": ".4f"}
 _UNITS = {"psnr_db": "dB, higher is better", "ms_ssim": "higher is better"}
+MANY_AIRS = 3
+"""With more channels than that the figures of each are folded."""
+
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 AT_LEAST, AT_MOST = "\N{GREATER-THAN OR EQUAL TO}", "\N{LESS-THAN OR EQUAL TO}"
 BEYOND = "beyond the measured range"
+
+
+SHARE_AXIS = Axis(
+    "pictures that arrived",
+    ticks={share / 100: f"{share}%" for share in (0, 25, 50, 75, 100)},
+    low=-0.03,
+    high=1.03,
+)
 
 
 def metric_axis(metric: str) -> Axis:
