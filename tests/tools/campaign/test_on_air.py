@@ -64,18 +64,30 @@ def rows_of(path: Path) -> list[dict]:
         return store.rows()
 
 
-@pytest.mark.timeout(300)
-def test_unplugging_a_radio_in_the_middle_costs_nothing_but_the_wait(bench, launch, tmp_path):
-    """Twenty cells at SNRs that gains were found for; the receiver's board goes and comes back."""
+@pytest.mark.timeout(500)
+def test_a_killed_coordinator_and_an_unplugged_radio_cost_nothing_but_the_wait(
+    bench, launch, tmp_path
+):
+    """Twenty cells at SNRs that gains were found for. The coordinator is killed: both ends let go
+    of their boards. It goes on, and the receiver's board is unplugged and comes back."""
     computer, plan = bench
     path = tmp_path / "air.sqlite"
     run = campaign(launch, computer, "run", plan, "--out", path)
-    run.wait_until(lambda: len(rows_of(path)) >= 6, 90)
+    run.wait_until(lambda: len(rows_of(path)) >= 3, 120)
+    run.popen.kill()
+    run.popen.wait()
+    end = time.monotonic() + 60
+    while "transmit" in (modes := [computer.mode(board) for board in "ab"]) or "receive" in modes:
+        assert time.monotonic() < end, "the ends keep their boards"
+        time.sleep(0.1)
+    kept = len(rows_of(path))
+    run = campaign(launch, computer, "resume", path)
+    run.wait_until(lambda: len(rows_of(path)) >= kept + 3, 120)
     computer.unplug("b")
     run.wait_until(lambda: "waiting for the receiver" in run.err, 60)
     before = len(rows_of(path))
     computer.plug("b", ppm=-5, noise_figure=15)
-    assert run.wait(110) == 0, run.err
+    assert run.wait(150) == 0, run.err
     assert json.loads(run.out)["cells_done"] == 20
     rows = rows_of(path)
     assert before < 20 and len({row["cell"] for row in rows}) == len(rows) == 20
@@ -91,5 +103,6 @@ def test_unplugging_a_radio_in_the_middle_costs_nothing_but_the_wait(bench, laun
     assert frozen["device"][0]["transmitter"]["took"]["freq"] == 2.4e9
     assert {p["snr_db"] for p in frozen["calibrations"][0]["points"]} == {8, 16}
     assert any("there again" in text for text in events)
+    assert len(frozen["device"]) == 2, "both starts are written down"
     assert computer.mode("a") != "transmit", "the transmitter was left on the air"
     assert serial_number("a") in frozen["plan"]["toml"]
