@@ -9,6 +9,7 @@ import logging
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from typing import Protocol
 
 from percast.errors import DeviceError, UsageError
@@ -190,6 +191,7 @@ def open_crew(
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """Processes and threads that are started in here do not hear Ctrl-C, which a terminal sends to
     all; this thread does again afterwards."""
+    resource_tracker.ensure_running()  # to start it unblocks the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from percast.blocks.recordings.reader import open_recording
 from percast.tools.campaign.store import Store
 from tests.flowgraphs.test_over_the_air import CLI, LOSS
 from tests.standins.boards import need, serial_number
@@ -27,6 +28,8 @@ profile = "robust-2m"
 stage = "VGA"
 gain_first = 14
 timeout = 3
+record = "{folder}/heard.sigmf-meta"
+record_format = "ci8"
 patience = 60
 [transmitter]
 device = "hackrf"
@@ -49,7 +52,7 @@ def bench(air, tmp_path, small_photos):
     left = computer.plug("a", ppm=5)
     right = computer.plug("b", ppm=-5, noise_figure=15)
     plan = tmp_path / "bench.toml"
-    plan.write_text(PLAN.format(photos=small_photos, left=left, right=right))
+    plan.write_text(PLAN.format(photos=small_photos, left=left, right=right, folder=tmp_path))
     return computer, plan
 
 
@@ -106,3 +109,5 @@ def test_a_killed_coordinator_and_an_unplugged_radio_cost_nothing_but_the_wait(
     assert len(frozen["device"]) == 2, "both starts are written down"
     assert computer.mode("a") != "transmit", "the transmitter was left on the air"
     assert serial_number("a") in frozen["plan"]["toml"]
+    heard = [open_recording(file) for file in tmp_path.glob("heard-*Z.sigmf-meta")]
+    assert len(heard) >= 2 and all(each.samp_rate == 2e6 and each.length > 1e6 for each in heard)

@@ -203,7 +203,7 @@ def test_only_one_process_works_on_a_campaign(undisturbed):
 
 def test_the_quick_plan_runs_through_the_real_waveform(percast, tmp_path):
     """One of its pictures; without --out the store lies where it was started, by plan and time."""
-    pytest.importorskip("imageio_ffmpeg")
+    pytest.importorskip("av")
     run = subprocess.run(
         [*CLI, "run", "quick", "--json", "--workers", "1", "--set", "pictures.frames=1",
          "--set", "campaign.metrics=psnr"],
