@@ -17,6 +17,8 @@ from percast.tools.campaign_report.analysis.origin import ranges, short
 from percast.tools.campaign_report.analysis.sets import Needs, count_patches, distances
 from percast.tools.campaign_report.analysis.whole import analyse
 from percast.tools.campaign_report.config import ReportConfig
+from percast.tools.campaign_report.page import page_of
+from percast.tools.pages import Figure, Folded, render
 from percast.tools.pages.chart import LOOKS
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
 
@@ -129,6 +131,27 @@ def test_fid_and_kid_are_told_where_pictures_suffice_and_else_why_not(tmp_path):
     sharp, blurred = enough  # percast's pictures are blurred less than the digital codec's
     assert 0 < sharp.fid < blurred.fid
     assert sharp.kid.low < sharp.kid.value < blurred.kid.value and not sharp.why_not
+
+
+def test_what_moves_is_shown_against_doppler_and_many_channels_are_folded(tmp_path):
+    airs = tuple(("tdl-c", s, d) for s in (1e-7, 3e-7) for d in (0.0, 30.0, 100.0))
+    law = Law(pictures=3, snrs=(5.0, 10.0), rates=("1/48",), airs=airs)
+    with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:
+        analysis = analyse(store, PLAIN)
+        page = page_of(analysis, store, 24.0)
+        few = page_of(analysis, store, 0.0)
+    sections = {section.name: section for section in page.sections}
+    figures = {one.name: one for one in sections["mobility"].blocks if isinstance(one, Figure)}
+    panels = figures["lpips-against-doppler-tdl-c"].panels
+    assert [panel.title for panel in panels] == [
+        "SNR 5 dB, 100 ns", "SNR 5 dB, 300 ns", "SNR 10 dB, 100 ns", "SNR 10 dB, 300 ns",
+    ]  # fmt: skip
+    for curve in panels[0].series:
+        assert [point.x for point in curve.points] == [0, 30, 100]
+        assert curve.points[0].y < curve.points[1].y < curve.points[2].y
+    assert sum(isinstance(one, Folded) for one in sections["snr"].blocks) == 6
+    assert "rate" not in sections  # there is one only
+    assert "Pictures" in render(page) and "are left out to keep the page" in render(few)
 
 
 @pytest.mark.parametrize("size", [(768, 512), (255, 255), (384, 256), (512, 640), (256, 256)])
