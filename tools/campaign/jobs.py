@@ -47,6 +47,17 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Kept(Job):
+    """A job whose symbols have come already.
+
+    Attributes:
+        equalised: columns of the table; None where nothing was received.
+    """
+
+    equalised: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Flight:
     """What became of symbols that were sent.
 
@@ -81,8 +92,7 @@ class Bench:
         shot, condition = job.shot, job.shot.condition
         original = self._read(job)
         codec = self.codec(condition, original.shape[:2])
-        columns: dict[str, Any] = dict.fromkeys(_COLUMNS)
-        columns |= {"received": 0, "attempts": job.attempt, "worker": _here()}
+        columns = start_columns(job)
         try:
             sent = self._encode(codec, condition, shot.picture, original)
         except CodecFault as error:  # it does not fit, or the codec made a mistake
@@ -195,6 +205,13 @@ def simulated(shot: Shot, coded: CodedImage, symbols: Symbols) -> Flight:
     return Flight(arrival, columns)
 
 
+def start_columns(job: Job) -> dict[str, Any]:
+    """Columns of `arrivals` before anything is known."""
+    return dict.fromkeys(_COLUMNS) | {
+        "received": 0, "attempts": job.attempt, "worker": _here(),
+    }  # fmt: skip
+
+
 _bench: Bench | None = None
 
 
@@ -232,12 +249,13 @@ def pack(arrival: Arrival) -> dict[str, Any]:
 def unpack(columns: Mapping[str, Any]) -> Arrival:
     """What `pack` packed."""
     coded = json.loads(columns["coded"])
+    link = coded.pop("link", {})
     coded |= {"cbr": parse_cbr(coded["cbr"]), "model_id": bytes.fromhex(coded["model_id"])}
     return Arrival(
         CodedImage(**coded),
         np.frombuffer(zlib.decompress(columns["symbols"]), "<c8"),
         np.frombuffer(zlib.decompress(columns["noise_var"]), "<f4"),
-        {},
+        link,
     )
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from percast.blocks.images import fit, open_source
 from percast.engines.codecs.contract import Picture
+from percast.engines.pictures import decode_picture
 from percast.tools.campaign.sections import DEMO, PicturesSection
 
 
@@ -53,5 +54,4 @@ def to_png(rgb: Picture) -> bytes:
 
 def from_png(data: bytes) -> Picture:
     """uint8 [H, W, 3]."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
+    return decode_picture(io.BytesIO(data))

@@ -287,15 +287,18 @@ def _check_conditions(medium: str, wanted: ConditionsSection, wrong: Mistakes) -
 
 
 def _change(parsed: dict[str, Any], change: str) -> None:
-    """Set "table.key=value" in the tables."""
+    """Set "table.key=value" in the tables, or a whole table: "channel=[{channel='awgn'}]"."""
     place, equals, text = change.partition("=")
-    *tables, key = place.strip().split(".")
-    if not equals or not tables or not key:
-        raise UsageError(f"--set {change}: give TABLE.KEY=VALUE")
+    *tables, key = (part.strip() for part in place.split("."))
     try:
         value = tomllib.loads(f"x = {text}")["x"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    if equals and not tables and isinstance(value, dict | list):
+        parsed[key] = value
+        return
+    if not equals or not tables or not key:
+        raise UsageError(f"--set {change}: give TABLE.KEY=VALUE")
     for table in _descend(parsed, tables, change):
         table[key] = value
 

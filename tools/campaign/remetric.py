@@ -9,7 +9,7 @@ from typing import Any
 from percast.errors import ModelError, UsageError
 from percast.tools.campaign.crews import Crew
 from percast.tools.campaign.frozen import clock, command, commit
-from percast.tools.campaign.jobs import Job, bench, unpack
+from percast.tools.campaign.jobs import Kept, bench, unpack
 from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.running import OnProgress
 from percast.tools.campaign.store import Done, Shot, Store
@@ -30,17 +30,6 @@ class Again:
     model: str | None
     metrics: tuple[str, ...]
     engine: str | None = None
-
-
-@dataclass(frozen=True)
-class Kept(Job):
-    """A job whose symbols have come already.
-
-    Attributes:
-        equalised: columns of the table; None where nothing was received.
-    """
-
-    equalised: Mapping[str, Any] | None = None
 
 
 def decode_again(job: Kept) -> Done:

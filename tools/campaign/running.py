@@ -10,7 +10,7 @@ from percast.errors import FileError
 from percast.tools.campaign.checking import Checked
 from percast.tools.campaign.crews import Crew, open_crew
 from percast.tools.campaign.frozen import clock, command, frozen
-from percast.tools.campaign.jobs import Job
+from percast.tools.campaign.jobs import Job, Kept
 from percast.tools.campaign.layout import lay_out
 from percast.tools.campaign.plan import Plan, plan_of_tables
 from percast.tools.campaign.sections import AIR, RECORDING
@@ -79,7 +79,11 @@ def jobs(store: Store, plan: Plan) -> Iterator[Job]:
     for shot in store.shots():
         if shot.picture != picture:
             picture, png = shot.picture, store.reference(shot.picture)
-        yield Job(shot, png, campaign.metrics, campaign.pictures, campaign.symbols)
+        wanted = shot, png, campaign.metrics, campaign.pictures
+        if campaign.medium == RECORDING:
+            yield Kept(*wanted, symbols=False, equalised=store.equalised(shot.shot))
+        else:
+            yield Job(*wanted, campaign.symbols)
 
 
 @contextlib.contextmanager
@@ -94,9 +98,10 @@ def _crew(store: Store, plan: Plan, scheduler: str | None, workers: int) -> Iter
         with open_air(store, plan, event) as crew:
             yield crew
     elif plan.campaign.medium == RECORDING:
-        from percast.tools.campaign.recorded import recorded_crew
+        from percast.tools.campaign.recorded import decode_recorded
 
-        yield recorded_crew(store)
+        with open_crew(scheduler, workers, event, decode_recorded) as crew:
+            yield crew
     else:
         with open_crew(scheduler, workers, event) as crew:
             yield crew

@@ -176,14 +176,18 @@ class Store:
             return [dict(row) | {"settings": json.loads(row["settings"])} for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """How many cells and shots there are and are done, and how many were lost."""
+        """How many cells and shots there are and are done, how many of these were lost on their
+        way, and how many could not be sent."""
         with store_file.told(self.path):
             return {
                 "cells": self._one("SELECT count(*) FROM cells"),
                 "shots": self._one("SELECT count(*) FROM shots"),
                 "shots_done": self._one("SELECT count(*) FROM arrivals"),
                 "cells_done": self._one("SELECT count(*) FROM decodes WHERE decode = 0"),
-                "shots_lost": self._one("SELECT count(*) FROM arrivals WHERE NOT received"),
+                "shots_lost": self._one(
+                    "SELECT count(*) FROM arrivals WHERE NOT received AND error IS NULL"
+                ),
+                "shots_failed": self._one("SELECT count(*) FROM arrivals WHERE error IS NOT NULL"),
             }
 
     def finished(self, most: int) -> list[float]:
@@ -237,6 +241,7 @@ class Store:
         conditions: Sequence[Mapping[str, Any]],
         shots: Sequence[Mapping[str, Any]],
         cells: Sequence[Mapping[str, Any]],
+        equalised: Sequence[Mapping[str, Any]] = (),
         **frozen: Any,
     ) -> None:
         """Write down all that is to be done, as a whole or not at all."""
@@ -244,7 +249,7 @@ class Store:
         with self._transaction() as db:
             for table, rows in (
                 ("pictures", pictures), ("conditions", conditions),
-                ("shots", shots), ("cells", cells),
+                ("shots", shots), ("cells", cells), ("equalised", equalised),
             ):  # fmt: skip
                 _insert(db, table, rows)
             db.executemany(

@@ -6,8 +6,9 @@
     {"do": "collect", "session": 7, "image": 1, "timeout": 0.5}
     {"do": "gain", "gain": 20}, {"do": "status", "look": true}, {"do": "close"}
 
-("look": whether samples move, which takes a moment) are answered by {"ok": true, ...} or {"ok": false, "error": "..."}. Addresses that other machines
-reach need keys, as `percast keys` makes them.
+are answered by {"ok": true, ...} or {"ok": false, "error": "..."}. "look" sees whether samples
+move, which takes a moment. Addresses that other machines reach need keys, as `percast keys` makes
+them.
 """
 
 import json

@@ -3,7 +3,6 @@
 
 import argparse
 import importlib
-import importlib.util
 
 VERBS = {
     "run": "measure what a plan says, into a new store",
@@ -19,8 +18,6 @@ VERBS = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for verb, text in VERBS.items():
-        if not importlib.util.find_spec(f"percast.tools.verbs.campaign.{verb}"):
-            continue
         about = f"{text[0].upper()}{text[1:]}."
         sub = verbs.add_parser(verb, help=text, description=about, allow_abbrev=False)
         importlib.import_module(f"percast.tools.verbs.campaign.{verb}").add_options(sub)

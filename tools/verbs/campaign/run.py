@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from percast.errors import INTERRUPTED, FileError
+from percast.errors import INTERRUPTED, FileError, PercastError
 from percast.tools import report, terminal
 from percast.tools.campaign.checking import load_plan
 from percast.tools.campaign.layout import Outlook, outlook
@@ -67,17 +67,29 @@ def work(path: Path, workers: WorkersConfig, as_json: bool) -> int:
                 go_on(store, plan, workers.scheduler, workers.count, on_progress)
         except KeyboardInterrupt:
             interrupted = True
+        except PercastError:
+            report.say(f"percast: what was done is kept; `percast campaign resume {path}` goes on")
+            raise
         counts = store.counts()
     told = {"store": str(path), **counts, "interrupted": interrupted}
     if as_json:
         report.print_json(told)
     else:
-        print(f"{path}: {counts['cells_done']} of {counts['cells']} cells", end="")
-        print(f", {counts['shots_lost']} pictures lost" if counts["shots_lost"] else "")
+        print(in_words(path, counts))
     if interrupted:
         report.say(f"percast: `percast campaign resume {path}` goes on")
         return INTERRUPTED
     return 0
+
+
+def in_words(path: Path, counts: dict[str, int]) -> str:
+    """How far a campaign is."""
+    line = f"{path}: {counts['cells_done']} of {counts['cells']} cells"
+    if counts["shots_lost"]:
+        line += f", {counts['shots_lost']} pictures lost"
+    if counts["shots_failed"]:
+        line += f", {counts['shots_failed']} could not be sent"
+    return line
 
 
 def _free(path: Path) -> int:

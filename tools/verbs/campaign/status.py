@@ -11,6 +11,7 @@ from percast.tools import report
 from percast.tools.campaign.places import newest_store
 from percast.tools.campaign.store import Store
 from percast.tools.options import add_output_options
+from percast.tools.verbs.campaign.run import in_words
 
 _RECENT = 50  # cells, for the speed
 _EVENTS = 5
@@ -31,8 +32,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         report.print_json(told)
         return 0
-    print(f"{path}: {told['cells_done']} of {told['cells']} cells", end="")
-    print(f", {told['shots_lost']} pictures lost" if told["shots_lost"] else "")
+    print(in_words(path, told))
     if told["cells_done"] < told["cells"]:
         left = told["seconds_left"]
         rest = "" if left is None else f", at this pace {left / 60:.0f} minutes are left"
