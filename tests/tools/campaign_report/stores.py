@@ -31,6 +31,7 @@ class Law:
         better: subtracted from every LPIPS.
         cliff_db: the digital codec loses everything below.
         seed: of the scatter.
+        kept: whether received pictures are.
         metrics: that are measured; MS-SSIM and LPIPS-VGG never are.
         spoken: makes names of pictures.
         rates: of every codec.
@@ -44,6 +45,7 @@ class Law:
     better: float = 0.0
     cliff_db: float = -math.inf
     seed: int = 0
+    kept: bool = True
     metrics: tuple[str, ...] = ("lpips", "psnr_db")
     spoken: str = "photo{:02}.png"
     rates: tuple[str, ...] = RATES
@@ -125,7 +127,7 @@ def _done(law: Law, shot: dict, condition: dict, image: bytes, hard: float, rng)
         "error": None, "decode_s": 0.03 + 0.01 * rng.random(),
         "psnr_db": known.get("psnr_db"), "ms_ssim": None, "lpips": known.get("lpips"),
         "lpips_vgg": None, "dists": known.get("dists"),
-        "image": None if lost else _blurred(image, 8 * lpips),
+        "image": None if lost or not law.kept else _blurred(image, 8 * lpips),
     }  # fmt: skip
     return Done(shot["shot"], arrival, [decode])
 

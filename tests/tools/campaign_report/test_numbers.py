@@ -3,6 +3,7 @@
 
 import dataclasses
 import io
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -117,6 +118,19 @@ def test_a_campaign_has_not_changed_against_itself_and_has_against_a_better_one(
     assert better["record"]["seeds.campaign"] == {"before": 0, "after": 2}
 
 
+def test_two_pictures_have_means_and_no_intervals_and_none_need_be_kept(tmp_path):
+    law = Law(pictures=2, cliff_db=6, rates=("1/96", "1/48"), kept=False)
+    with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:
+        analysis = analyse(store, PLAIN)
+        text = render(page_of(analysis, store, 24.0))
+    numbers = json.loads(json.dumps(analysis.json(), allow_nan=False))
+    told = point(numbers, "percast", 10.0, "1/48")["metrics"]["lpips"]["arrived"]
+    assert told["value"] > 0 and told["low"] is told["high"] is None
+    assert "Received pictures are missing where the plan keeps none" in text
+    assert "too few pictures for an interval" in text and "Over only 2 pictures" in text
+    assert "points that lost any are left out of comparisons" in text  # as --lost aside says
+
+
 def test_fid_and_kid_are_told_where_pictures_suffice_and_else_why_not(tmp_path):
     law = Law(pictures=4, snrs=(10.0,), rates=("1/48",), size=(256, 256))
     with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:
@@ -167,12 +181,13 @@ def test_conditions_are_told_apart_by_what_differs_in_their_settings():
 
     def row(condition, **changes):
         return {"channel": "awgn", "delay_spread_s": None, "doppler_hz": None, "codec": "learned",
-                "model": "base", "realism": 1.0, "snr_db_set": None, "gain_db": 30.0,
+                "model": "base", "realism": 1.0, "snr_db_set": None, "gain_db": 29.5 + 0.1 * condition,
                 "cbr_asked": "1/48", "condition": condition} | changes  # fmt: skip
 
     def settings(number, design, waveform):
         whole = {"codec": {"engine": "auto"}, "channel": {"waveform": waveform}}
-        return {"condition": number, "design_snr_db": design, "settings": whole}
+        told = {"condition": number, "design_snr_db": design, "gain_db": 30.0}
+        return told | {"settings": whole}
 
     conditions = [settings(1, 10, True), settings(2, 4, True), settings(3, 10, False)]
     found = list(sort_rows([row(1), row(2), row(3)], conditions))
