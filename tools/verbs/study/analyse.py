@@ -1,0 +1,5 @@
+HELP = ""
+
+
+def add_options(p):
+    pass
