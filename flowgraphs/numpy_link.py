@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,13 +14,20 @@ from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
 from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.transmit import modulate
 from percast.engines.codecs.contract import CodedImage, Symbols
-from percast.engines.evaluation.evaluate import Arrival
+from percast.engines.evaluation.measure import Arrival
 
 _SESSION = 1
 _SILENCE = 2000  # samples before and after each picture
 
 LINK_FIGURES = ("snr_db_measured", "lost_share")
 """What a link notes of each picture: the receiver's own SNR, dB; share of symbols lost."""
+
+
+class Passage(NamedTuple):
+    """What the receiver got of a picture, None where no packet came; and samples of its packets."""
+
+    image: ReceivedImage | None
+    samples: int
 
 
 class NumpyLink:
@@ -40,6 +48,11 @@ class NumpyLink:
         self, coded: CodedImage, symbols: Symbols, snr_db: float, picture: int
     ) -> Arrival | None:
         """Sends one picture; None where none of its packets arrived."""
+        image = self.send(coded, symbols, snr_db, picture).image
+        return None if image is None else _arrival(image)
+
+    def send(self, coded: CodedImage, symbols: Symbols, snr_db: float, picture: int) -> Passage:
+        """Sends one picture."""
         seed = int(np.random.SeedSequence((self._config.seed, picture)).generate_state(1)[0])
         config = replace(self._config, snr_db=snr_db, seed=seed)
         profile = self._profile
@@ -47,22 +60,24 @@ class NumpyLink:
         receiver, reassembler = Receiver(profile), Reassembler(profile)
         received: list[ReceivedImage] = []
         header = Header.of(coded, len(symbols), _SESSION, picture, "", 0)
-        for samples in self._samples(header, symbols, air):
+        packets = list(modulate(profile, header, symbols, self._papr_db))
+        for samples in _heard(packets, air):
             for packet in receiver.push(samples):
                 received += reassembler.push(packet)
         for packet in receiver.flush():
             received += reassembler.push(packet)
         received += reassembler.flush()
-        return _arrival(received[0]) if received else None
+        return Passage(received[0] if received else None, sum(map(len, packets)))
 
-    def _samples(self, header: Header, symbols: Symbols, air: Channel) -> Iterator[np.ndarray]:
-        """What the receiver's converter gives."""
-        silence = np.zeros(_SILENCE, np.complex64)
-        yield air.process(silence)
-        for packet in modulate(self._profile, header, symbols, self._papr_db):
-            yield air.process(packet)
-        yield air.process(silence)
-        yield air.flush()
+
+def _heard(packets: list[np.ndarray], air: Channel) -> Iterator[np.ndarray]:
+    """What the receiver's converter gives."""
+    silence = np.zeros(_SILENCE, np.complex64)
+    yield air.process(silence)
+    for packet in packets:
+        yield air.process(packet)
+    yield air.process(silence)
+    yield air.flush()
 
 
 def _arrival(image: ReceivedImage) -> Arrival:

@@ -6,39 +6,30 @@ that arrived are decoded at every realism.
 """
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from statistics import fmean
 from typing import NamedTuple, Self
 
 from percast.engines.codecs.config import CodecConfig
-from percast.engines.codecs.contract import (
-    Codec,
-    CodedImage,
-    NoiseVariance,
-    Picture,
-    Symbols,
-    Undecodable,
-)
+from percast.engines.codecs.contract import Picture
 from percast.engines.codecs.registry import open_codec
-from percast.engines.metrics import Dists, Lpips, LpipsVgg, ms_ssim, psnr
+from percast.engines.evaluation import measure
+from percast.engines.evaluation.measure import (
+    Arrival,
+    Channel,
+    Metric,
+    Outcome,
+    Sent,
+    open_metrics,
+)
 from percast.engines.metrics.fid import FeatureStatistics, InceptionFeatures, frechet_distance
 
-METRICS = {
-    "psnr": "psnr_db",
-    "ms-ssim": "ms_ssim",
-    "lpips": "lpips",
-    "lpips-vgg": "lpips_vgg",
-    "dists": "dists",
-    "fid": "fid",
-}
+__all__ = ["METRICS", "Arrival", "Channel", "Evaluation", "Metric", "Point", "Row", "open_metrics"]
+
+METRICS = {**measure.METRICS, "fid": "fid"}
 """What the command line calls them -> what the results do."""
-
-_DEEP = {"lpips": Lpips, "lpips-vgg": LpipsVgg, "dists": Dists}
-
-Metric = Callable[[Picture, Picture], float | None]
 
 
 class Point(NamedTuple):
@@ -47,26 +38,6 @@ class Point(NamedTuple):
     cbr: Fraction
     snr_db: float
     realism: float
-
-
-class Arrival(NamedTuple):
-    """What a channel gave out of one picture.
-
-    Attributes:
-        coded: as the receiver knows it.
-        symbols: complex64 [n], equalised; 0 where none arrived.
-        noise_var: float32 [n]; infinite where none arrived.
-        link: what else is to be written down: name -> number.
-    """
-
-    coded: CodedImage
-    symbols: Symbols
-    noise_var: NoiseVariance
-    link: Mapping[str, float]
-
-
-Channel = Callable[[CodedImage, Symbols, float, int], Arrival | None]
-"""(coded, symbols, SNR in dB, number of the picture) -> what arrived, None if nothing did."""
 
 
 @dataclass(frozen=True)
@@ -200,63 +171,45 @@ class Evaluation:
                 self.codec.warm_up(*size)
             features = None if self._inception is None else self._inception(original)
             for cbr in self._cbrs:
-                sent: dict[float, tuple[CodedImage, Symbols, float]] = {}
+                sent: dict[float, Sent] = {}
                 for snr_db, design in self._design.items():
                     codec = self._codecs[cbr, design]
                     if design not in sent:
-                        start = time.perf_counter()
-                        coded, symbols = codec.encode(original)
-                        sent[design] = coded, symbols, _milliseconds(start)
-                    coded, symbols, encode_ms = sent[design]
-                    arrival = self._channel(coded, symbols, snr_db, number)
+                        sent[design] = measure.encode(codec, original)
+                    one = sent[design]
+                    arrival = self._channel(one.coded, one.symbols, snr_db, number)
                     for realism in self._realisms:
                         point = Point(cbr, snr_db, realism)
-                        row = self._decode(
-                            codec, point, name, original, arrival, encode_ms, symbols
-                        )
-                        if row.received and not row.undecodable and features is not None:
+                        outcome = measure.decode(codec, arrival, realism, original, self._metrics)
+                        if outcome.picture is not None and features is not None:
                             self._originals[point].add(features)
+                            self._received[point].add(self._inception(outcome.picture))
+                        row = self._row(point, name, original, one, arrival, outcome)
                         self._rows[point].append(row)
                         yield row
 
-    def _decode(
+    def _row(
         self,
-        codec: Codec,
         point: Point,
         name: str,
         original: Picture,
+        sent: Sent,
         arrival: Arrival | None,
-        encode_ms: float,
-        symbols: Symbols,
+        outcome: Outcome,
     ) -> Row:
-        figures = {METRICS[name]: None for name in self._asked if name != "fid"}
-        decode_ms = None
-        undecodable = False
-        if arrival is not None:
-            start = time.perf_counter()
-            try:
-                picture = codec.decode(
-                    arrival.coded, arrival.symbols, arrival.noise_var, point.realism
-                )
-            except Undecodable:
-                undecodable = True
-            decode_ms = _milliseconds(start)
-        if arrival is not None and not undecodable:
-            figures |= {key: metric(original, picture) for key, metric in self._metrics.items()}
-            if self._inception is not None:
-                self._received[point].add(self._inception(picture))
+        nothing = {METRICS[name]: None for name in self._asked if name != "fid"}
         return Row(
             picture=name,
             width=original.shape[1],
             height=original.shape[0],
             point=point,
-            cbr=len(symbols) / original.size,
-            design_snr_db=codec.design_snr_db,
+            cbr=len(sent.symbols) / original.size,
+            design_snr_db=self._codecs[point.cbr, self._design[point.snr_db]].design_snr_db,
             received=arrival is not None,
-            undecodable=undecodable,
-            figures=figures,
-            encode_ms=encode_ms,
-            decode_ms=decode_ms,
+            undecodable=outcome.undecodable,
+            figures=nothing | dict(outcome.figures),
+            encode_ms=sent.encode_ms,
+            decode_ms=outcome.decode_ms,
             link={} if arrival is None else arrival.link,
         )
 
@@ -305,35 +258,7 @@ class Evaluation:
         self.close()
 
 
-def open_metrics(names: Sequence[str], threads: int) -> dict[str, Metric]:
-    """Metrics of one picture that can be computed here.
-
-    Args:
-        names: of `METRICS`; "fid", which is of a set, is passed over.
-        threads: to compute with.
-
-    Returns:
-        By the names of `METRICS`' values.
-
-    Raises:
-        ModelError: damaged weights, or no OpenVINO.
-    """
-    metrics: dict[str, Metric] = {}
-    for name in names:
-        if name == "psnr":
-            metrics["psnr_db"] = psnr
-        elif name == "ms-ssim":
-            metrics["ms_ssim"] = ms_ssim
-        elif name in _DEEP and (metric := _DEEP[name].open(threads)):
-            metrics[METRICS[name]] = metric
-    return metrics
-
-
 def _bandwidth_ratio(rows: Sequence[Row]) -> float:
     """All symbols over all source samples: a large picture weighs more than a small one."""
     samples = [row.width * row.height for row in rows]
     return sum(row.cbr * size for row, size in zip(rows, samples, strict=True)) / sum(samples)
-
-
-def _milliseconds(start: float) -> float:
-    return 1e3 * (time.perf_counter() - start)

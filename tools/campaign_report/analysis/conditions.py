@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a row was measured under, in parts that curves and panels are sorted by, and in words."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+LEARNED = "learned"
+_OWN_NAMES = {"base": "percast"}
+_CHANNELS = {"awgn": "AWGN", "rayleigh": "Rayleigh", None: "as recorded"}
+
+
+@dataclass(frozen=True, order=True)
+class Code:
+    """What makes symbols of pictures and pictures of symbols: a curve.
+
+    Attributes:
+        codec, model: as the store names them.
+        realism: at the receiver.
+        told: what tells it from other codes of the campaign with the same three, in words.
+        name: for people, unique within a campaign.
+    """
+
+    codec: str
+    model: str
+    realism: float
+    told: str
+    name: str
+
+
+@dataclass(frozen=True, order=True)
+class Air:
+    """What lies between.
+
+    Attributes:
+        channel: its model.
+        delay_spread_s, doppler_hz: where it has them; -1 where not.
+    """
+
+    channel: str
+    delay_spread_s: float = -1.0
+    doppler_hz: float = -1.0
+
+    def __str__(self) -> str:
+        name = _CHANNELS.get(self.channel, self.channel.upper())
+        parts = [name]
+        if self.delay_spread_s >= 0:
+            parts.append(f"{self.delay_spread_s * 1e9:g} ns")
+        if self.doppler_hz >= 0:
+            parts.append(f"{self.doppler_hz:g} Hz")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, order=True)
+class Level:
+    """How strong the signal was set to be.
+
+    Attributes:
+        kind: "snr", "gain", or "" where nothing was set.
+        db: the value.
+    """
+
+    kind: str
+    db: float
+
+    def __str__(self) -> str:
+        names = {"snr": "SNR", "gain": "gain"}
+        return f"{names[self.kind]} {self.db:g} dB" if self.kind else "as received"
+
+
+@dataclass(frozen=True, order=True)
+class Condition:
+    """All of it."""
+
+    code: Code
+    air: Air
+    level: Level
+    cbr: Fraction
+
+    def __str__(self) -> str:
+        return f"{self.code.name}, {self.air}, {self.level}, CBR {self.cbr}"
+
+    def key(self) -> dict[str, Any]:
+        """For JSON and CSV."""
+        return {
+            "code": self.code.name,
+            "codec": self.code.codec,
+            "model": self.code.model,
+            "realism": self.code.realism,
+            "channel": self.air.channel,
+            "delay_spread_s": None if self.air.delay_spread_s < 0 else self.air.delay_spread_s,
+            "doppler_hz": None if self.air.doppler_hz < 0 else self.air.doppler_hz,
+            "snr_db_set": self.level.db if self.level.kind == "snr" else None,
+            "gain_db": self.level.db if self.level.kind == "gain" else None,
+            "cbr": str(self.cbr),
+        }
+
+
+def sort_rows(
+    rows: Iterable[Mapping[str, Any]], conditions: Iterable[Mapping[str, Any]]
+) -> dict[Condition, list[Mapping[str, Any]]]:
+    """Rows of a store by what they were measured under, in order.
+
+    Args:
+        rows: of `Store.rows`.
+        conditions: of `Store.conditions`, whose settings tell apart what is otherwise the same.
+    """
+    settings = {c["condition"]: _settings(c) for c in conditions}
+    groups: dict[tuple, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        air = Air(row["channel"] or "", _or(row["delay_spread_s"]), _or(row["doppler_hz"]))
+        code = (row["codec"], row["model"] or "", row["realism"])
+        groups[code, air, _level(row), Fraction(row["cbr_asked"])].append(row)
+    told = _told_apart(groups, settings)
+    names = _names(
+        {(code, told[row["condition"]]) for (code, *_), rs in groups.items() for row in rs}
+    )
+    sorted_: dict[Condition, list[Mapping[str, Any]]] = defaultdict(list)
+    for (code, air, level, cbr), some in groups.items():
+        for row in some:
+            apart = told[row["condition"]]
+            sorted_[Condition(Code(*code, apart, names[code, apart]), air, level, cbr)].append(row)
+    return dict(sorted(sorted_.items(), key=lambda item: (_rank(item[0].code), item[0])))
+
+
+def _rank(code: Code) -> int:
+    """Learned codes first, as what a campaign is about."""
+    return int(code.codec != LEARNED)
+
+
+def _level(row: Mapping[str, Any]) -> Level:
+    if row["snr_db_set"] is not None:
+        return Level("snr", row["snr_db_set"])
+    return Level("", 0.0) if row["gain_db"] is None else Level("gain", row["gain_db"])
+
+
+def _or(value: float | None) -> float:
+    return -1.0 if value is None else value
+
+
+def _settings(condition: Mapping[str, Any]) -> dict[str, str]:
+    """All settings of a condition, nested ones by their path, as text."""
+    flat: dict[str, str] = {}
+
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                walk(inner, key)
+        else:
+            flat[path] = value if isinstance(value, str) else json.dumps(value)
+
+    walk(condition["settings"], "settings")
+    return flat | {"design_snr_db": f"{condition['design_snr_db']:g}"}
+
+
+def _told_apart(groups: Mapping[tuple, list], settings: Mapping[int, dict]) -> dict[int, str]:
+    """For each condition of the store the settings in which it differs from another one that is
+    otherwise the same."""
+    words = dict.fromkeys(settings, "")
+    for some in groups.values():
+        numbers = sorted({row["condition"] for row in some})
+        if len(numbers) < 2:
+            continue
+        keys = sorted({key for number in numbers for key in settings[number]})
+        differing = [k for k in keys if len({settings[n].get(k) for n in numbers}) > 1]
+        for number in numbers:
+            words[number] = ", ".join(f"{k} {settings[number].get(k, '-')}" for k in differing)
+    return words
+
+
+def _names(codes: Iterable[tuple]) -> dict[tuple, str]:
+    """As short as tells each from the others."""
+    codes = list(codes)
+    names = {}
+    for code, told in codes:
+        codec, model, realism = code
+        same = [other for other, _ in codes if other[0] == codec]
+        if codec == LEARNED:
+            name = _OWN_NAMES.get(model, f"percast {model}")
+        else:
+            name = codec if len({m for _, m, _ in same}) < 2 else f"{codec} {model}"
+        if len({r for _, m, r in same if m == model}) > 1:
+            name += f", realism {realism:g}"
+        names[code, told] = name + (f" ({told})" if told else "")
+    return names

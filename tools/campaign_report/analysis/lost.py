@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a picture counts that did not come out.
+
+A mean over the pictures that arrived flatters a link that loses the difficult ones: it is told
+beside the share that arrived. Where codes are compared, and over SNR, a lost picture counts as what
+a receiver could show without having received anything: a picture of mid grey.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from percast.engines.evaluation.measure import METRICS, open_metrics
+from percast.engines.pictures import decode_picture
+from percast.tools.campaign_report.analysis.measured import Campaign
+from percast.tools.statistics.bootstrap import Floats
+
+GREY = 128
+
+Figures = dict[str, dict[str, float]]
+"""SHA-256 of a picture -> metric -> what a grey picture has."""
+
+
+def lost_pictures(campaign: Campaign) -> list[str]:
+    """SHA-256 of all that did not come out at least once."""
+    lost = sum(m.sent - m.arrived for m in campaign.conditions.values())
+    return [sha for sha, times in zip(campaign.pictures, lost, strict=True) if times > 0]
+
+
+def grey_figures(
+    campaign: Campaign,
+    reference: Callable[[str], bytes],
+    threads: int,
+    on_progress: Callable[[int], None] = lambda done: None,
+) -> Figures:
+    """Of all pictures that were lost at least once, by the campaign's metrics.
+
+    Args:
+        reference: SHA-256 -> the picture as it was sent.
+        threads: for the metrics.
+        on_progress: called with the number of pictures done.
+
+    Raises:
+        ModelError: damaged weights, or no OpenVINO.
+    """
+    names = [name for name, column in METRICS.items() if column in campaign.metrics]
+    lost = lost_pictures(campaign)
+    metrics = open_metrics(names, threads) if lost else {}
+    figures: Figures = {}
+    for done, sha in enumerate(lost, 1):
+        original = decode_picture(io.BytesIO(reference(sha)))
+        grey = np.full_like(original, GREY)
+        values = {column: metric(original, grey) for column, metric in metrics.items()}
+        figures[sha] = {column: v for column, v in values.items() if v is not None}
+        on_progress(done)
+    return figures
+
+
+def fill(campaign: Campaign, figures: Mapping[str, Mapping[str, float]]) -> None:
+    """Writes `Measured.filled` of every condition: as far as each metric is known of every picture
+    that was lost there."""
+    for measured in campaign.conditions.values():
+        lost = measured.sent - measured.arrived
+        for metric in campaign.metrics:
+            grey = np.array([figures.get(s, {}).get(metric, np.nan) for s in campaign.pictures])
+            unknown = np.isnan(grey) & (lost > 0)
+            gap = measured.counts[metric] != measured.arrived  # a metric that failed
+            if not (unknown | gap).any():
+                measured.filled[metric] = measured.sums[metric] + _times(lost, grey)
+
+
+def _times(lost: Floats, grey: Floats) -> Floats:
+    return np.where(lost > 0, lost * np.nan_to_num(grey), 0.0)

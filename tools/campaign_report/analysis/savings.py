@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bandwidth saved at equal value of a metric, over the same air at the same level."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from percast.engines.metrics.bandwidth import HIGHER_IS_BETTER, Share
+from percast.tools.campaign_report.analysis.conditions import LEARNED, Air, Code, Condition, Level
+from percast.tools.campaign_report.analysis.measured import Campaign, Measured
+from percast.tools.campaign_report.analysis.origin import ranges
+from percast.tools.statistics.bandwidth import Curve, EqualQuality, at_equal_quality, mean_share
+from percast.tools.statistics.bootstrap import ClusterBootstrap, Interval
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Of one code against another, by one metric.
+
+    Attributes:
+        code, baseline: the two.
+        air, level: the same for both.
+        metric: at equal value of which.
+        rates: for each of the baseline's rates, rising, the share of it that the code takes.
+        mean: of that share over all qualities that both reach; None where there are none.
+        left_out: points of either curve that say nothing, and why.
+        cells: of both.
+    """
+
+    code: Code
+    baseline: Code
+    air: Air
+    level: Level
+    metric: str
+    rates: dict[Fraction, EqualQuality]
+    mean: Interval | None
+    left_out: list[str]
+    cells: list[int]
+
+    def json(self) -> dict[str, Any]:
+        """As `--json` has it: shares of bandwidth that are taken; what is saved is the rest."""
+        return {
+            "code": self.code.name,
+            "baseline": self.baseline.name,
+            "channel": str(self.air),
+            "level": str(self.level),
+            "metric": self.metric,
+            "share_taken": {
+                str(rate): {
+                    "value": _told(at.share),
+                    "low": _told(at.low),
+                    "high": _told(at.high),
+                }
+                for rate, at in self.rates.items()
+            },
+            "mean_share_taken": self.mean and self.mean._asdict(),
+            "left_out": self.left_out,
+            "cells": ranges(self.cells),
+        }
+
+
+def _told(share: Share | None) -> dict[str, Any] | None:
+    return None if share is None else {"ratio": share.ratio, "bound": share.bound or None}
+
+
+def baselines(campaign: Campaign) -> list[Code]:
+    """Codes to compare with: the digital ones, else the second code."""
+    digital = [code for code in campaign.codes if code.codec != LEARNED]
+    return digital or campaign.codes[1:2]
+
+
+def savings(campaign: Campaign, draws: ClusterBootstrap, against: list[Code]) -> list[Saving]:
+    """Of every code against every baseline, at every level of every air where both were measured
+    at two rates, or one of them at one."""
+    curves: dict[tuple[Air, Level], dict[Code, dict[Condition, Measured]]] = {}
+    for condition, measured in campaign.conditions.items():
+        codes = curves.setdefault((condition.air, condition.level), {})
+        codes.setdefault(condition.code, {})[condition] = measured
+    found = []
+    for (air, level), codes in sorted(curves.items(), key=lambda item: item[0]):
+        for baseline in against:
+            for code in codes:
+                if baseline not in codes or code in against:
+                    continue
+                for metric in campaign.metrics:
+                    if one := _saving(draws, metric, codes[code], codes[baseline]):
+                        found.append(Saving(code, baseline, air, level, metric, *one))
+    return found
+
+
+def _saving(
+    draws: ClusterBootstrap,
+    metric: str,
+    ours: dict[Condition, Measured],
+    theirs: dict[Condition, Measured],
+) -> tuple | None:
+    left_out: list[str] = []
+    (ours, our_curve), (theirs, their_curve) = (
+        _curve(points, metric, left_out) for points in (ours, theirs)
+    )
+    if not ours or not theirs:
+        return None
+    results = at_equal_quality(draws, our_curve, their_curve)
+    rates = {c.cbr: at for c, at in zip(theirs, results, strict=True)}
+    cells = [cell for m in (*ours.values(), *theirs.values()) for cell in m.cells]
+    both = len(ours) > 1 and len(theirs) > 1
+    return rates, mean_share(draws, our_curve, their_curve) if both else None, left_out, cells
+
+
+def _curve(
+    points: dict[Condition, Measured], metric: str, left_out: list[str]
+) -> tuple[dict[Condition, Measured], Curve]:
+    """By rising rate; with lost pictures as grey ones, as far as that is known."""
+    kept, rates, sums, counts = {}, [], [], []
+    for condition, measured in sorted(points.items(), key=lambda item: item[0].cbr):
+        where = f"{condition.code.name} at {condition.cbr}"
+        if not measured.arrived.any():
+            left_out.append(f"{where}: nothing arrived")
+            continue
+        if metric in measured.filled:
+            total, number = measured.filled[metric], measured.sent
+        elif measured.all_arrived and measured.counts[metric].any():
+            total, number = measured.sums[metric], measured.counts[metric]
+        else:
+            left_out.append(f"{where}: pictures were lost, and what a grey one has is not known")
+            continue
+        kept[condition] = measured
+        rates.append(float(condition.cbr))
+        sums.append(total if metric in HIGHER_IS_BETTER else -total)
+        counts.append(number)
+    if not kept:
+        return kept, Curve(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)))
+    return kept, Curve(np.array(rates), np.stack(sums), np.stack(counts))

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How sure a figure is: intervals and comparisons over pictures, for campaigns and studies.
+
+- `bootstrap`: intervals of anything that is computed from means over pictures
+- `shares`: intervals of shares, as of pictures that arrived
+- `differences`: paired differences, and how many of them may be chance
+- `bandwidth`: bandwidth at equal quality, with its interval
+"""
