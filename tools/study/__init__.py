@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`percast study`: people compare pictures in pairs, and say at which bandwidth two codes are equal.
+"""`percast study`: people compare pictures in pairs; at which bandwidth are two codes equal?
 
     make --> plan --> schedule --> app --> answers --> analysis/
     folders, or       Latin        page/   SQLite      rule, scores, equality, power, report

@@ -36,6 +36,7 @@ class RuleConfig(Settings):
         side_most: share of the answers on one side, "equal" not counted, above which an observer
             has not looked.
         fastest_s: median reaction in seconds below which nobody can have looked.
+        done_least: share of the trials below which too little is known of an observer.
     """
 
     group = "who is left out (fixed here, before anybody answers)"
@@ -56,6 +57,10 @@ class RuleConfig(Settings):
     fastest_s: float = setting(
         0.4, "--fastest", "least median reaction in seconds (default %(default)s)",
         metavar="S", least=0, most=60, unit="s",
+    )  # fmt: skip
+    done_least: float = setting(
+        0.5, "--done-least", "least share of the trials that is answered (default %(default)s)",
+        metavar="SHARE", least=0, most=1,
     )  # fmt: skip
 
 

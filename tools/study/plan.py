@@ -180,7 +180,7 @@ class Folder:
         return self.path / PICTURES / f"{file}.png"
 
 
-class told:  # noqa: N801 - for `with`
+class told:
     """What the system says of files inside is a `FileError`."""
 
     def __init__(self, path: Path):
