@@ -38,11 +38,13 @@ class Air:
     Attributes:
         channel: its model.
         delay_spread_s, doppler_hz: where it has them; -1 where not.
+        told: what tells it from other channels of the campaign with the same three, in words.
     """
 
     channel: str
     delay_spread_s: float = -1.0
     doppler_hz: float = -1.0
+    told: str = ""
 
     def __str__(self) -> str:
         name = _CHANNELS.get(self.channel, self.channel.upper())
@@ -51,6 +53,7 @@ class Air:
             parts.append(f"{self.delay_spread_s * 1e9:g} ns")
         if self.doppler_hz >= 0:
             parts.append(f"{self.doppler_hz:g} Hz")
+        parts += [self.told] if self.told else []
         return ", ".join(parts)
 
 
@@ -111,18 +114,19 @@ def sort_rows(
     settings = {c["condition"]: _settings(c) for c in conditions}
     groups: dict[tuple, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        air = Air(row["channel"] or "", _or(row["delay_spread_s"]), _or(row["doppler_hz"]))
+        air = (row["channel"] or "", _or(row["delay_spread_s"]), _or(row["doppler_hz"]))
         code = (row["codec"], row["model"] or "", row["realism"])
         groups[code, air, _level(row), Fraction(row["cbr_asked"])].append(row)
     told = _told_apart(groups, settings)
     names = _names(
-        {(code, told[row["condition"]]) for (code, *_), rs in groups.items() for row in rs}
+        {(code, told[row["condition"]][0]) for (code, *_), some in groups.items() for row in some}
     )
     sorted_: dict[Condition, list[Mapping[str, Any]]] = defaultdict(list)
     for (code, air, level, cbr), some in groups.items():
         for row in some:
-            apart = told[row["condition"]]
-            sorted_[Condition(Code(*code, apart, names[code, apart]), air, level, cbr)].append(row)
+            apart, air_apart = told[row["condition"]]
+            whole = Code(*code, apart, names[code, apart])
+            sorted_[Condition(whole, Air(*air, air_apart), level, cbr)].append(row)
     return dict(sorted(sorted_.items(), key=lambda item: (_rank(item[0].code), item[0])))
 
 
@@ -142,32 +146,37 @@ def _or(value: float | None) -> float:
 
 
 def _settings(condition: Mapping[str, Any]) -> dict[str, str]:
-    """All settings of a condition, nested ones by their path, as text."""
+    """All settings of a condition as text, by their paths."""
     flat: dict[str, str] = {}
 
     def walk(value: Any, path: str) -> None:
         if isinstance(value, Mapping):
             for key, inner in value.items():
-                walk(inner, key)
+                walk(inner, f"{path}.{key}" if path else key)
         else:
             flat[path] = value if isinstance(value, str) else json.dumps(value)
 
-    walk(condition["settings"], "settings")
-    return flat | {"design_snr_db": f"{condition['design_snr_db']:g}"}
+    walk(condition["settings"], "")
+    return flat | {"codec.design_snr_db": f"{condition['design_snr_db']:g}"}
 
 
-def _told_apart(groups: Mapping[tuple, list], settings: Mapping[int, dict]) -> dict[int, str]:
-    """For each condition of the store the settings in which it differs from another one that is
-    otherwise the same."""
-    words = dict.fromkeys(settings, "")
+def _told_apart(
+    groups: Mapping[tuple, list], settings: Mapping[int, dict[str, str]]
+) -> dict[int, tuple[str, str]]:
+    """For each condition of the store the settings in which it differs from others that are
+    otherwise the same: of the code, and of the channel."""
+    words = dict.fromkeys(settings, ("", ""))
     for some in groups.values():
         numbers = sorted({row["condition"] for row in some})
-        if len(numbers) < 2:
-            continue
         keys = sorted({key for number in numbers for key in settings[number]})
         differing = [k for k in keys if len({settings[n].get(k) for n in numbers}) > 1]
         for number in numbers:
-            words[number] = ", ".join(f"{k} {settings[number].get(k, '-')}" for k in differing)
+            parts: dict[bool, list[str]] = {True: [], False: []}
+            for key in differing:
+                place, _, name = key.rpartition(".")
+                text = f"{name.replace('_', ' ')} {settings[number].get(key, '-')}"
+                parts[place.startswith("channel")].append(text)
+            words[number] = ", ".join(parts[False]), ", ".join(parts[True])
     return words
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a number comes from: cells, command, version."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ def ranges(cells: Iterable[int]) -> str:
     """1, 2, 3, 7 -> "1-3, 7"; with a step that is the same throughout, "1-21 by 4"."""
     numbers = sorted(set(cells))
     if len(numbers) > 2:
-        steps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+        steps = {b - a for a, b in itertools.pairwise(numbers)}
         if len(steps) == 1 and (step := steps.pop()) > 1:
             return f"{numbers[0]}-{numbers[-1]} by {step}"
     parts, start = [], None

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page of a campaign."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from percast.tools.campaign.store import Store
+from percast.tools.campaign_report.analysis.link import minutes
+from percast.tools.campaign_report.analysis.whole import Analysis
+from percast.tools.campaign_report.sections import (
+    changes,
+    cliff,
+    health,
+    pictures,
+    quality,
+    record,
+    saved,
+    sets,
+    summary,
+)
+from percast.tools.pages import Page
+
+
+def page_of(analysis: Analysis, store: Store, most_megabytes: float) -> Page:
+    """All sections that have something to say.
+
+    Args:
+        store: for its pictures.
+        most_megabytes: of them.
+    """
+    sections = [
+        summary.summary(analysis),
+        changes.changes(analysis),
+        saved.saved(analysis),
+        quality.against_rate(analysis),
+        quality.against_snr(analysis),
+        cliff.cliff(analysis),
+        pictures.pictures(analysis, store, 1e6 * most_megabytes),
+        sets.sets(analysis),
+        health.health(analysis),
+        quality.all_means(analysis),
+        record.methods(analysis),
+        record.record(analysis),
+    ]
+    campaign, origin = analysis.campaign, analysis.origin
+    return Page(
+        title=f"Campaign {_name(analysis)}",
+        lead=_lead(analysis),
+        sections=[section for section in sections if section is not None],
+        about={
+            "measured": _when(analysis),
+            "by": f"percast {origin.measured}",
+            "command": origin.command,
+            "store": Path(campaign.path).name,
+        },
+    )
+
+
+def _name(analysis: Analysis) -> str:
+    frozen = analysis.campaign.frozen
+    return str(frozen.get("name") or Path(analysis.campaign.path).stem)
+
+
+def _lead(analysis: Analysis) -> str:
+    campaign = analysis.campaign
+    codes = [code.name for code in campaign.codes]
+    listed = ", ".join(codes[:-1]) + (" and " if codes[:-1] else "") + codes[-1]
+    note = campaign.frozen.get("note")
+    words = f"{len(campaign.pictures)} pictures through {listed}, {_over(analysis)}."
+    return f"{words} {note}" if note else words
+
+
+def _over(analysis: Analysis) -> str:
+    return "over " + "; ".join(map(str, analysis.campaign.airs))
+
+
+def _when(analysis: Analysis) -> str:
+    times = [row["sent_at"] for row in analysis.campaign.rows if row["sent_at"] is not None]
+    if not times:
+        return "at an unknown time"
+    began = datetime.fromtimestamp(min(times), UTC)
+    return f"{began:%Y-%m-%d %H:%M} UTC, {minutes(analysis.campaign) or 0:.0f} minutes"

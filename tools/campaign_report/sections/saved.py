@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bandwidth saved at equal quality."""
+
+from fractions import Fraction
+
+from percast.tools.campaign_report.analysis.conditions import Air, Code, Level
+from percast.tools.campaign_report.analysis.examples import headline_level
+from percast.tools.campaign_report.analysis.origin import ranges
+from percast.tools.campaign_report.analysis.savings import Saving
+from percast.tools.campaign_report.analysis.whole import Analysis
+from percast.tools.campaign_report.sections import words
+from percast.tools.pages import Block, Folded, Prose, Section, Table
+from percast.tools.statistics.bootstrap import Interval
+
+_TEXT = (
+    "For the quality that the baseline has at each of its rates: how much less bandwidth the other "
+    "code takes for the same value of the metric, in the same channel at the same level. Negative: "
+    "it takes more. Between measured rates, the logarithm of the rate is interpolated monotonically "
+    f"over the metric. A sign {words.AT_LEAST} or < says {words.BEYOND}: better already at the lowest "
+    "rate measured, or worse even at the highest; nothing is extrapolated. In brackets 95% "
+    "intervals, from the same draws of pictures for both codes."
+)
+
+
+def saved(analysis: Analysis) -> Section:
+    """A table for each pair of codes, channel and level; the headline's first."""
+    blocks: list[Block] = [Prose(_TEXT, "note")]
+    groups: dict[tuple[Code, Code, Air, Level], list[Saving]] = {}
+    for saving in analysis.savings:
+        key = (saving.code, saving.baseline, saving.air, saving.level)
+        groups.setdefault(key, []).append(saving)
+    if not groups:
+        blocks.append(Prose(why_none(analysis)))
+        return Section("saved", "Bandwidth saved", blocks)
+    for air in analysis.campaign.airs:
+        here = {key: some for key, some in groups.items() if key[2] == air}
+        if not here:
+            continue
+        headline = headline_level({key[3] for key in here})
+        blocks += [_table(analysis, some) for key, some in here.items() if key[3] == headline]
+        others = [_table(analysis, some) for key, some in here.items() if key[3] != headline]
+        if others:
+            blocks.append(Folded(f"{air}, other levels", others))
+    return Section("saved", "Bandwidth saved", blocks)
+
+
+def why_none(analysis: Analysis) -> str:
+    """Why nothing can be said."""
+    if not analysis.baselines:
+        return "Only one code was measured: there is nothing to compare it with."
+    return "No two codes were measured in the same channel at the same level."
+
+
+def _table(analysis: Analysis, some: list[Saving]) -> Table:
+    first = some[0]
+    rates = list(dict.fromkeys(rate for saving in some for rate in saving.rates))
+    rows = [
+        (
+            f"{first.baseline.name} at {rate}",
+            *(words.saved(s.rates[rate]) if rate in s.rates else words.DASH for s in some),
+        )
+        for rate in sorted(rates)
+    ]
+    if any(s.mean for s in some):
+        rows.append(("mean over what both reach", *(_mean(s.mean) for s in some)))
+    left_out = list(dict.fromkeys(text for s in some for text in s.left_out))
+    note = f"Left out: {'; '.join(left_out)}. " if left_out else ""
+    where = f"{first.air}, {first.level}"
+    return Table(
+        caption=f"Bandwidth that {first.code.name} saves of {first.baseline.name}'s, {where}",
+        heads=("at the quality of", *(f"equal {words.NAMES[s.metric]}" for s in some)),
+        rows=rows,
+        name=words.slug(f"saved {first.code.name} {first.baseline.name} {where}"),
+        csv_heads=("metric", "baseline_cbr", "share_taken", "bound", "low", "low_bound", "high",
+                   "high_bound", "cells"),
+        csv_rows=[_csv_row(s, rate) for s in some for rate in s.rates],
+        source=note + analysis.origin.line(first.cells),
+    )  # fmt: skip
+
+
+def _mean(span: Interval | None) -> str:
+    if span is None:
+        return words.DASH
+    saved_ = Interval(
+        1 - span.value, *(None if e is None else 1 - e for e in (span.high, span.low))
+    )
+    return words.share(saved_)
+
+
+def _csv_row(saving: Saving, rate: Fraction) -> list[object]:
+    at = saving.rates[rate]
+    row: list[object] = [saving.metric, str(rate)]
+    for share in (at.share, at.low, at.high):
+        row += [None, None] if share is None else [share.ratio, share.bound]
+    return [*row, ranges(saving.cells)]
