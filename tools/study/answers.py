@@ -82,19 +82,23 @@ class Answers:
 
     Args:
         path, connection: of it.
+
+    Attributes:
+        simulated: what observers were simulated; None for people.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection):
         self.path, self._db = path, connection
+        self.simulated: str | None = None
         self._lock = threading.Lock()
         connection.row_factory = sqlite3.Row
 
     @classmethod
-    def open(cls, folder: Folder, simulated: bool = False, create: bool = False) -> Self:
+    def open(cls, folder: Folder, simulated: bool | str = False, create: bool = False) -> Self:
         """The answers to a study.
 
         Args:
-            simulated: those of `percast study simulate`.
+            simulated: those of `percast study simulate`; to create them, what was simulated.
             create: where there are none yet, begin.
 
         Raises:
@@ -114,9 +118,10 @@ class Answers:
             db.execute("PRAGMA synchronous = FULL")
             found = cls(path, db)
             if new:
-                about = {"study": folder.sha256, "simulated": str(int(simulated))}
-                rows = ", ".join(f"('{key}', '{value}')" for key, value in about.items())
-                db.executescript(f"BEGIN; {_SCHEMA} INSERT INTO about VALUES {rows}; COMMIT;")
+                about = {"study": folder.sha256, "simulated": simulated or ""}
+                db.executescript(f"BEGIN; {_SCHEMA}")
+                db.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+                db.execute("COMMIT")
             about = dict(map(tuple, db.execute("SELECT key, value FROM about")))
         if about["study"] != folder.sha256:
             found.close()
@@ -124,10 +129,8 @@ class Answers:
                 f"{folder.path / 'study.json'} was changed after the first answer: put it back, "
                 "or make a new study"
             )
-        found.simulated = bool(int(about["simulated"]))
+        found.simulated = about["simulated"] or None
         return found
-
-    simulated: bool = False
 
     # Observers
 

@@ -8,8 +8,18 @@ import numpy as np
 
 from percast import __version__
 from percast.tools.pages import (
-    Axis, Block, Facts, Figure, Page, Panel, Point, Prose, Section, Series, Table,
-)  # fmt: skip
+    Axis,
+    Block,
+    Facts,
+    Figure,
+    Page,
+    Panel,
+    Point,
+    Prose,
+    Section,
+    Series,
+    Table,
+)
 from percast.tools.study.analysis import rule
 from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.power import Size
@@ -50,7 +60,9 @@ def make_page(
     )
     banner = ""
     if simulated:
-        banner = f"SIMULATED: {simulated}. Nobody was asked; this shows what a study would look like."
+        banner = (
+            f"SIMULATED: {simulated}. Nobody was asked; this shows what a study would look like."
+        )
         lead = f"Simulated. {lead}"
     sections = []
     if results.equal:
@@ -108,7 +120,9 @@ def _curve(number: int, found: Equality) -> Figure:
     share, low, high = found.band(x)
     known = np.isfinite(found.fit.quantile)
     line = [
-        Point(100 * float(np.exp(at)), 100 * y, 100 * a if known else None, 100 * b if known else None)
+        Point(
+            100 * float(np.exp(at)), 100 * y, 100 * a if known else None, 100 * b if known else None
+        )
         for at, y, a, b in zip(x, share, low, high, strict=True)
     ]
     dots = [
@@ -119,7 +133,10 @@ def _curve(number: int, found: Equality) -> Figure:
         f"{found.ours} and {found.theirs}",
         Axis(f"bandwidth of {found.ours}, % of {found.theirs}'s", log=True),
         Axis(f"prefer {found.ours}, %", low=0, high=100),
-        [Band("fit with its 95% interval", 0, line), Series("answers", 1, dots, line=False)],
+        [
+            Series("fit with its 95% interval", 0, line, marks=False),
+            Series("answers", 1, dots, line=False),
+        ],
         {50: "equal"},
     )
     rows = [(float(np.exp(at)), float(y), int(n)) for at, y, n in found.points]
@@ -132,10 +149,6 @@ def _curve(number: int, found: Equality) -> Figure:
         "Where the curve crosses one half, people find both codes equal; where its band does, "
         "that may be. Nothing is said beyond the ratios that were compared.",
     )
-
-
-class Band(Series):
-    """A fitted curve: a line in its band, without marks of points that nobody measured."""
 
 
 def _scores_section(study: Study, results: Results) -> Section:
@@ -197,9 +210,7 @@ def _scores_figure(study: Study, values, margins) -> Figure | None:
             note = f"{condition.name}: {values[i]:+.2f}"
             points.append(Point(condition.cbr, values[i], low, high, note=note))
         series.append(Series(code, look, points))
-    panel = Panel(
-        "", Axis("channel bandwidth ratio", log=True, ticks=ticks), Axis("score"), series
-    )
+    panel = Panel("", Axis("channel bandwidth ratio", log=True, ticks=ticks), Axis("score"), series)
     rows = [
         (s.name, p.x, float(p.y), None if p.low is None else float(p.low),
          None if p.high is None else float(p.high))
