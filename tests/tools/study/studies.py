@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,10 +56,14 @@ class Served:
 
     Attributes:
         invitation: its link.
-        personal: links that it printed.
+        port: that it listens on.
     """
 
     def __init__(self, study: Path, *more: object):
+        if "--port" not in more:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                more = ("--port", free.getsockname()[1], *more)
+        self.port = int(more[more.index("--port") + 1])
         words = ["study", "serve", study, *more]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "percast.tools.cli", *map(str, words)],
@@ -71,10 +76,6 @@ class Served:
         else:
             raise AssertionError("it did not start")
 
-    @property
-    def port(self) -> int:
-        return int(re.search(r":(\d+)/", self.invitation)[1])
-
     def end(self) -> tuple[int, str, str]:
         """Ctrl-C; exit code, stdout and stderr."""
         self.process.send_signal(signal.SIGINT)
@@ -85,7 +86,7 @@ class Served:
 @contextlib.contextmanager
 def served(study: Path, *more: object) -> Iterator[Served]:
     """A server that is no more afterwards."""
-    server = Served(study, "--port", 0, *more)
+    server = Served(study, *more)
     try:
         yield server
     finally:
