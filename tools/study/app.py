@@ -36,7 +36,7 @@ PLACES = ("left", "right", "original")
 _PAGE = Path(__file__).parent / "page"
 _BODY_WITHIN = 10.0  # seconds for the body of a call
 _JOIN = 2.0, 40.0  # observers a second, and at once: a full room, but nobody fills the disk
-_CALLS = 20.0, 60.0  # calls of one observer a second, and at once
+_CALLS = 40.0, 120.0  # calls of one observer a second, and at once; a trial makes five
 _WRONG = 5.0, 50.0  # calls with a wrong token a second, of all the world
 
 

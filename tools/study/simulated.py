@@ -7,7 +7,6 @@ scale is given in medians of the differences that there are to see.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
@@ -15,74 +14,17 @@ import numpy as np
 from percast.engines.metrics import Dists, Lpips, LpipsVgg, psnr
 from percast.engines.pictures import decode_picture
 from percast.errors import ModelError
-from percast.settings import Settings, setting
+from percast.tools.study.analysis.config import SimulateConfig
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
 from percast.tools.study.plan import OBVIOUS, ORIGINAL, Folder
 from percast.tools.study.schedule import trials_of
 
 _DEEP = {"lpips": Lpips, "lpips-vgg": LpipsVgg, "dists": Dists}
-METRICS = (*_DEEP, "psnr")
 _BEST_PSNR = 60.0  # dB, of a picture and itself
 _SECONDS, _SPREAD = 2.5, 0.4  # of a reaction: median, and deviation of its logarithm
 
 Distances = dict[tuple[int, int], float]
 """Picture and condition -> distance to the original."""
-
-
-@dataclass(frozen=True)
-class SimulateConfig(Settings):
-    """Simulated observers.
-
-    Args:
-        metric: by which they answer.
-        observers: how many.
-        noise: scale, in medians of the differences between the pictures of a pair.
-        variety: how much they differ: deviation of the noise's logarithm.
-        lapses: share of trials that are answered at random.
-        equal: difference, in the same unit, below which they say "equal" where the study has it.
-        always_left: so many more who press left whatever there is.
-        seed: of all that is random here.
-    """
-
-    group = "simulated observers"
-
-    metric: str = setting(
-        "dists", "--metric", f"{', '.join(METRICS)} (default %(default)s)",
-        parse=str, choices=METRICS,
-    )  # fmt: skip
-    observers: int = setting(
-        20, "--observers", "how many (default %(default)s)",
-        metavar="N", parse=int, least=1, most=10_000, whole=True,
-    )  # fmt: skip
-    noise: float = setting(
-        0.5, "--noise", "of their answers, in medians of the difference of a pair "
-        "(default %(default)s)", metavar="X", least=0.01, most=100,
-    )  # fmt: skip
-    variety: float = setting(
-        0.3, "--variety", "deviation of the noise's logarithm between them (default %(default)s)",
-        metavar="X", least=0, most=3,
-    )  # fmt: skip
-    lapses: float = setting(
-        0.02, "--lapses", "share of answers at random (default %(default)s)",
-        metavar="SHARE", least=0, most=1,
-    )  # fmt: skip
-    equal: float = setting(
-        0.25, "--equal-within", "difference, in the same unit, that they call equal where a study "
-        "has that answer (default %(default)s)", metavar="X", least=0, most=100,
-    )  # fmt: skip
-    always_left: int = setting(
-        0, "--always-left", "so many more who always press left (default %(default)s)",
-        metavar="N", parse=int, least=0, most=10_000, whole=True,
-    )  # fmt: skip
-    seed: int = setting(
-        0, "--seed", "of the simulation (default %(default)s)",
-        metavar="N", parse=int, least=0, most=2**63 - 1, whole=True,
-    )  # fmt: skip
-
-    def in_words(self) -> str:
-        """For the banner of a report."""
-        left = f", {self.always_left} who always press left" * bool(self.always_left)
-        return f"{self.observers} observers who answer by {self.metric.upper()} with noise{left}"
 
 
 def distances(folder: Folder, metric: str) -> Iterator[tuple[tuple[int, int], float]]:

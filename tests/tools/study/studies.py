@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,12 +106,16 @@ class Caller:
 
     def __init__(self, port: int, token: str):
         self.port, self.token = port, token
+        self._used = time.monotonic()
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str):
         """Status, headers, body."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         named = {"Authorization": f"Bearer {self.token}"} | named
+        if time.monotonic() - self._used > 2:  # the server closes what is idle
+            self._connection.close()
+        self._used = time.monotonic()
         self._connection.request(method, path, body, named)
         reply = self._connection.getresponse()
         return reply.status, reply.getheaders(), reply.read()

@@ -22,9 +22,8 @@ import numpy as np
 from scipy.stats import t
 
 from percast.tools.statistics.bootstrap import CONFIDENCE, LEAST_CLUSTERS, ClusterBootstrap
+from percast.tools.study.analysis.config import RESAMPLES
 from percast.tools.study.analysis.tally import Floats, Tally
-
-RESAMPLES = 1000
 
 Estimate = Callable[[Floats, Floats], Floats]
 """Wins and answers of each pair, float64 [..., pairs] -> figures [..., k], finite."""

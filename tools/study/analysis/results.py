@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from percast.errors import LinkError
 from percast.tools.study.analysis import equality, scores
-from percast.tools.study.analysis.draws import RESAMPLES, Draws, Estimated
+from percast.tools.study.analysis.config import RESAMPLES
+from percast.tools.study.analysis.draws import Draws, Estimated
 from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.tally import Tally, tally
 from percast.tools.study.answers import Answer

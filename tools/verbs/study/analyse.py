@@ -2,53 +2,16 @@
 """`percast study analyse`: the figures of a study, and its report."""
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
 
 from percast.errors import FileError, LinkError
-from percast.settings import Settings, setting
 from percast.tools import process, report, terminal
 from percast.tools.options import add_output_options
-from percast.tools.pages import write_page
-from percast.tools.study.analysis import export, power, results, rule
-from percast.tools.study.analysis.draws import RESAMPLES
-from percast.tools.study.analysis.report import make_page
+from percast.tools.study.analysis.config import AnalyseConfig
 from percast.tools.study.answers import Answers
 from percast.tools.study.plan import Folder
 
 HELP = "scores, preferences and the bandwidth at equality, with a report"
-
-
-@dataclass(frozen=True)
-class AnalyseConfig(Settings):
-    """What is computed, and where it goes.
-
-    Args:
-        simulated: of simulated observers.
-        out: folder; None is one within the study.
-        resamples: of each bootstrap.
-        power: simulate how many observers and pictures it takes.
-        width: interval that `power` shall reach, a share of the bandwidth.
-    """
-
-    group = "analysis"
-
-    simulated: bool = setting(False, "--simulated", "the answers of simulated observers")
-    out: Path | None = setting(
-        None, "--out", "folder for the report (default: STUDY/report)", metavar="DIR", parse=Path
-    )
-    resamples: int = setting(
-        RESAMPLES, "--resamples", "of each bootstrap (default %(default)s)",
-        metavar="N", parse=int, least=100, most=100_000, whole=True,
-    )  # fmt: skip
-    power: bool = setting(
-        False, "--power", "simulate how many observers and pictures an interval needs"
-    )
-    width: float = setting(
-        0.2, "--width", "interval that --power shall reach, as a share of bandwidth, or of answers "
-        "where no bandwidths are compared (default %(default)s)",
-        metavar="SHARE", least=0.001, most=10,
-    )  # fmt: skip
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +34,11 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
     Raises:
         PercastError: no answers, or nowhere to write.
     """
+    # Other verbs of `study` do without what this loads.
+    from percast.tools.pages import write_page
+    from percast.tools.study.analysis import export, power, results, rule
+    from percast.tools.study.analysis.report import make_page
+
     study = folder.study
     with Answers.open(folder, simulated=config.simulated) as store:
         answers = store.rows()

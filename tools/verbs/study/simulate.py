@@ -7,10 +7,10 @@ from pathlib import Path
 
 from percast.tools import terminal
 from percast.tools.options import add_output_options
+from percast.tools.study.analysis.config import AnalyseConfig, SimulateConfig
 from percast.tools.study.answers import SIMULATED, Answers
 from percast.tools.study.plan import Folder, told
-from percast.tools.study.simulated import SimulateConfig, answer_all, distances
-from percast.tools.verbs.study.analyse import AnalyseConfig, analyse
+from percast.tools.verbs.study.analyse import analyse
 
 HELP = "let simulated observers answer by a metric, and analyse that"
 
@@ -24,6 +24,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
+    from percast.tools.study.simulated import answer_all, distances
+
     config, analysis = SimulateConfig.from_args(args), AnalyseConfig.from_args(args)
     folder = Folder.open(args.study)
     total = len(folder.study.pictures) * (len(folder.study.conditions) + 2)
