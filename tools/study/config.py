@@ -32,7 +32,9 @@ class RuleConfig(Settings):
 
     Args:
         catch_least: share of the catch trials that must be answered right.
-        repeats_least: share of the hidden repeats that must be answered as the first time.
+        repeats_least: share of the hidden repeats that must be answered as the first time; "equal"
+            in one of both counts half. Honest observers contradict themselves about pairs that
+            are nearly equal, so it is low.
         side_most: share of the answers on one side, "equal" not counted, above which an observer
             has not looked.
         fastest_s: median reaction in seconds below which nobody can have looked.
@@ -46,7 +48,7 @@ class RuleConfig(Settings):
         metavar="SHARE", least=0, most=1,
     )  # fmt: skip
     repeats_least: float = setting(
-        0.5, "--repeats-least",
+        0.25, "--repeats-least",
         "share of hidden repeats that must be answered as before (default %(default)s)",
         metavar="SHARE", least=0, most=1,
     )  # fmt: skip

@@ -67,7 +67,7 @@ def _judge(study: Study, slot: int, answers: Sequence[Answer]) -> Verdict:
         slot,
         len(answers) / len(trials_of(study, slot)),
         _share([preferred(answer) == ORIGINAL for answer in kinds[CATCH]]),
-        _share([preferred(a) == preferred(b) for a, b in again]),
+        _share([_agreement(preferred(a), preferred(b)) for a, b in again]),
         None if left is None else max(left, 1 - left),
         median(answer.given.reaction_ms for answer in answers) / 1000,
         (),
@@ -80,7 +80,11 @@ def _what(answer: Answer) -> tuple[int, frozenset[int]]:
     return trial.picture, frozenset((trial.left, trial.right))
 
 
-def _share(hits: Sequence[bool]) -> float | None:
+def _agreement(one: int | None, other: int | None) -> float:
+    return 1.0 if one == other else 0.5 if None in (one, other) else 0.0
+
+
+def _share(hits: Sequence[float]) -> float | None:
     return sum(hits) / len(hits) if hits else None
 
 
@@ -102,7 +106,8 @@ def in_words(rule: RuleConfig) -> str:
     return (
         f"An observer is left out who answered less than {rule.done_least:.0%} of the trials, or "
         f"had less than {rule.catch_least:.0%} of the catch trials right, or answered less than "
-        f"{rule.repeats_least:.0%} of the hidden repeats as the first time, or gave more than "
+        f"{rule.repeats_least:.0%} of the hidden repeats as the first time (“equal” in one of both "
+        f"counts half), or gave more than "
         f"{rule.side_most:.0%} of the answers on one side, or took less than {rule.fastest_s:g} s "
         "in the median."
     )
