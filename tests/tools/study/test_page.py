@@ -3,7 +3,6 @@
 
 import contextlib
 import shutil
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +43,15 @@ def folder(small_photos, tmp_path_factory) -> Folder:
     """20 trials for each observer: 6 pictures of 2 conditions with two more pairs of them."""
     out = tmp_path_factory.mktemp("page")
     return make_study(small_photos, out, side=64, trials=6, repeats=3, catches=11, equal=True)
+
+
+@pytest.fixture(scope="module")
+def site(small_photos, tmp_path_factory) -> Iterator[Served]:
+    """A server for all tests that need no one of their own."""
+    other = make_study(small_photos, tmp_path_factory.mktemp("site"), side=64, equal=True)
+    with served(other.path) as server:
+        server.folder = other
+        yield server
 
 
 @contextlib.contextmanager
@@ -103,6 +111,12 @@ def answers(folder: Folder) -> dict[int, list]:
     return found
 
 
+def newest(site: Served) -> list:
+    """What the observer who came last has answered."""
+    found = answers(site.folder)
+    return found[max(found)]
+
+
 def test_twenty_trials_by_two_observers_with_connection_and_tab_lost_in_between(browser, folder):
     keys = {"ArrowLeft": "left", "ArrowRight": "right", "=": "equal"}
     wanted = [[list(keys)[(3 * i + k) % 3 if k else i % 3] for i in range(20)] for k in (0, 1)]
@@ -160,8 +174,8 @@ def test_twenty_trials_by_two_observers_with_connection_and_tab_lost_in_between(
         assert 0 < given.reaction_ms < 60000 and given.zoom == int(given.zoom)
 
 
-def test_both_pictures_appear_in_one_frame_and_the_clock_starts_then(browser, folder):
-    with served(folder.path) as server, visiting(browser, **DESKTOP) as context:
+def test_both_pictures_appear_in_one_frame_and_the_clock_starts_then(browser, site):
+    with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
         # Before every frame, what of both pictures can be seen.
         page.add_init_script(
@@ -173,7 +187,7 @@ def test_both_pictures_appear_in_one_frame_and_the_clock_starts_then(browser, fo
               requestAnimationFrame(look);
             })();"""
         )
-        begin(page, server.invitation)
+        begin(page, site.invitation)
         for _ in range(4):
             press(page, "ArrowLeft")
         assert set(page.evaluate("window.seen")) <= {"", "false,false", "true,true"}
@@ -181,10 +195,10 @@ def test_both_pictures_appear_in_one_frame_and_the_clock_starts_then(browser, fo
         assert context.complaints == []
 
 
-def test_a_pause_hides_the_pictures_and_starts_the_clock_anew(browser, folder):
-    with served(folder.path) as server, visiting(browser, **DESKTOP) as context:
+def test_a_pause_hides_the_pictures_and_starts_the_clock_anew(browser, site):
+    with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
-        begin(page, server.invitation)
+        begin(page, site.invitation)
         page.keyboard.press("p")
         page.wait_for_selector("#stage.blank")
         assert page.locator("#first img.picture").evaluate(
@@ -198,14 +212,14 @@ def test_a_pause_hides_the_pictures_and_starts_the_clock_anew(browser, folder):
         page.evaluate("() => new Promise(requestAnimationFrame)")
         press(page, "ArrowRight")
         assert context.complaints == []
-    (given, *_) = answers(folder)[max(answers(folder))]
+    given = newest(site)[0]
     assert given.shows == 2 and given.choice == "right"
 
 
-def test_the_original_is_shown_while_it_is_held_and_that_is_noted(browser, folder):
-    with served(folder.path) as server, visiting(browser, **DESKTOP) as context:
+def test_the_original_is_shown_while_it_is_held_and_that_is_noted(browser, site):
+    with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
-        begin(page, server.invitation)
+        begin(page, site.invitation)
         shown = "e => getComputedStyle(e).visibility"
         assert page.locator("#first .original").evaluate(shown) == "hidden"
         page.keyboard.down(" ")
@@ -216,14 +230,14 @@ def test_the_original_is_shown_while_it_is_held_and_that_is_noted(browser, folde
         assert number(page) == 1
         press(page, "ArrowLeft")
         assert context.complaints == []
-    (given, *_) = answers(folder)[max(answers(folder))]
+    given = newest(site)[0]
     assert 0 < given.original_ms <= given.reaction_ms
 
 
-def test_a_finger_answers_on_a_phone_at_whole_pixels(browser, folder):
-    with served(folder.path) as server, visiting(browser, **PHONE) as context:
+def test_a_finger_answers_on_a_phone_at_whole_pixels(browser, site):
+    with visiting(browser, **PHONE) as context:
         page = context.new_page()
-        begin(page, server.invitation)
+        begin(page, site.invitation)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         for control in ("#left", "#equal", "#right", "#original"):
             box = page.locator(control).bounding_box()
@@ -241,15 +255,15 @@ def test_a_finger_answers_on_a_phone_at_whole_pixels(browser, folder):
             "() => document.getElementById('progress').textContent.startsWith('3 ')"
         )
         assert context.complaints == []
-    given = answers(folder)[max(answers(folder))]
+    given = newest(site)
     assert [each.choice for each in given] == ["right", "equal"] and given[0].zoom == 3
 
 
-def test_a_window_that_is_too_small_says_so(browser, folder):
+def test_a_window_that_is_too_small_says_so(browser, site):
     small = {"viewport": {"width": 320, "height": 340}}
-    with served(folder.path) as server, visiting(browser, **small) as context:
+    with visiting(browser, **small) as context:
         page = context.new_page()
-        begin(page, server.invitation)
+        begin(page, site.invitation)
         assert "too small" in page.inner_text("#zoom") or "native" in page.inner_text("#zoom")
         width = page.locator("#first").bounding_box()["width"]
         page.set_viewport_size({"width": 100, "height": 420})
@@ -257,10 +271,10 @@ def test_a_window_that_is_too_small_says_so(browser, folder):
         assert page.locator("#first").bounding_box()["width"] < width
 
 
-def test_every_control_has_a_name_and_the_keyboard_reaches_it(browser, folder):
-    with served(folder.path) as server, visiting(browser, **DESKTOP) as context:
+def test_every_control_has_a_name_and_the_keyboard_reaches_it(browser, site):
+    with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
-        page.goto(server.invitation)
+        page.goto(site.invitation)
         page.wait_for_selector("#welcome:not([hidden])")
         controls = page.locator("input:visible, select:visible, button:visible")
         for control in controls.all():
@@ -275,14 +289,12 @@ def test_every_control_has_a_name_and_the_keyboard_reaches_it(browser, folder):
         assert context.complaints == []
 
 
-def test_a_wrong_link_is_told_in_words(browser, folder):
-    with served(folder.path) as server, visiting(browser, **DESKTOP) as context:
+def test_a_wrong_link_is_told_in_words(browser, site):
+    with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
-        address = server.invitation.partition("#")[0]
+        address = site.invitation.partition("#")[0]
         for fragment, words in (("", "whole link"), ("#observer=abc", "not one of this study")):
             page.goto(address + fragment)
             page.wait_for_function(
                 "words => document.getElementById('message').textContent.includes(words)", arg=words
             )
-    with sqlite3.connect(folder.path / "answers.sqlite") as db:
-        assert db.execute("SELECT count(*) FROM answers WHERE choice = ''").fetchone() == (0,)

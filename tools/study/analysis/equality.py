@@ -52,12 +52,23 @@ class Equality:
     points: Floats
 
     def __str__(self) -> str:
+        return f"{self.brief} ({self.remark})" if self.remark else self.brief
+
+    @property
+    def brief(self) -> str:
+        """The ratio, or its bound; `remark` says why it is one."""
         if self.bound == "unknown":
-            return "unknown: more bandwidth did not make it better"
+            return self.bound
         if self.bound:
-            end = self.least if self.bound == "less than" else self.most
-            return f"{self.bound} {end:.0%} (beyond the measured range)"
+            return f"{self.bound} {self.least if self.bound == 'less than' else self.most:.0%}"
         return f"{self.ratio:.0%}"
+
+    @property
+    def remark(self) -> str:
+        """Why there is no number; empty where there is one."""
+        if self.bound == "unknown":
+            return "more bandwidth did not make it better"
+        return "beyond the measured range" if self.bound else ""
 
     @property
     def interval(self) -> str:

@@ -87,7 +87,8 @@ def _equal_section(results: Results) -> Section:
     tiles, blocks = {}, []
     for found in results.equal:
         name = f"Bandwidth of {found.ours}, of {found.theirs}'s, where people find both equal"
-        tiles[name] = (str(found), f"95% interval: {found.interval}")
+        remark = f"{found.remark}; " if found.remark else ""
+        tiles[name] = (found.brief, f"{remark}95% interval: {found.interval}")
         if found.ratio is not None:
             saved = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
             tiles[saved] = (f"{1 - found.ratio:.0%}", f"95% interval: {_saved(found)}")
@@ -95,7 +96,7 @@ def _equal_section(results: Results) -> Section:
     blocks += [_curve(number, found) for number, found in enumerate(results.equal)]
     if results.equal_at:
         rows = [
-            (f"{e.theirs} at {e.rate}", e.ours, str(e), e.interval, _percent(e.least, e.most))
+            (f"{e.theirs} at {e.rate}", e.ours, e.brief, e.interval, _percent(e.least, e.most))
             for e in results.equal_at
         ]
         heads = ("Compared with", "code", "needs of its bandwidth", "95% interval", "compared")
@@ -229,7 +230,7 @@ def _observers_section(
     rows = [
         (
             v.slot + 1, share(v.done), share(v.catch), share(v.repeat), share(v.side),
-            f"{v.reaction_s:.1f} s", "; ".join(v.reasons) or "counts",
+            f"{v.reaction_s:.1f} s", "counts" if v.stays else "left out",
         )
         for v in verdicts
     ]  # fmt: skip
@@ -240,10 +241,11 @@ def _observers_section(
     blocks: list[Block] = [
         Prose(f"Fixed and hashed before the first answer: {rule.in_words(study.rule)}"),
         Table("What the rule says of each observer.", heads, rows, "observers"),
+        Facts({f"Observer {v.slot + 1}": "; ".join(v.reasons) for v in verdicts if not v.stays}),
     ]
     pairs = list(zip(results.equal, everybody.equal, strict=False))
     both = [
-        (f"{a.ours}, of {a.theirs}'s bandwidth", str(a), a.interval, str(b), b.interval)
+        (f"{a.ours}, of {a.theirs}'s bandwidth", a.brief, a.interval, b.brief, b.interval)
         for a, b in pairs
     ]
     both += [
