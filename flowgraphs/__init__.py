@@ -2,7 +2,7 @@
 """The wiring.
 
 - `transmitter`, `receiver`: pictures to samples and back; `loopback`: both with a channel between
-- `one_end`: one of the two with a radio or a recording
+- `one_end`: one of the two with a radio or a recording; `symbols_on_air`: without codec
 - `run`: runs a flowgraph until its pictures are through; `config`, `stats`: settings and figures
 - `numpy_link`: the same chain for one picture at a time, without GNU Radio
 - `radios/`: the radios

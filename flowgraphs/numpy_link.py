@@ -42,7 +42,7 @@ class NumpyLink:
     """
 
     def __init__(self, profile: Profile, config: ChannelConfig, papr_db: float | None):
-        self._profile, self._config, self._papr_db = profile, config, papr_db
+        self.profile, self._config, self._papr_db = profile, config, papr_db
 
     def __call__(
         self, coded: CodedImage, symbols: Symbols, snr_db: float, picture: int
@@ -55,7 +55,7 @@ class NumpyLink:
         """Sends one picture."""
         seed = int(np.random.SeedSequence((self._config.seed, picture)).generate_state(1)[0])
         config = replace(self._config, snr_db=snr_db, seed=seed)
-        profile = self._profile
+        profile = self.profile
         air = Channel(config, profile.samp_rate, 1.0, profile.occupied_fraction)
         receiver, reassembler = Receiver(profile), Reassembler(profile)
         received: list[ReceivedImage] = []

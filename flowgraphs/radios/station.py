@@ -120,6 +120,16 @@ class Station:
             # A packet that was half sent is lost with the radio; the rest waits for its return.
             return session.end.idle() if session else self.queue.waiting == 0
 
+    def flow(self) -> int | None:
+        """Grows while samples go through the radio; None where they need not, or there is none."""
+        session = self._session
+        return None if session is None or session.at_rest() else session.flow()
+
+    @property
+    def lost(self) -> bool:
+        """There is no radio at the moment."""
+        return self._session is None
+
     def tune(self, freq: float | None = None, gain: Gain | None = None) -> dict:
         """Change the radio while it runs; gives what it took.
 

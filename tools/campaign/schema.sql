@@ -61,6 +61,7 @@ CREATE TABLE arrivals (                 -- of every shot that is done
     sent_at REAL,
     received_at REAL,
     attempts INTEGER NOT NULL,
+    done_at REAL NOT NULL,
     worker TEXT
 );
 

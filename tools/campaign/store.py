@@ -136,6 +136,12 @@ class Store:
         with store_file.told(self.path):
             return [_row(found) for found in self._db.execute(_ROWS)]
 
+    def columns(self) -> list[str]:
+        """Names of the columns of `rows`, also where there are none yet."""
+        with store_file.told(self.path):
+            named = self._db.execute(f"SELECT * FROM ({_ROWS}) LIMIT 0").description
+        return [*(name for name, *_ in named), "cbr"]
+
     def picture(self, cell: int, decode: int = 0) -> bytes | None:
         """PNG of a received picture; None where there is none."""
         query = "SELECT image FROM decodes WHERE cell = ? AND decode = ?"
@@ -170,15 +176,29 @@ class Store:
             return [dict(row) | {"settings": json.loads(row["settings"])} for row in rows]
 
     def counts(self) -> dict[str, int]:
-        """How many cells and shots there are and are done, and how many were lost."""
+        """How many cells and shots there are and are done, how many of these were lost on their
+        way, and how many could not be sent."""
         with store_file.told(self.path):
             return {
                 "cells": self._one("SELECT count(*) FROM cells"),
                 "shots": self._one("SELECT count(*) FROM shots"),
                 "shots_done": self._one("SELECT count(*) FROM arrivals"),
                 "cells_done": self._one("SELECT count(*) FROM decodes WHERE decode = 0"),
-                "shots_lost": self._one("SELECT count(*) FROM arrivals WHERE NOT received"),
+                "shots_lost": self._one(
+                    "SELECT count(*) FROM arrivals WHERE NOT received AND error IS NULL"
+                ),
+                "shots_failed": self._one("SELECT count(*) FROM arrivals WHERE error IS NOT NULL"),
             }
+
+    def finished(self, most: int) -> list[float]:
+        """When the last shots were done, UTC seconds, the last first."""
+        query = "SELECT done_at FROM arrivals ORDER BY done_at DESC LIMIT ?"
+        with store_file.told(self.path):
+            return [row[0] for row in self._db.execute(query, (most,))]
+
+    def at_work(self) -> bool:
+        """Whether a process writes."""
+        return store_file.is_locked(self.path)
 
     def shots(self, done: bool = False) -> list[Shot]:
         """The shots that are still to be made, or those that are done, in their order."""
@@ -221,13 +241,15 @@ class Store:
         conditions: Sequence[Mapping[str, Any]],
         shots: Sequence[Mapping[str, Any]],
         cells: Sequence[Mapping[str, Any]],
+        equalised: Sequence[Mapping[str, Any]] = (),
         **frozen: Any,
     ) -> None:
         """Write down all that is to be done, as a whole or not at all."""
+        conditions = [row | {"settings": json.dumps(row["settings"])} for row in conditions]
         with self._transaction() as db:
             for table, rows in (
                 ("pictures", pictures), ("conditions", conditions),
-                ("shots", shots), ("cells", cells),
+                ("shots", shots), ("cells", cells), ("equalised", equalised),
             ):  # fmt: skip
                 _insert(db, table, rows)
             db.executemany(
@@ -242,24 +264,37 @@ class Store:
             known = db.execute("SELECT 1 FROM arrivals WHERE shot = ?", (shot.shot,)).fetchone()
             if known:
                 return False
-            _insert(db, "arrivals", [{"shot": shot.shot, **shot.arrival}])
+            _insert(db, "arrivals", [{"shot": shot.shot, "done_at": time.time(), **shot.arrival}])
             _insert(db, "decodes", [{"decode": 0, **decode} for decode in shot.decodes])
             if shot.equalised is not None:
                 _insert(db, "equalised", [{"shot": shot.shot, **shot.equalised}])
         return True
 
-    def new_pass(self, settings: Mapping[str, Any]) -> int:
-        """The number for another decoding of everything; the same settings go on with theirs."""
-        text = json.dumps(settings, sort_keys=True)
+    def new_pass(self, settings: Mapping[str, Any], **told: Any) -> int:
+        """The number for another decoding of everything; the same settings go on with theirs.
+
+        Args:
+            settings: of it.
+            told: what else is to be written down of it.
+        """
         with self._transaction() as db:
-            known = db.execute(
-                "SELECT decode FROM passes WHERE settings = ? AND decode > 0", (text,)
-            ).fetchone()
-            if known:
-                return known[0]
+            for decode, text in db.execute("SELECT decode, settings FROM passes WHERE decode > 0"):
+                if json.loads(text).items() >= json.loads(json.dumps(settings)).items():
+                    return decode
             number = 1 + db.execute("SELECT max(decode) FROM passes").fetchone()[0]
+            text = json.dumps({**settings, **told})
             _insert(db, "passes", [{"decode": number, "at": time.time(), "settings": text}])
         return number
+
+    def decoded_cells(self, decode: int) -> set[int]:
+        """The cells of a pass that are done."""
+        with store_file.told(self.path):
+            found = self._db.execute("SELECT cell FROM decodes WHERE decode = ?", (decode,))
+            return {row[0] for row in found}
+
+    def keeps_symbols(self) -> bool:
+        """Whether any symbols were kept."""
+        return self._one("SELECT 1 FROM equalised LIMIT 1") is not None
 
     def decoded(self, decode: int, decodes: Sequence[Mapping[str, Any]]) -> None:
         """Write down cells that were decoded again."""

@@ -2,6 +2,7 @@
 """The file of a campaign's store: made, opened, locked, and what SQLite says of it."""
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -112,6 +113,23 @@ def unlock(path: Path, file: int | None) -> None:
         with contextlib.suppress(OSError):
             _lock_file(path).unlink()
         os.close(file)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process has a store's lock."""
+    try:
+        file = os.open(_lock_file(path), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return False
 
 
 def _lock_file(path: Path) -> Path:

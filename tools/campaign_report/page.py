@@ -11,6 +11,7 @@ from percast.tools.campaign_report.sections import (
     changes,
     cliff,
     health,
+    mobility,
     pictures,
     quality,
     record,
@@ -35,6 +36,7 @@ def page_of(analysis: Analysis, store: Store, most_megabytes: float) -> Page:
         quality.against_rate(analysis),
         quality.against_snr(analysis),
         cliff.cliff(analysis),
+        mobility.mobility(analysis),
         pictures.pictures(analysis, store, 1e6 * most_megabytes),
         sets.sets(analysis),
         health.health(analysis),
@@ -57,8 +59,8 @@ def page_of(analysis: Analysis, store: Store, most_megabytes: float) -> Page:
 
 
 def _name(analysis: Analysis) -> str:
-    frozen = analysis.campaign.frozen
-    return str(frozen.get("name") or Path(analysis.campaign.path).stem)
+    plan = analysis.campaign.frozen.get("plan") or {}
+    return str(plan.get("name") or Path(analysis.campaign.path).stem)
 
 
 def _lead(analysis: Analysis) -> str:

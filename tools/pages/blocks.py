@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What sections are made of, apart from figures and pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -65,6 +65,7 @@ class Table:
         csv_heads, csv_rows: what the file holds where that is more than what is shown, as numbers
             in full.
         source: small print below: cells, command, version.
+        left: heads of columns that are text, beside the first.
     """
 
     caption: str
@@ -74,6 +75,7 @@ class Table:
     csv_heads: Sequence[str] = ()
     csv_rows: Sequence[Sequence[object]] = ()
     source: str = ""
+    left: Collection[str] = ()
 
     def csv(self) -> str:
         """The file's text."""

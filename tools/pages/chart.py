@@ -12,7 +12,7 @@ from percast.tools.pages.scales import Scale, scale
 from percast.tools.pages.svg import element, path_data
 
 WIDTH, HEIGHT = 340.0, 262.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 10.0, 28.0, 44.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60.0, 10.0, 28.0, 44.0
 LOOKS = 8
 """Colours and markers before they come round again."""
 

@@ -75,7 +75,7 @@ class ClusterBootstrap:
         """
         drawn = np.tensordot(self.weights, sums, axes=(1, -1))
         number = np.tensordot(self.weights, counts, axes=(1, -1))
-        return np.divide(drawn, number, out=np.full_like(drawn, np.nan), where=number > 0)
+        return np.divide(drawn, number, out=np.full(drawn.shape, np.nan), where=number > 0)
 
     def interval(self, value: float, draws: Floats, clusters: int | None = None) -> Interval:
         """Of one figure.
@@ -113,4 +113,4 @@ class ClusterBootstrap:
 def mean(sums: Floats, counts: Floats) -> Floats:
     """Over all clusters, each once: float64 [..., clusters] -> [...]; NaN without values."""
     total, number = sums.sum(-1), counts.sum(-1)
-    return np.divide(total, number, out=np.full_like(total, np.nan), where=number > 0)
+    return np.divide(total, number, out=np.full(np.shape(total), np.nan), where=number > 0)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import numpy as np
 import pytest
+from scipy.interpolate import PchipInterpolator
 
-from percast.engines.metrics.bandwidth import Share, bandwidth_shares
+from percast.engines.metrics.bandwidth import Share, bandwidth_shares, rates_at_quality
 
 OURS = {1 / 96: 0.3, 1 / 48: 0.2, 1 / 24: 0.1}
 
@@ -46,3 +48,25 @@ def test_one_point_is_a_curve_and_none_is_not():
     )
     with pytest.raises(ValueError, match="without points"):
         bandwidth_shares({}, {1 / 24: 0.2}, "lpips")
+
+
+@pytest.mark.parametrize("points", [2, 3, 5])
+def test_thousands_of_curves_at_once_are_as_scipy_interpolates_one(points):
+    rng = np.random.default_rng(points)
+    quality = np.cumsum(rng.random((1000, points)) + 0.01, axis=1)
+    rates = np.sort(rng.random(points))
+    low, high = quality.min(1, keepdims=True), quality.max(1, keepdims=True)
+    wanted = low + (high - low) * rng.random((1000, 4))
+    found = rates_at_quality(rates, quality, wanted)
+    for row in range(0, 1000, 50):
+        one = PchipInterpolator(quality[row], rates)(wanted[row])
+        assert found[row] == pytest.approx(one, abs=1e-9)
+
+
+def test_a_point_that_a_draw_lacks_is_left_out_of_that_draw_alone():
+    rates, wanted = np.log([1 / 96, 1 / 48, 1 / 24]), np.array([[0.25], [0.25], [np.nan]])
+    quality = np.array([[0.1, 0.2, 0.3], [0.1, np.nan, 0.3], [0.1, 0.2, 0.3]])
+    found = rates_at_quality(rates, quality, wanted)
+    assert found[0, 0] == pytest.approx((rates[1] + rates[2]) / 2)
+    assert found[1, 0] == pytest.approx(rates[0] + 0.75 * (rates[2] - rates[0]))
+    assert np.isnan(found[2, 0])

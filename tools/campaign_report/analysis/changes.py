@@ -32,6 +32,7 @@ class Change:
         verdict: "better", "worse", or "no change shown".
         alone: the same if this were the only comparison.
         cells, other_cells: of both stores.
+        number: of the condition, in this store.
     """
 
     condition: Condition
@@ -41,6 +42,7 @@ class Change:
     alone: str
     cells: list[int]
     other_cells: list[int]
+    number: int
 
     def json(self) -> dict[str, Any]:
         """As `--json` has it."""
@@ -166,7 +168,11 @@ def _changes(
         moved = difference(draws, tuple(map(matched, first)), second)
         if moved is not None:
             word = _verdict(metric, moved)
-            changes.append(Change(condition, metric, moved, word, word, after.cells, before.cells))
+            changes.append(
+                Change(
+                    condition, metric, moved, word, word, after.cells, before.cells, after.number
+                )
+            )
     return changes
 
 

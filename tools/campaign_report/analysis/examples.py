@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures to look at: of each code the best, the median and the worst, chosen by a metric alone.
 
-One condition of each air is shown: the level nearest to 10 dB (of gains the middle one), at the
+One condition of each air, of three airs at most, is shown: the level nearest to 10 dB (of gains the middle one), at the
 rate nearest to 1/48 that most codes were measured at. Nobody's eye chose anything.
 """
 
@@ -14,6 +14,7 @@ from percast.engines.metrics.bandwidth import HIGHER_IS_BETTER
 from percast.tools.campaign_report.analysis.conditions import Air, Code, Condition, Level
 from percast.tools.campaign_report.analysis.measured import Campaign, Row, delivered
 
+MOST_AIRS = 3
 NEAR_CBR = Fraction(1, 48)
 NEAR_DB = 10.0
 
@@ -53,7 +54,7 @@ class Shown:
 def shown(campaign: Campaign) -> list[Shown]:
     """For each air; none where nothing arrived that has the metric."""
     found = []
-    for air in campaign.airs:
+    for air in _some(campaign.airs):
         here = {c: m for c, m in campaign.conditions.items() if c.air == air and m.arrived.any()}
         if not here or not campaign.metrics:
             continue
@@ -66,6 +67,13 @@ def shown(campaign: Campaign) -> list[Shown]:
         if examples := _examples(rows, metric):
             found.append(Shown(air, level, cbr, metric, examples))
     return found
+
+
+def _some(airs: list[Air]) -> list[Air]:
+    """The first, the middle one and the last."""
+    if len(airs) <= MOST_AIRS:
+        return airs
+    return [airs[0], airs[len(airs) // 2], airs[-1]]
 
 
 def headline_level(levels: set[Level]) -> Level:

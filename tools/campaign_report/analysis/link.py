@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from percast.tools.campaign_report.analysis.conditions import Air, Code
-from percast.tools.campaign_report.analysis.measured import Campaign, Row
+from percast.tools.campaign_report.analysis.measured import Campaign, Row, delivered
 from percast.tools.campaign_report.analysis.origin import ranges
 
 FIGURES = {
     "snr_off_db": "SNR measured less set, dB",
     "snr_db_measured": "SNR measured, dB",
-    "evm_db": "EVM, dB",
+    "evm_off_db": "EVM less its condition's mean, dB",
     "freq_offset_hz": "carrier offset, Hz",
     "clock_ppm": "clock offset, ppm",
     "erased_share": "symbols erased, share",
@@ -22,7 +22,7 @@ FIGURES = {
 }
 """What is followed over time -> its axis."""
 
-BINS = 60
+BINS = 40
 """Parts of the campaign's time, where there are more shots than that."""
 
 
@@ -87,11 +87,14 @@ def over_time(campaign: Campaign) -> dict[str, dict[Code, list[Span]]]:
     first, last = min(starts), max(starts)
     edges = np.linspace(first, last, min(BINS, len(set(starts))) + 1)
     codes = {row["cell"]: c.code for c, m in campaign.conditions.items() for row in m.rows}
+    evm = {m.number: m.mean_of("evm_db") for m in campaign.conditions.values()}
     series: dict[str, dict[Code, list[Span]]] = {}
     for figure in FIGURES:
         values: dict[Code, list[tuple[float, float]]] = {}
         for row in campaign.rows:
             value = _value(row, figure)
+            if figure == "evm_off_db" and row["evm_db"] is not None:
+                value = row["evm_db"] - evm[row["condition"]]
             if value is not None and row["sent_at"] is not None:
                 values.setdefault(codes[row["cell"]], []).append((row["sent_at"], value))
         if values:
@@ -121,7 +124,7 @@ def _spans(values: list[tuple[float, float]], edges: np.ndarray, first: float) -
 
 def _value(row: Row, figure: str) -> float | None:
     if figure == "lost_share":
-        return float(not row["received"] or bool(row["undecodable"]))
+        return float(not delivered(row))
     if not row["received"]:
         return None
     if figure == "snr_off_db":
@@ -135,7 +138,7 @@ def _value(row: Row, figure: str) -> float | None:
         )
     if figure == "latency_ms":
         return None if row["latency_s"] is None else 1e3 * row["latency_s"]
-    return row[figure]
+    return row.get(figure)
 
 
 def _health(code: Code, air: Air, rows: list[Row]) -> Health:
@@ -145,9 +148,7 @@ def _health(code: Code, air: Air, rows: list[Row]) -> Health:
         values = np.percentile(latencies, (5, 50, 99))
         percentiles = dict(zip(("p5", "p50", "p99"), map(float, values), strict=True))
     means = {}
-    for figure in FIGURES:
-        if figure in ("latency_ms", "lost_share", "snr_db_measured"):
-            continue
+    for figure in ("snr_off_db", "evm_db", "freq_offset_hz", "clock_ppm", "erased_share"):
         values = [v for row in rows if (v := _value(row, figure)) is not None]
         means[figure] = sum(values) / len(values) if values else None
     return Health(code, air, percentiles, means, [row["cell"] for row in rows])

@@ -32,6 +32,7 @@ def grey_figures(
     campaign: Campaign,
     reference: Callable[[str], bytes],
     threads: int,
+    known: Figures,
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Figures:
     """Of all pictures that were lost at least once, by the campaign's metrics.
@@ -39,22 +40,22 @@ def grey_figures(
     Args:
         reference: SHA-256 -> the picture as it was sent.
         threads: for the metrics.
+        known: what another campaign has found already; these are added to it.
         on_progress: called with the number of pictures done.
 
     Raises:
         ModelError: damaged weights, or no OpenVINO.
     """
     names = [name for name, column in METRICS.items() if column in campaign.metrics]
-    lost = lost_pictures(campaign)
+    lost = [sha for sha in lost_pictures(campaign) if sha not in known]
     metrics = open_metrics(names, threads) if lost else {}
-    figures: Figures = {}
     for done, sha in enumerate(lost, 1):
         original = decode_picture(io.BytesIO(reference(sha)))
         grey = np.full_like(original, GREY)
         values = {column: metric(original, grey) for column, metric in metrics.items()}
-        figures[sha] = {column: v for column, v in values.items() if v is not None}
+        known[sha] = {column: v for column, v in values.items() if v is not None}
         on_progress(done)
-    return figures
+    return known
 
 
 def fill(campaign: Campaign, figures: Mapping[str, Mapping[str, float]]) -> None:

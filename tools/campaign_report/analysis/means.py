@@ -36,6 +36,7 @@ class Point:
     Attributes:
         condition: it.
         cells: of the store.
+        number: of the condition, in the store.
         sent, arrived: pictures, with repeats.
         share: that arrived.
         pictures: different ones sent.
@@ -48,6 +49,7 @@ class Point:
 
     condition: Condition
     cells: list[int]
+    number: int
     sent: int
     arrived: int
     share: Interval
@@ -62,6 +64,7 @@ class Point:
         """As `--json` has it."""
         return {
             **self.condition.key(),
+            "condition": self.number,
             "cells": ranges(self.cells),
             "pictures": self.pictures,
             "sent": self.sent,
@@ -96,6 +99,7 @@ def _point(
     return Point(
         condition=condition,
         cells=measured.cells,
+        number=measured.number,
         sent=int(measured.sent.sum()),
         arrived=int(measured.arrived.sum()),
         share=share(draws, measured.arrived, measured.sent),

@@ -48,6 +48,11 @@ class Measured:
         return [row["cell"] for row in self.rows]
 
     @property
+    def number(self) -> int:
+        """Of the condition, in the store."""
+        return self.rows[0]["condition"]
+
+    @property
     def all_arrived(self) -> bool:
         return bool((self.sent == self.arrived).all())
 

@@ -2,8 +2,10 @@
 """Where a number comes from: cells, command, version."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+
+_MOST_PARTS = 4
 
 
 def ranges(cells: Iterable[int]) -> str:
@@ -22,6 +24,18 @@ def ranges(cells: Iterable[int]) -> str:
     return ", ".join(parts)
 
 
+def short(cells: Collection[int], conditions: Collection[int] = ()) -> str:
+    """For people: all of few, else how many, of which conditions; these are listed, each with all
+    of its cells, at the end of the page, in CSV files and in `--json`."""
+    full = ranges(cells)
+    if full.count(",") < _MOST_PARTS:
+        return f"cells {full}" if len(cells) != 1 else f"cell {full}"
+    text = f"{len(cells):,} cells"
+    if not conditions:
+        return f"{text} from {min(cells)} to {max(cells)}"
+    return f"{text} of condition{'s' * (len(set(conditions)) > 1)} {ranges(conditions)}"
+
+
 @dataclass(frozen=True)
 class Origin:
     """Of the numbers of a report.
@@ -38,7 +52,6 @@ class Origin:
     reported: str
     report_command: str
 
-    def line(self, cells: Iterable[int] | str) -> str:
+    def line(self, cells: Collection[int], conditions: Collection[int] = ()) -> str:
         """For small print."""
-        text = cells if isinstance(cells, str) else f"cells {ranges(cells)}"
-        return f"From {text} by `{self.command}`, percast {self.measured}"
+        return f"From {short(cells, conditions)}, by `{self.command}`, percast {self.measured}"

@@ -27,6 +27,7 @@ class Saving:
         mean: of that share over all qualities that both reach; None where there are none.
         left_out: points of either curve that say nothing, and why.
         cells: of both.
+        numbers: of the conditions, in the store.
     """
 
     code: Code
@@ -38,6 +39,7 @@ class Saving:
     mean: Interval | None
     left_out: list[str]
     cells: list[int]
+    numbers: list[int]
 
     def json(self) -> dict[str, Any]:
         """As `--json` has it: shares of bandwidth that are taken; what is saved is the rest."""
@@ -104,9 +106,16 @@ def _saving(
         return None
     results = at_equal_quality(draws, our_curve, their_curve)
     rates = {c.cbr: at for c, at in zip(theirs, results, strict=True)}
-    cells = [cell for m in (*ours.values(), *theirs.values()) for cell in m.cells]
+    measured = (*ours.values(), *theirs.values())
+    cells, numbers = [c for m in measured for c in m.cells], [m.number for m in measured]
     both = len(ours) > 1 and len(theirs) > 1
-    return rates, mean_share(draws, our_curve, their_curve) if both else None, left_out, cells
+    return (
+        rates,
+        mean_share(draws, our_curve, their_curve) if both else None,
+        left_out,
+        cells,
+        numbers,
+    )
 
 
 def _curve(

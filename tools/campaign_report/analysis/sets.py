@@ -133,7 +133,7 @@ def _why_not(patches: int, needs: Needs) -> str:
     if not wanted:
         return ""
     numbers = " and ".join(f"{getattr(needs, name.lower()):,} for {name}" for name in wanted)
-    return f"{patches:,} patches of {PATCH} x {PATCH} arrived; it takes {numbers}"
+    return f"it takes patches of {PATCH} x {PATCH}, {numbers}"
 
 
 def _distance(

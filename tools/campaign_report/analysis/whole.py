@@ -91,7 +91,8 @@ def analyse(store: Store, config: ReportConfig, other: Store | None = None) -> A
         ModelError: damaged weights of a metric.
     """
     campaign = load(store, config.decode)
-    grey_known = _fill(campaign, store, config)
+    grey: lost.Figures = {}
+    grey_known = _fill(campaign, store, config, grey)
     draws = ClusterBootstrap(len(campaign.pictures), config.resamples, config.seed)
     against = baselines(campaign)
     return Analysis(
@@ -105,19 +106,19 @@ def analyse(store: Store, config: ReportConfig, other: Store | None = None) -> A
         over_time=link.over_time(campaign),
         shown=examples.shown(campaign),
         sets=_sets(campaign, store, config) if config.sets else [],
-        comparison=_compared(campaign, other, config, draws) if other else None,
+        comparison=_compared(campaign, other, config, draws, grey) if other else None,
         grey_known=grey_known,
     )
 
 
-def _fill(campaign: Campaign, store: Store, config: ReportConfig) -> bool:
+def _fill(campaign: Campaign, store: Store, config: ReportConfig, grey: lost.Figures) -> bool:
     """Counts lost pictures as grey ones; False where that is not wanted or cannot be."""
     pictures = lost.lost_pictures(campaign)
     if config.lost == "aside":
         return not pictures
     with terminal.progress_bar("lost pictures", len(pictures)) as on_progress:
-        figures = lost.grey_figures(campaign, store.reference, config.threads, on_progress)
-    lost.fill(campaign, figures)
+        lost.grey_figures(campaign, store.reference, config.threads, grey, on_progress)
+    lost.fill(campaign, grey)
     return all(set(campaign.metrics) <= m.filled.keys() for m in campaign.conditions.values())
 
 
@@ -129,20 +130,25 @@ def _sets(campaign: Campaign, store: Store, config: ReportConfig) -> list[SetDis
 
 
 def _compared(
-    campaign: Campaign, other: Store, config: ReportConfig, draws: ClusterBootstrap
+    campaign: Campaign,
+    other: Store,
+    config: ReportConfig,
+    draws: ClusterBootstrap,
+    grey: lost.Figures,
 ) -> Comparison:
     before = load(other, config.decode)
-    _fill(before, other, config)
+    _fill(before, other, config, grey)
     return compare(campaign, before, draws)
 
 
 def _origin(frozen: Mapping[str, Any]) -> Origin:
-    version = str(frozen.get("version", "unknown"))
+    version = str(frozen.get("percast_version", "of an unknown version"))
     commit = frozen.get("commit")
-    command = frozen.get("command", "unknown")
+    if commit:
+        version += f" ({commit['sha'][:10]}{', changed' if commit['changed'] else ''})"
     return Origin(
-        measured=f"{version} ({str(commit)[:12]})" if commit else version,
-        command=command if isinstance(command, str) else shlex.join(command),
+        measured=version,
+        command=str(frozen.get("command", "unknown")),
         reported=percast.__version__,
         report_command=shlex.join(["percast", *sys.argv[1:]]),
     )

@@ -4,7 +4,7 @@
 from collections import Counter
 
 from percast.tools.campaign_report.analysis.changes import Change, Comparison
-from percast.tools.campaign_report.analysis.origin import ranges
+from percast.tools.campaign_report.analysis.origin import short
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Folded, Prose, Section, Table
@@ -63,22 +63,30 @@ def _table(analysis: Analysis, comparison: Comparison, caption: str, some: list[
             words.interval(c.metric, c.difference.change, signed=True),
             c.verdict,
             c.difference.clusters,
-            ranges(c.cells),
-            ranges(c.other_cells),
+            short(c.cells, [c.number]),
+            short(c.other_cells),
         )
         for c in some
     ]
     heads = ("condition", "metric", "before", "after", "change", "verdict", "pictures", "cells",
              "cells before")  # fmt: skip
-    source = f"{analysis.origin.line(c for x in some for c in x.cells)}, and {comparison.path}"
-    return Table(caption, heads, rows, name=words.slug(caption), source=source)
+    source = f"{analysis.origin.line([c for x in some for c in x.cells], [x.number for x in some])}, and {comparison.path}"
+    return Table(
+        caption, heads, rows, name=words.slug(caption), source=source, left=("metric", "verdict")
+    )
 
 
 def _record(comparison: Comparison) -> Block:
     if not comparison.record:
         return Prose("Their records are the same, in every word.")
     rows = [(name, _short(a), _short(b)) for name, (a, b) in comparison.record.items()]
-    table = Table("What differs in their records", ("record", "before", "now"), rows, name="record")
+    table = Table(
+        "What differs in their records",
+        ("record", "before", "now"),
+        rows,
+        name="record",
+        left=("before", "now"),
+    )
     return Folded(f"What differs in their records ({len(rows)})", [table])
 
 

@@ -10,19 +10,19 @@ from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.campaign_report.sections.curves import Plot, figure
 from percast.tools.campaign_report.sections.quality import AtRate, snr_axis, snr_of
-from percast.tools.pages import Axis, Block, Prose, Section, Table
+from percast.tools.pages import Axis, Block, Folded, Prose, Section, Table
 from percast.tools.statistics.bootstrap import Interval
-
-_PERCENT = {v / 100: f"{v}%" for v in (0, 25, 50, 75, 100)}
 
 
 def cliff(analysis: Analysis) -> Section:
     """Share that arrived and metrics with the lost ones, against SNR; and why they were lost."""
     blocks: list[Block] = [Prose(_text(analysis), "note")]
+    many = len(analysis.campaign.airs) > words.MANY_AIRS
     for air in analysis.campaign.airs:
         points = [p for p in analysis.points if p.condition.air == air]
         if len({p.condition.level for p in points}) > 1:
-            blocks += _figures(analysis, air, points)
+            drawn = _figures(analysis, air, points)
+            blocks += [Folded(str(air), drawn)] if many else drawn
     blocks.append(_losses(analysis))
     return Section("cliff", "What arrives: the cliff", blocks)
 
@@ -65,10 +65,11 @@ def _figures(analysis: Analysis, air, points: list[Mean]) -> list[Block]:
             origin,
         )
 
-    share_axis = Axis("pictures that arrived", ticks=_PERCENT, low=-0.03, high=1.03)
     blocks = [
-        plot("share_arrived", "Share of pictures that arrived", share_axis, lambda p: p.share)
+        plot("share_arrived", "Share of pictures that arrived", words.SHARE_AXIS, lambda p: p.share)
     ]
+    if all(p.arrived == p.sent for p in points):
+        return blocks  # metrics are those of the sections above, then
     for metric in analysis.campaign.metrics:
         if metric in HIGHER_IS_BETTER and metric != "psnr_db":
             continue
@@ -101,7 +102,7 @@ def _losses(analysis: Analysis) -> Block:
             *key,
             sent[key],
             lost[key],
-            "; ".join(f"{count} times: {why}" for why, count in reasons[key].most_common(4))
+            "; ".join(_times(why, count) for why, count in reasons[key].most_common(4))
             or words.DASH,
         )
         for key in sent
@@ -111,5 +112,10 @@ def _losses(analysis: Analysis) -> Block:
         ("code", "channel", "sent", "lost", "why"),
         rows,
         name="lost",
+        left=("channel", "why"),
         source=analysis.origin.line([c for some in cells.values() for c in some]),
     )
+
+
+def _times(why: str, count: int) -> str:
+    return f"{'once' if count == 1 else f'{count:,} times'}: {why}"

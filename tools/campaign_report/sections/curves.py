@@ -7,7 +7,7 @@ from typing import Any
 
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.means import Point as Mean
-from percast.tools.campaign_report.analysis.origin import Origin, ranges
+from percast.tools.campaign_report.analysis.origin import Origin, ranges, short
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Axis, Figure, Panel, Point, Series
 from percast.tools.statistics.bootstrap import Interval
@@ -28,6 +28,7 @@ class Plot:
         value: of a point; None where it has none.
         metric: for the digits of tooltips.
         text: how to read it.
+        most_panels: before some are left out.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Plot:
     value: Callable[[Mean], Interval | None]
     metric: str
     text: str = ""
+    most_panels: int = MOST_PANELS
 
 
 _HEADS = ("code", "channel", "level", "cbr", "value", "low", "high", "arrived", "sent", "cells")
@@ -50,7 +52,7 @@ def figure(plot: Plot, points: Sequence[Mean], looks: dict[Code, int], origin: O
     are too many panels."""
     known = [p for p in points if plot.value(p) is not None and plot.x(p) is not None]
     kinds = sorted({plot.panel(p) for p in known})
-    drawn = _chosen(kinds, plot.headline)
+    drawn = _chosen(kinds, plot.headline, plot.most_panels)
     text = plot.text
     if len(drawn) < len(kinds):
         text += f" {len(kinds) - len(drawn)} further panels are left out; the numbers have all."
@@ -64,16 +66,16 @@ def figure(plot: Plot, points: Sequence[Mean], looks: dict[Code, int], origin: O
         heads=_HEADS,
         rows=[_row(plot, p) for p in known],
         text=text.strip(),
-        source=origin.line(cell for p in known for cell in p.cells),
+        source=origin.line([c for p in known for c in p.cells], [p.number for p in known]),
     )
 
 
-def _chosen(kinds: list, headline: Any) -> list:
+def _chosen(kinds: list, headline: Any, most: int) -> list:
     """At most so many, evenly, with the headline's."""
-    if len(kinds) <= MOST_PANELS:
+    if len(kinds) <= most:
         return kinds
-    step = (len(kinds) - 1) / (MOST_PANELS - 1)
-    places = {round(i * step) for i in range(MOST_PANELS)}
+    step = (len(kinds) - 1) / (most - 1)
+    places = {round(i * step) for i in range(most)}
     if headline in kinds and (wanted := kinds.index(headline)) not in places:
         inner = places - {0, len(kinds) - 1}
         places.remove(min(inner, key=lambda place: abs(place - wanted)))
@@ -95,7 +97,7 @@ def _mark(plot: Plot, p: Mean) -> Point:
     span = plot.value(p)
     note = (
         f"{p.condition}: {words.NAMES[plot.metric]} {words.interval(plot.metric, span)}; "
-        f"{p.arrived} of {p.sent} arrived; cells {ranges(p.cells)}"
+        f"{p.arrived} of {p.sent} arrived; {short(p.cells, [p.number])}"
     )
     return Point(plot.x(p), span.value, span.low, span.high, p.arrived < p.sent, note)
 

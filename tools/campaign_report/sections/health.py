@@ -3,7 +3,6 @@
 
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.link import BINS, FIGURES, Span, minutes
-from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Axis, Block, Figure, Panel, Point, Prose, Section, Series, Table
@@ -16,13 +15,17 @@ _TEXT = (
 _TITLES = {
     "snr_off_db": "SNR, off the set one",
     "snr_db_measured": "SNR",
-    "evm_db": "EVM",
+    "evm_off_db": "EVM, off its mean",
     "freq_offset_hz": "Carrier offset",
     "clock_ppm": "Sample clock",
     "erased_share": "Erased symbols",
     "latency_ms": "Latency",
     "lost_share": "Lost pictures",
 }
+
+
+_QUIET = {"erased_share": "No symbol was erased", "lost_share": "No picture was lost"}
+"""What is said in place of an empty panel."""
 
 
 def health(analysis: Analysis) -> Section:
@@ -58,6 +61,7 @@ def _table(analysis: Analysis) -> Table:
         heads,
         rows,
         name="link",
+        left=("channel",),
         source=analysis.origin.line(cells),
     )
 
@@ -69,7 +73,11 @@ def _figure(analysis: Analysis) -> Figure:
     time = Axis(f"{'seconds' if seconds else 'minutes'} since the first picture")
     looks = words.looks(analysis.campaign)
     panels, rows = [], []
+    silent = []
     for name, series in analysis.over_time.items():
+        if name in _QUIET and not any(s.high for spans in series.values() for s in spans):
+            silent.append(_QUIET[name])
+            continue
         low = 0.0 if name in ("erased_share", "lost_share", "latency_ms") else None
         curves = [
             Series(code.name, looks[code], [_point(code, s, unit) for s in spans], line=False)
@@ -92,8 +100,9 @@ def _figure(analysis: Analysis) -> Figure:
             f"Medians, with bars from 5% to 95%, of up to {BINS} stretches of time; of lost "
             "pictures the share. All codes and conditions take turns, so that a drift of the "
             "channel meets them alike; it would show here."
+            + "".join(f" {text}." for text in silent)
         ),
-        source=analysis.origin.line(f"cells {ranges(cells)}"),
+        source=analysis.origin.line(cells),
         shared_y=False,
     )
 

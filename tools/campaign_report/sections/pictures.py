@@ -11,7 +11,6 @@ from percast.tools.campaign.store import Store
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.examples import Example, Shown
 from percast.tools.campaign_report.analysis.measured import delivered
-from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Comparison, Layer, Prose, Section
@@ -64,7 +63,7 @@ def _comparison(
         width=row["width"],
         height=row["height"],
         layers=layers,
-        source=analysis.origin.line(f"cells {ranges(cells)}"),
+        source=analysis.origin.line(cells),
     )
 
 

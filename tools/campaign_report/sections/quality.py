@@ -6,13 +6,14 @@ from fractions import Fraction
 from percast.tools.campaign_report.analysis.conditions import Air, Level
 from percast.tools.campaign_report.analysis.examples import headline_level, nearest_rate
 from percast.tools.campaign_report.analysis.means import Point as Mean
-from percast.tools.campaign_report.analysis.origin import ranges
+from percast.tools.campaign_report.analysis.origin import ranges, short
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.campaign_report.sections.curves import Plot, figure
 from percast.tools.pages import Axis, Block, Figure, Folded, Prose, Section, Table
 from percast.tools.statistics.bootstrap import Interval
 
+_MOST_TICKS = 9
 _READ = (
     "Means over the pictures that arrived, with 95% intervals. A hollow mark is a mean from which "
     "lost pictures are missing: they may have been the difficult ones."
@@ -21,8 +22,11 @@ _READ = (
 
 def snr_axis(points: list[Mean]) -> Axis:
     """Of the SNR that was set, or else of the one measured."""
-    set_ = all(p.condition.level.kind == "snr" for p in points)
-    return Axis("SNR, dB" if set_ else "SNR measured, dB")
+    if not all(p.condition.level.kind == "snr" for p in points):
+        return Axis("SNR measured, dB")
+    levels = sorted({p.condition.level.db for p in points})
+    few = len(levels) <= _MOST_TICKS
+    return Axis("SNR, dB", ticks={db: words.plain(db) for db in levels} if few else None)
 
 
 def snr_of(p: Mean) -> float | None:
@@ -105,6 +109,9 @@ def _section(name: str, title: str, figures: dict[str, list[Figure]]) -> Section
         return None
     blocks: list[Block] = [Prose(_READ, "note")]
     for air, some in figures.items():
+        if len(figures) > words.MANY_AIRS:
+            blocks.append(Folded(air, some))
+            continue
         blocks += some[:3]
         if some[3:]:
             names = " and ".join(one.title.partition(" ")[0] for one in some[3:])
@@ -146,14 +153,16 @@ def _table(analysis: Analysis, air: Air, heads: tuple[str, ...]) -> Table:
                 str(p.condition.cbr),
                 f"{p.arrived} of {p.sent}",
                 *(words.interval(m, p.figures[m].arrived) for m in metrics),
-                ranges(p.cells),
+                short(p.cells, [p.number]),
             )
             for p in points
         ],
         name=words.slug(f"means {air}"),
         csv_heads=[*csv_heads, "cells"],
         csv_rows=[_csv_row(p, metrics) for p in points],
-        source=analysis.origin.line(cell for p in points for cell in p.cells),
+        source=analysis.origin.line(
+            [c for p in points for c in p.cells], [p.number for p in points]
+        ),
     )
 
 

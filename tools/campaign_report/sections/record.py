@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.campaign_report.analysis.whole import Analysis
-from percast.tools.pages import Block, Facts, Folded, Prose, Section
+from percast.tools.pages import Block, Facts, Folded, Prose, Section, Table
 from percast.tools.statistics.bootstrap import LEAST_CLUSTERS
 
 
@@ -58,20 +59,31 @@ def record(analysis: Analysis) -> Section:
     blocks: list[Block] = [Facts(facts)]
     if plan is not None:
         blocks.append(Folded("The plan", [Facts({"plan": plan.strip()})], open=True))
+    blocks.append(Folded("The conditions, with all their cells", [_conditions(analysis)]))
     names = [f"{name} ({sha[:12]})" for sha, name in campaign.pictures.items()]
     shown = ", ".join(names[:200]) + (f" and {len(names) - 200} more" if len(names) > 200 else "")
     blocks.append(Folded(f"The {len(names)} pictures, with their SHA-256", [Prose(shown)]))
     return Section("record", "Record", blocks)
 
 
+def _conditions(analysis: Analysis) -> Table:
+    points = sorted(analysis.points, key=lambda p: p.number)
+    rows = [(p.number, str(p.condition), ranges(p.cells)) for p in points]
+    return Table(
+        "Conditions",
+        ("number", "condition", "cells"),
+        rows,
+        name="conditions",
+        left=("condition", "cells"),
+    )
+
+
 def _plan_of(frozen: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """The plan's text, and the rest without what only repeats it."""
+    """The plan's text, and the rest; the plan as it was parsed is told where it differs, by what
+    was set on the command line, which is in the command."""
     rest = dict(frozen)
-    plan = rest.pop("plan", None)
-    if isinstance(plan, Mapping):
-        plan = plan.get("text")
-    rest.pop("parsed", None)
-    return plan if isinstance(plan, str) else None, rest
+    plan = rest.pop("plan", None) or {}
+    return plan.get("toml"), rest
 
 
 def _text(value: Any) -> str:

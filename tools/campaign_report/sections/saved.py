@@ -74,7 +74,7 @@ def _table(analysis: Analysis, some: list[Saving]) -> Table:
         csv_heads=("metric", "baseline_cbr", "share_taken", "bound", "low", "low_bound", "high",
                    "high_bound", "cells"),
         csv_rows=[_csv_row(s, rate) for s in some for rate in s.rates],
-        source=note + analysis.origin.line(first.cells),
+        source=note + analysis.origin.line(first.cells, first.numbers),
     )  # fmt: skip
 
 

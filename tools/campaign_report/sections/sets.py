@@ -4,7 +4,7 @@
 from collections import Counter
 
 from percast.engines.metrics.fid import PATCH
-from percast.tools.campaign_report.analysis.origin import ranges
+from percast.tools.campaign_report.analysis.origin import short
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Prose, Section, Table
@@ -32,7 +32,7 @@ def sets(analysis: Analysis) -> Section:
                 f"{one.patches:,}",
                 words.DASH if one.fid is None else f"{one.fid:.2f}",
                 words.interval("psnr_db", one.kid),
-                ranges(one.cells),
+                short(one.cells),
             )
             for one in told
         ]
@@ -42,12 +42,17 @@ def sets(analysis: Analysis) -> Section:
                 ("code", "channel", "level", "CBR", "patches", "FID", "KID x 1000", "cells"),
                 rows,
                 name="fid-kid",
-                source=analysis.origin.line(c for one in told for c in one.cells),
+                source=analysis.origin.line([c for one in told for c in one.cells]),
             )
         )
     why = Counter(one.why_not for one in analysis.sets if one.why_not)
-    blocks += [
-        Prose(f"Not told of {count} of {len(analysis.sets)} conditions: {text}.")
-        for text, count in why.most_common()
-    ]
+    for text, count in why.most_common():
+        few = [one.patches for one in analysis.sets if one.why_not == text]
+        span = f"{min(few):,}" if min(few) == max(few) else f"{min(few):,} to {max(few):,}"
+        blocks.append(
+            Prose(
+                f"Not told of {count} of {len(analysis.sets)} conditions: {text}. Of these "
+                f"{span} patches of {PATCH} x {PATCH} arrived."
+            )
+        )
     return Section("sets", "FID and KID", blocks)

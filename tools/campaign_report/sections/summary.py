@@ -2,7 +2,7 @@
 """What a reader should know who reads nothing else."""
 
 from percast.tools.campaign_report.analysis.examples import headline_level, nearest_rate
-from percast.tools.campaign_report.analysis.origin import ranges
+from percast.tools.campaign_report.analysis.origin import short
 from percast.tools.campaign_report.analysis.savings import Saving
 from percast.tools.campaign_report.analysis.whole import FEW_PICTURES, Analysis
 from percast.tools.campaign_report.sections import words
@@ -29,7 +29,7 @@ def summary(analysis: Analysis) -> Section:
         blocks.append(
             Prose(
                 f"Savings of {first.code.name} for the quality that {first.baseline.name} has at "
-                f"{rate}: {first.air}, {first.level}. Cells {ranges(first.cells)}."
+                f"{rate}: {first.air}, {first.level}. From {short(first.cells, first.numbers)}."
             )
         )
     else:

@@ -21,10 +21,21 @@ NAMES = {
 }
 _FORMATS = {"psnr_db": ".2f", "ms_ssim": ".4f"}
 _UNITS = {"psnr_db": "dB, higher is better", "ms_ssim": "higher is better"}
+MANY_AIRS = 3
+"""With more channels than that the figures of each are folded."""
+
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 AT_LEAST, AT_MOST = "\N{GREATER-THAN OR EQUAL TO}", "\N{LESS-THAN OR EQUAL TO}"
 BEYOND = "beyond the measured range"
+
+
+SHARE_AXIS = Axis(
+    "pictures that arrived",
+    ticks={share / 100: f"{share}%" for share in (0, 25, 50, 75, 100)},
+    low=-0.03,
+    high=1.03,
+)
 
 
 def metric_axis(metric: str) -> Axis:
@@ -56,9 +67,14 @@ def interval(metric: str, span: Interval | None, signed: bool = False) -> str:
     return f"{value} [{number(metric, span.low, signed)}, {number(metric, span.high, signed)}]"
 
 
+def plain(value: float) -> str:
+    """With a proper minus."""
+    return f"{value:g}".replace("-", MINUS)
+
+
 def percent(value: float) -> str:
     """Of a share."""
-    return f"{100 * value:.0f}%".replace("-", MINUS)
+    return f"{round(100 * value)}%".replace("-", MINUS)  # no "-0%"
 
 
 def share(span: Interval) -> str:
@@ -71,7 +87,7 @@ def share(span: Interval) -> str:
 def saved(at: EqualQuality) -> str:
     """Of a share that is taken, what is saved; the ends change places."""
     value = _saved(at.share)
-    if at.low is None or at.high is None:
+    if at.low is None or at.high is None or at.low == at.share == at.high:
         return value
     return f"{value} [{_saved(at.high)}, {_saved(at.low)}]"
 
@@ -80,6 +96,9 @@ def saved_interval(at: EqualQuality) -> str:
     """Its interval in a sentence."""
     if at.low is None or at.high is None:
         return "too few pictures for an interval"
+    if at.low == at.share == at.high:
+        better = at.share.bound == "at most"
+        return f"{BEYOND}: {'better' if better else 'worse'} at its {'lowest' if better else 'highest'} rate"
     text = f"95% interval {_saved(at.high)} to {_saved(at.low)}"
     return f"{text}; {BEYOND}" if at.share.bound else text
 

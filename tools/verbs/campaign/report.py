@@ -12,8 +12,7 @@ from percast.tools.campaign_report.config import ReportConfig
 from percast.tools.options import add_output_options
 
 
-def add_report_options(parser: argparse.ArgumentParser) -> None:
-    """Options of `percast campaign report`."""
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "store", nargs="?", type=Path, metavar="STORE.sqlite",
         help="the campaign (default: the newest *.sqlite here)",
@@ -27,14 +26,14 @@ def make_report(args: argparse.Namespace) -> int:
     """Writes the page; its address on stdout, or the numbers."""
     config = ReportConfig.from_args(args)
     path = args.store or newest_store()
-    # Loaded late: --help and mistakes need neither scipy nor networks.
-    from percast.tools.campaign_report.analysis.whole import analyse
-    from percast.tools.campaign_report.page import page_of
-    from percast.tools.pages import write_page
-
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store.open(path))
         other = config.against and stack.enter_context(Store.open(config.against))
+        # Loaded late: --help and mistakes need neither scipy nor networks.
+        from percast.tools.campaign_report.analysis.whole import analyse
+        from percast.tools.campaign_report.page import page_of
+        from percast.tools.pages import write_page
+
         analysis = analyse(store, config, other)
         out = config.out or path.with_suffix(".html")
         write_page(out, page_of(analysis, store, config.most_megabytes))

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Campaigns on the air, over stand-in radios: real drivers, two ends in processes of their own."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from percast.tools.campaign.store import Store
+from tests.flowgraphs.test_over_the_air import CLI, LOSS
+from tests.standins.boards import need, serial_number
+
+PLAN = """
+[campaign]
+medium = "air"
+note = "two stand-ins"
+metrics = ["psnr"]
+[pictures]
+source = "{photos}"
+frames = 5
+[conditions]
+snr = [8, 16]
+cbr = ["1/24", "1/16"]
+[air]
+profile = "robust-2m"
+stage = "VGA"
+gain_first = 14
+timeout = 3
+patience = 60
+[transmitter]
+device = "hackrf"
+args = "{left}"
+freq = "2.4G"
+gain = "VGA=14"
+[receiver]
+device = "hackrf"
+args = "{right}"
+freq = "2.4G"
+gain = "LNA=24,VGA=24"
+"""
+
+
+@pytest.fixture
+def bench(air, tmp_path, small_photos):
+    """A computer with both boards, and the plan for them."""
+    need("hackrf")
+    computer = air(loss=LOSS, speed=0.5).computer("bench")
+    left = computer.plug("a", ppm=5)
+    right = computer.plug("b", ppm=-5, noise_figure=15)
+    plan = tmp_path / "bench.toml"
+    plan.write_text(PLAN.format(photos=small_photos, left=left, right=right))
+    return computer, plan
+
+
+def campaign(launch, computer, *words: object):
+    return launch(computer, *CLI, "campaign", *words, "--json")
+
+
+def rows_of(path: Path) -> list[dict]:
+    if not path.exists():
+        return []
+    with Store.open(path) as store:
+        return store.rows()
+
+
+@pytest.mark.timeout(300)
+def test_unplugging_a_radio_in_the_middle_costs_nothing_but_the_wait(bench, launch, tmp_path):
+    """Twenty cells at SNRs that gains were found for; the receiver's board goes and comes back."""
+    computer, plan = bench
+    path = tmp_path / "air.sqlite"
+    run = campaign(launch, computer, "run", plan, "--out", path)
+    run.wait_until(lambda: len(rows_of(path)) >= 6, 90)
+    computer.unplug("b")
+    run.wait_until(lambda: "waiting for the receiver" in run.err, 60)
+    before = len(rows_of(path))
+    computer.plug("b", ppm=-5, noise_figure=15)
+    assert run.wait(110) == 0, run.err
+    assert json.loads(run.out)["cells_done"] == 20
+    rows = rows_of(path)
+    assert before < 20 and len({row["cell"] for row in rows}) == len(rows) == 20
+    assert all(row["received"] and row["psnr_db"] > 10 for row in rows), rows
+    for row in rows:
+        assert row["snr_db_measured"] == pytest.approx(row["snr_db_set"], abs=2.5)
+        assert row["freq_offset_hz"] == pytest.approx(24e3, rel=0.02)
+        assert row["sent_at"] < row["received_at"] < time.time()
+    gains = {row["snr_db_set"]: row["gain_db"] for row in rows}
+    assert gains[16] - gains[8] == pytest.approx(8, abs=2)
+    with Store.open(path) as store:
+        frozen, events = store.frozen(), [text for _, text in store.events()]
+    assert frozen["device"][0]["transmitter"]["took"]["freq"] == 2.4e9
+    assert {p["snr_db"] for p in frozen["calibrations"][0]["points"]} == {8, 16}
+    assert any("there again" in text for text in events)
+    assert computer.mode("a") != "transmit", "the transmitter was left on the air"
+    assert serial_number("a") in frozen["plan"]["toml"]

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans: every mistake is told at once, and nothing is sent."""
+
+import re
+from collections import defaultdict
+
+import pytest
+
+from percast.errors import UsageError
+from percast.tools.campaign.checking import check, load_plan
+from percast.tools.campaign.layout import conditions_of, outlook, shots_of
+from percast.tools.campaign.places import find_plan, shipped_plans
+from percast.tools.campaign.plan import parse_plan
+from tests.tools.campaign import plans
+
+TWELVE = """
+[campain]
+note = "misspelt"
+[campaign]
+repeats = 0
+metrics = ["psnr", "beauty"]
+[pictures]
+source = "{photos}"
+size = "300"
+[conditions]
+snr = "ten"
+cbr = ["1/48", "1/7"]
+realism = 2
+gain = 20
+[[codec]]
+model = "nobodys"
+engne = "openvino"
+[[codec]]
+codec = "hevc-ldpc"
+cbr = "1/100"
+[[channel]]
+channel = "tdl-z"
+[air]
+settle = 1
+"""
+
+
+def test_twelve_mistakes_are_twelve_lines_and_nothing_is_sent(percast, small_photos, tmp_path):
+    plan = plans.write(tmp_path, small_photos, TWELVE)
+    before = sorted(tmp_path.iterdir())
+    run = percast("campaign", "run", plan, "--out", tmp_path / "x.sqlite")
+    lines = run.err.removeprefix("percast: ").splitlines()
+    told = [re.match(r"\[([\w.]+)\] (\w+): \S", line) for line in lines]
+    assert all(told), run.err
+    assert {match.groups() for match in told} == {
+        ("campain", "table"), ("campaign", "repeats"), ("campaign", "metrics"),
+        ("pictures", "size"), ("conditions", "snr"), ("conditions", "realism"),
+        ("conditions", "gain"), ("codec.1", "model"), ("codec.1", "engne"), ("codec.2", "cbr"),
+        ("channel.1", "channel"), ("air", "medium"),
+    }  # fmt: skip
+    assert len(lines) == 12 and run.code == 2
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["quick", "paper", "mobility", "over-the-air"])
+def test_the_plans_that_ship_can_be_run(name, small_photos):
+    """With pictures that are here."""
+    changes = () if name == "quick" else (f"pictures.source={small_photos}", "pictures.size=64x64")
+    checked = load_plan(find_plan(name), changes)
+    assert name in shipped_plans()
+    assert outlook(checked).cells >= 20
+
+
+def plan_of(text: str, photos, *changes: str):
+    return check(parse_plan(text.format(photos=photos), "t", changes)).plan
+
+
+def test_every_picture_meets_every_condition_in_a_neighbourhood_of_time(small_photos):
+    plan = plan_of(plans.SMALL, small_photos, "campaign.repeats=3", "conditions.realism=[0, 1]")
+    conditions = conditions_of(plan)
+    shots, cells = shots_of(plan, ["a", "b", "c"], conditions)
+    assert len(conditions) == 4 and len(shots) == 3 * 3 * 4 and len(cells) == 2 * len(shots)
+    blocks = [shots[i : i + 4] for i in range(0, len(shots), 4)]
+    for block in blocks:
+        assert len({(shot["picture"], shot["repeat"]) for shot in block}) == 1
+        assert {shot["condition"] for shot in block} == {1, 2, 3, 4}
+    orders = {tuple(shot["condition"] for shot in block) for block in blocks}
+    assert len(orders) > 3, "conditions always come in the same order"
+    seeds = defaultdict(set)
+    for shot in shots:
+        seeds[shot["picture"], shot["repeat"]].add(shot["seed"])
+    assert all(len(each) == 1 for each in seeds.values()), "conditions meet other channels"
+
+
+def test_lists_of_a_channel_give_one_for_each_combination(small_photos):
+    text = plans.SMALL.replace(
+        'channel = "awgn"\nwaveform = false',
+        'channel = "tdl-c"\ndoppler = [10, 100]\ndelay_spread = ["100n", "300n"]',
+    )
+    rows = conditions_of(plan_of(text, small_photos, "conditions.snr=10", "conditions.cbr=1/48"))
+    assert {(row["delay_spread_s"], row["doppler_hz"]) for row in rows} == {
+        (1e-7, 10.0), (1e-7, 100.0), (3e-7, 10.0), (3e-7, 100.0),
+    }  # fmt: skip
+
+
+def test_a_change_on_the_command_line_reaches_the_table_it_names(small_photos):
+    text = plans.SMALL + '[[codec]]\ncodec = "hevc-ldpc"\ncbr = "1/24"\n'
+    plan = plan_of(text, small_photos, "codec.2.cbr=1/12", "campaign.note=in the cellar")
+    assert [str(rate) for rate in plan.codecs[1].cbrs] == ["1/12"]
+    assert plan.campaign.note == "in the cellar"
+    plan = plan_of(text, small_photos, 'codec=[{codec="jpeg-ldpc"}]')
+    assert [codec.codec for codec in plan.codecs] == ["jpeg-ldpc"]
+    for wrong in ("snr=3", "codec.3.cbr=1/12", "conditions.snr"):
+        with pytest.raises(UsageError, match="--set"):
+            parse_plan(text, "t", [wrong])
+
+
+def test_a_dry_run_tells_what_it_takes_and_does_nothing(percast, small_photos, tmp_path):
+    plan = plans.write(tmp_path, small_photos, plans.SMALL.replace("waveform = false", ""))
+    run = percast("campaign", "run", plan, "--dry-run", "--json", "--set", "campaign.repeats=2")
+    assert run.code == 0, run.err
+    assert run.json["cells"] == run.json["shots"] == 48
+    # 64x64 at 1/48 are 256 symbols, at 1/24 twice as many: 2 and 3 OFDM symbols of 192 carriers.
+    samples = 24 * (2 * (640 + 64 + 512 + 12 * 288) + (2 + 3) * 288)
+    assert run.json["air_seconds"] == pytest.approx(samples / 4e6)
+    assert not list(tmp_path.glob("*.sqlite"))

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The numbers of a report, where it is known what they must be."""
+
+import dataclasses
+import io
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from percast.engines.metrics import psnr
+from percast.engines.pictures import decode_picture
+from percast.tools.campaign.store import Store
+from percast.tools.campaign_report.analysis.conditions import Code, Level
+from percast.tools.campaign_report.analysis.measured import load
+from percast.tools.campaign_report.analysis.origin import ranges, short
+from percast.tools.campaign_report.analysis.sets import Needs, count_patches, distances
+from percast.tools.campaign_report.analysis.whole import analyse
+from percast.tools.campaign_report.config import ReportConfig
+from percast.tools.pages.chart import LOOKS
+from tests.tools.campaign_report.stores import COMMAND, Law, make_store
+
+PLAIN = ReportConfig(lost="aside", no_sets=True)
+
+
+@pytest.fixture(scope="module")
+def told(campaign):
+    with Store.open(campaign) as store:
+        return analyse(store, dataclasses.replace(PLAIN, lost="grey")).json()
+
+
+def point(told, code: str, snr: float, cbr: str) -> dict:
+    wanted = {"code": code, "snr_db_set": snr, "cbr": cbr}
+    (found,) = [p for p in told["points"] if wanted.items() <= p.items()]
+    return found
+
+
+def test_every_number_names_its_cells_and_all_name_command_and_version(told, campaign):
+    assert told["measured_by"] == {"percast": "0.1.0 (0123456789)", "command": COMMAND}
+    with Store.open(campaign) as store:
+        rows = {row["cell"]: row for row in store.rows()}
+    seen = []
+    for one in told["points"]:
+        first, last, step = map(int, one["cells"].replace(" by ", "-").split("-"))
+        cells = range(first, last + 1, step)
+        assert len(cells) == one["sent"] == 12
+        assert {rows[c]["cbr_asked"] for c in cells} == {one["cbr"]}
+        assert {rows[c]["snr_db_set"] for c in cells} == {one["snr_db_set"]}
+        seen += cells
+        values = [rows[c]["psnr_db"] for c in cells if rows[c]["psnr_db"] is not None]
+        arrived = one["metrics"]["psnr_db"]["arrived"]
+        assert (arrived["value"] if arrived else None) == (
+            pytest.approx(sum(values) / len(values)) if values else None
+        )
+    assert sorted(seen) == sorted(rows)
+    for kind in ("savings", "link"):
+        assert told[kind] and all(one["cells"] for one in told[kind])
+
+
+def test_the_bandwidth_that_is_saved_is_what_the_law_says(told):
+    (lpips,) = [s for s in told["savings"] if (s["metric"], s["level"]) == ("lpips", "SNR 10 dB")]
+    taken = lpips["share_taken"]["1/48"]  # the law: a quarter
+    assert taken["low"]["ratio"] < 0.26 and taken["high"]["ratio"] > 0.24
+    assert taken["value"]["ratio"] == pytest.approx(0.25, abs=0.01)
+    assert taken["value"]["bound"] in (None, "at most")
+    within = lpips["share_taken"]["1/24"]
+    assert within["value"] == {"ratio": pytest.approx(0.25, abs=0.01), "bound": None}
+    beyond = lpips["share_taken"]["1/192"]["value"]
+    assert beyond == {"ratio": 1.0, "bound": "at most"}  # and nothing is extrapolated
+    assert lpips["mean_share_taken"]["value"] == pytest.approx(0.25, abs=0.02)
+
+
+def test_lost_pictures_are_counted_and_compared_as_grey_ones(told, campaign):
+    lost = point(told, "hevc-ldpc", 4.0, "1/48")
+    assert (lost["sent"], lost["arrived"]) == (12, 0)
+    assert lost["share_arrived"]["value"] == 0 and 0.2 < lost["share_arrived"]["high"] < 0.3
+    assert lost["lost_because"] == {"too little arrived to decode": 12}
+    psnr_db = lost["metrics"]["psnr_db"]
+    assert psnr_db["arrived"] is None  # a mean of nothing is no number
+    with Store.open(campaign) as store:
+        originals = [
+            decode_picture(io.BytesIO(store.reference(p["sha256"]))) for p in store.pictures()
+        ]
+    grey = [psnr(original, np.full_like(original, 128)) for original in originals]
+    assert psnr_db["lost_as_grey"]["value"] == pytest.approx(np.mean(grey))
+    kept = point(told, "percast", 4.0, "1/48")["metrics"]["psnr_db"]
+    assert kept["arrived"] == kept["lost_as_grey"]
+    # A point where nothing arrived is no point of a curve.
+    four = [s for s in told["savings"] if s["level"] == "SNR 4 dB"]
+    assert not four
+
+
+def test_a_campaign_has_not_changed_against_itself_and_has_against_a_better_one(tmp_path):
+    paths = [
+        make_store(tmp_path / f"{name}.sqlite", Law(better=better, seed=seed, rates=("1/48",)))
+        for name, better, seed in (("old", 0.0, 0), ("same", 0.0, 1), ("new", 0.01, 2))
+    ]
+    old, same, new = (Store.open(path) for path in paths)
+    with old, same, new:
+        itself = analyse(old, PLAIN, old).json()["comparison"]
+        assert {c["verdict"] for c in itself["changes"]} == {"no change shown"}
+        assert itself["record"] == {}
+        again = analyse(same, PLAIN, old).json()["comparison"]
+        assert {c["verdict"] for c in again["changes"]} == {"no change shown"}
+        better = analyse(new, PLAIN, old).json()["comparison"]
+    verdicts = {m: {c["verdict"] for c in better["changes"] if c["metric"] == m}
+                for m in ("lpips", "psnr_db", "share_arrived")}  # fmt: skip
+    assert verdicts == {
+        "lpips": {"better"},
+        "psnr_db": {"no change shown"},
+        "share_arrived": {"no change shown"},
+    }
+    change = better["changes"][1]
+    assert change["change"]["low"] < -0.01 < change["change"]["high"] < 0
+    assert better["record"]["seeds.campaign"] == {"before": 0, "after": 2}
+
+
+def test_fid_and_kid_are_told_where_pictures_suffice_and_else_why_not(tmp_path):
+    law = Law(pictures=4, snrs=(10.0,), rates=("1/48",), size=(256, 256))
+    with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:
+        campaign = load(store)
+        few = distances(campaign, store.picture, store.reference, 2, Needs())
+        assert {one.patches for one in few} == {4}
+        assert all(one.fid is None and one.kid is None for one in few)
+        assert all("256 for KID and 2,048 for FID" in one.why_not for one in few)
+        enough = distances(campaign, store.picture, store.reference, 2, Needs(fid=4, kid=4))
+    if all("weights" in one.why_not for one in enough):
+        pytest.skip("percast eval fetch-weights --metrics fid")
+    sharp, blurred = enough  # percast's pictures are blurred less than the digital codec's
+    assert 0 < sharp.fid < blurred.fid
+    assert sharp.kid.low < sharp.kid.value < blurred.kid.value and not sharp.why_not
+
+
+@pytest.mark.parametrize("size", [(768, 512), (255, 255), (384, 256), (512, 640), (256, 256)])
+def test_patches_are_counted_without_cutting_them(size):
+    from percast.engines.metrics.fid import patches
+
+    width, height = size
+    assert count_patches(width, height) == len(patches(np.zeros((height, width, 3), np.uint8)))
+
+
+def test_conditions_are_told_apart_by_what_differs_in_their_settings():
+    from percast.tools.campaign_report.analysis.conditions import sort_rows
+
+    def row(condition, **changes):
+        return {"channel": "awgn", "delay_spread_s": None, "doppler_hz": None, "codec": "learned",
+                "model": "base", "realism": 1.0, "snr_db_set": None, "gain_db": 30.0,
+                "cbr_asked": "1/48", "condition": condition} | changes  # fmt: skip
+
+    def settings(number, design, waveform):
+        whole = {"codec": {"engine": "auto"}, "channel": {"waveform": waveform}}
+        return {"condition": number, "design_snr_db": design, "settings": whole}
+
+    conditions = [settings(1, 10, True), settings(2, 4, True), settings(3, 10, False)]
+    found = list(sort_rows([row(1), row(2), row(3)], conditions))
+    assert len(found) == 3 and len(set(map(str, found))) == 3
+    assert {c.code.name for c in found} == {
+        "percast (design snr db 10)", "percast (design snr db 4)",
+    }  # fmt: skip
+    assert {c.air.told for c in found} == {"waveform true", "waveform false"}
+    assert {c.level for c in found} == {Level("gain", 30.0)} and found[0].cbr == Fraction(1, 48)
+    dials = sort_rows([row(1), row(1, realism=0.0), row(1, model="mse")], conditions[:1])
+    names = sorted(c.code.name for c in dials)
+    assert names == ["percast mse", "percast, realism 0", "percast, realism 1"]
+    assert len({Code("learned", "x", 1.0, "", str(n)) for n in range(LOOKS)}) == LOOKS
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [([1, 2, 3, 7], "1-3, 7"), ([4], "4"), ([1, 11, 21], "1-21 by 10"), ([5, 6, 9], "5-6, 9")],
+)
+def test_cells_are_listed_in_ranges(cells, text):
+    assert ranges(cells) == text
+
+
+def test_cells_that_are_many_are_named_by_their_condition():
+    assert short([1, 2, 3, 7]) == "cells 1-3, 7" and short([4]) == "cell 4"
+    assert short([1, 3, 7, 15, 40], [2]) == "5 cells of condition 2"
+    assert short([1, 3, 7, 15, 40]) == "5 cells from 1 to 40"

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast campaign report`, and its page in a real browser, opened as a file."""
+
+import json
+import re
+import shutil
+import sqlite3
+from html import unescape
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+
+from tests.tools.campaign_report.stores import COMMAND, Law, make_store
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def report(percast, campaign, tmp_path_factory):
+    """The page and the numbers, by the real command."""
+    folder = tmp_path_factory.mktemp("report")
+    other = make_store(folder / "old.sqlite", Law(cliff_db=6, better=0.01, seed=1))
+    out = folder / "page.html"
+    done = percast("campaign", "report", campaign, "--out", out, "--against", other, "--json")
+    assert done.code == 0, done.err
+    return out, done.json
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser, report):
+    """Opens the page; nothing may go wrong in it, and nothing be fetched."""
+    contexts, complaints = [], []
+
+    def open_page(**context):
+        contexts.append(browser.new_context(offline=True, **context))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(30000)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else
+                complaints.append(r.url))  # fmt: skip
+        page.goto(report[0].as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def test_the_page_says_what_the_numbers_say(report):
+    path, numbers = report
+    text = re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", path.read_text("utf-8"))))
+    assert COMMAND in text and "percast 0.1.0 (0123456789)" in text
+    assert numbers["page"] == str(path)
+    for point in numbers["points"]:
+        assert f"{point['arrived']} of {point['sent']}" in text
+        if lpips := point["metrics"]["lpips"]["arrived"]:
+            assert f"{lpips['value']:.3f} [{lpips['low']:.3f}, {lpips['high']:.3f}]" in text
+    assert "beyond the measured range" in text
+    assert "it takes patches of 256 x 256, 256 for KID and 2,048 for FID" in text
+    assert "12 times" in text or "48 times: too little arrived to decode" in text
+    assert {c["verdict"] for c in numbers["comparison"]["changes"]} == {"worse", "no change shown"}
+
+
+def test_it_opens_from_a_file_and_keeps_a_screenshot(opened, report):
+    page = opened(viewport={"width": 1280, "height": 900})
+    sections = page.locator("nav a").all_inner_texts()
+    assert sections[:3] == ["Summary", "What changed", "Bandwidth saved"]
+    assert "Quality against rate" in sections and "Record" in sections
+    for link in page.locator("nav a").all():
+        assert page.locator(link.get_attribute("href")).count() == 1
+    for panel in page.locator(".panels svg").all()[:6]:
+        assert panel.locator(".line").count() >= 1 and panel.bounding_box()["width"] > 250
+    # Names of pictures are text, whatever they hold.
+    assert page.locator(".comparison b b").count() == 0
+    assert "<b>" in page.locator(".comparison figcaption").first.inner_text()
+    shot = report[0].with_suffix(".png")
+    page.screenshot(path=shot, full_page=True)
+    assert shot.read_bytes().startswith(b"\x89PNG") and shot.stat().st_size > 100_000
+
+
+def test_the_slider_divides_the_pictures_by_keyboard_and_mouse(opened):
+    page = opened()
+    figure = page.locator(".comparison").first
+    slider, over = figure.locator("input[type=range]"), figure.locator(".over")
+    slider.focus()
+    page.keyboard.press("Home")
+    assert over.evaluate("e => e.style.clipPath") == "inset(0px 100% 0px 0px)"
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    assert over.evaluate("e => e.style.clipPath") == "inset(0px 70% 0px 0px)"
+    assert slider.get_attribute("aria-valuetext") == "30% from the left"
+    figure.locator(".stage").scroll_into_view_if_needed()
+    box = figure.locator(".sheet").bounding_box()
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 10)
+    assert 73 <= int(slider.input_value()) <= 77
+    # Other layers by their lists; what is shown is said.
+    left, right = figure.locator("select").all()[:2]
+    names = left.locator("option").all_inner_texts()
+    assert names == ["original", "percast", "hevc-ldpc"]
+    before = figure.locator(".under").get_attribute("src")
+    right.select_option("hevc-ldpc")
+    assert figure.locator(".under").get_attribute("src") != before
+    assert re.search(r"Right: hevc-ldpc\s+LPIPS 0\.\d+", figure.locator(".shown").inner_text())
+
+
+def test_numbers_can_be_taken_away(opened):
+    page = opened(accept_downloads=True)
+    plot = page.locator("figure.plot").first
+    for name, start in (("CSV", b"code,channel,level,cbr,value"), ("SVG", b"<?xml")):
+        with page.expect_download() as download:
+            plot.get_by_role("link", name=name).click()
+        assert download.value.suggested_filename.endswith(name.lower())
+        with open(download.value.path(), "rb") as file:
+            assert file.read().startswith(start)
+
+
+def test_a_phone_can_show_it_in_the_dark(opened):
+    page = opened(viewport={"width": 360, "height": 740}, color_scheme="dark", has_touch=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    panel = page.locator(".panels svg").first.bounding_box()
+    assert panel["x"] >= 0 and 300 < panel["width"] <= 360
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(map(int, re.findall(r"\d+", back))) < 120
+    controls = page.locator(".comparison").first.locator("select, input")
+    for control in controls.all():
+        box = control.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and box["height"] >= 22
+
+
+def test_without_scripts_and_on_paper_the_pictures_lie_side_by_side(opened):
+    page = opened(java_script_enabled=False)
+    layers = page.locator(".comparison").first.locator(".layer img")
+    assert layers.count() == 3 and all(layer.is_visible() for layer in layers.all())
+    assert not page.locator(".stage").first.is_visible()
+    page = opened()
+    page.emulate_media(media="print")
+    assert page.locator(".comparison").first.locator(".layer img").first.is_visible()
+    assert not page.locator("nav").is_visible()
+
+
+def test_mistakes_are_one_line_each(percast, campaign, tmp_path):
+    missing = percast("campaign", "report", tmp_path / "none.sqlite")
+    assert (missing.code, "there is no such campaign" in missing.complaint) == (6, True)
+    unwritable = percast(
+        "campaign",
+        "report",
+        campaign,
+        "--no-sets",
+        "--lost",
+        "aside",
+        "--out",
+        tmp_path / "a/b.html",
+    )
+    assert unwritable.code == 6 and "cannot write" in unwritable.complaint
+    wrong = percast("campaign", "report", campaign, "--decode", 3)
+    assert wrong.code == 6 and "no decoding 3" in wrong.complaint
+    other = tmp_path / "other.sqlite"
+    sqlite3.connect(other).execute("CREATE TABLE a (b)").connection.close()
+    foreign = percast("campaign", "report", other)
+    assert foreign.code == 6 and "no campaign" in foreign.complaint
+
+
+def test_json_is_whole_and_has_no_infinities(report):
+    _, numbers = report
+    text = json.dumps(numbers, allow_nan=False)
+    assert json.loads(text) == numbers
+    assert {"points", "savings", "link", "sets", "comparison", "frozen", "interval"} <= set(numbers)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who does the shots of a campaign: this process, all cores of this machine, or a cluster.
+
+Whatever a crew is, the one process that has the store open writes it.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from percast.errors import DeviceError, UsageError
+from percast.tools.campaign.jobs import Job, simulate
+from percast.tools.campaign.store import Done
+
+log = logging.getLogger(__name__)
+
+_AHEAD = 3  # jobs a worker: one that it does, and the next ones on their way
+_ATTEMPTS = 3  # after which a shot is given up whose workers die
+
+
+Task = Callable[[Job], Done]
+
+
+class Crew(Protocol):
+    """Does jobs."""
+
+    def work(self, jobs: Iterable[Job]) -> Iterator[Done]:
+        """The jobs as they are done, in whatever order."""
+
+
+class Alone:
+    """This process does one after the other.
+
+    Args:
+        task: what it does with a job.
+    """
+
+    def __init__(self, task: Task = simulate):
+        self._task = task
+
+    def work(self, jobs: Iterable[Job]) -> Iterator[Done]:
+        return map(self._task, jobs)
+
+
+class Cluster:
+    """The workers of a Dask scheduler.
+
+    Args:
+        client: of `distributed`.
+        task: what a worker does with a job.
+        on_event: told of workers that died.
+    """
+
+    def __init__(
+        self,
+        client,
+        task: Task = simulate,
+        on_event: Callable[[str], None] = log.warning,
+    ):
+        self._client, self._task, self._on_event = client, task, on_event
+
+    def work(self, jobs: Iterable[Job]) -> Iterator[Done]:
+        from distributed import as_completed
+
+        waiting, flying = iter(jobs), {}
+        done = as_completed()
+
+        def send(job: Job) -> None:
+            # Not pure: a shot that is tried again is another task.
+            future = self._client.submit(self._task, job, pure=False)
+            flying[future] = job
+            done.add(future)
+
+        def fill() -> None:
+            while len(flying) < _AHEAD * max(1, len(self._client.nthreads())):
+                if (job := next(waiting, None)) is None:
+                    return
+                send(job)
+
+        fill()
+        while flying:
+            future = next(done)
+            job = flying.pop(future)
+            if (again := self._outcome(future, job)) is None:
+                yield future.result()
+            elif isinstance(again, Job):
+                send(again)
+            else:
+                yield again
+            future.release()
+            fill()
+
+    def _outcome(self, future, job: Job) -> Job | Done | None:
+        """None if it was done; what is to be tried again; or what was given up.
+
+        Raises:
+            Exception: what the worker met.
+        """
+        from distributed.client import FutureCancelledError
+        from distributed.scheduler import KilledWorker
+
+        error = future.exception()
+        if error is None:
+            return None
+        if not isinstance(error, KilledWorker | FutureCancelledError):
+            raise error
+        self._on_event(f"shot {job.shot.shot}: its worker died, attempt {job.attempt}")
+        if job.attempt < _ATTEMPTS:
+            return replace(job, attempt=job.attempt + 1)
+        return given_up(job, f"its worker died {_ATTEMPTS} times")
+
+
+def given_up(job: Job, reason: str) -> Done:
+    """A shot that is not tried any more."""
+    arrival = {"received": 0, "error": reason, "attempts": job.attempt}
+    cells = [
+        {"cell": cell, "realism": realism, "model": job.shot.condition["model"], "undecodable": 0}
+        for cell, realism in job.shot.cells
+    ]
+    return Done(job.shot.shot, arrival, cells)
+
+
+@contextlib.contextmanager
+def open_crew(
+    scheduler: str | None,
+    workers: int,
+    on_event: Callable[[str], None] = log.warning,
+    task: Task = simulate,
+) -> Iterator[Crew]:
+    """Those who do simulated shots.
+
+    Args:
+        scheduler: address of a Dask scheduler; None for this machine.
+        workers: processes on this machine; 1 is this one alone.
+        on_event: told of workers that died.
+        task: what is done with a job.
+
+    Raises:
+        UsageError: Dask is not installed.
+        DeviceError: the scheduler does not answer, or has no workers.
+    """
+    if scheduler is None and workers == 1:
+        yield Alone(task)
+        return
+    try:
+        import dask
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise UsageError(
+            f"several workers need: pip install 'percast[campaign]' ({error}); --workers 1 does not"
+        ) from error
+    dask.config.set({
+        # A worker's death is counted by us, for we know the shot; and its memory is its own affair.
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+    })  # fmt: skip
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=":0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+            client = stack.enter_context(Client(cluster))
+        else:
+            try:
+                client = stack.enter_context(Client(scheduler, timeout=10))
+            except (OSError, ValueError) as error:
+                raise DeviceError(
+                    f"--scheduler {scheduler}: nobody answers; start `dask scheduler` and "
+                    f"`dask worker {scheduler} --nthreads 1` where percast is installed"
+                ) from error
+            if not client.nthreads():
+                raise DeviceError(f"--scheduler {scheduler}: it has no workers yet")
+        yield Cluster(client, task, on_event)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is written down with the results, so that they can be understood and made again."""
+
+import importlib.metadata
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import percast
+from percast.engines.manifest import load_model, sha256_of
+from percast.engines.metrics.weights import NEEDED, find_weights
+from percast.tools.campaign.plan import Plan
+
+_PACKAGES = (
+    "numpy", "scipy", "openvino", "onnxruntime", "pillow", "scikit-image", "imageio-ffmpeg", "av",
+    "pyzmq", "dask", "distributed", "pyarrow",
+)  # fmt: skip
+
+
+def frozen(plan: Plan) -> dict[str, Any]:
+    """By key of the table `frozen`; `device` is written when radios are open."""
+    return {
+        "plan": {"name": plan.name, "toml": plan.text, "parsed": plan.parsed},
+        "percast_version": percast.__version__,
+        "commit": commit(),
+        "models": _models(plan),
+        "metrics": {name: _weights(name) for name in plan.campaign.metrics},
+        "seeds": {
+            "campaign": plan.campaign.seed,
+            "channels": [plan.campaign.seed + r for r in range(plan.campaign.repeats)],
+        },
+        "libraries": libraries(),
+        "device": None,
+        "machine": _machine(),
+        "clock": clock(),
+        "note": plan.campaign.note,
+        "command": command(),
+    }
+
+
+def command() -> str:
+    """This process's, as typed."""
+    return shlex.join(["percast", *sys.argv[1:]])
+
+
+def commit() -> dict[str, Any] | None:
+    """Of the checkout that percast runs from; None where it is none."""
+    root = Path(percast.__file__).resolve().parent
+    try:
+        sha = _git(root, "rev-parse", "HEAD")
+        # Of the program: notes and results that lie beside it change nothing.
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"sha": sha, "changed": [line[3:] for line in changed.splitlines()]}
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.rstrip()
+
+
+def _models(plan: Plan) -> dict[str, Any]:
+    models = {}
+    for codec in plan.codecs:
+        if codec.codec == "learned":
+            model = load_model(codec.model)
+            files = sorted(path for path in model.folder.iterdir() if path.is_file())
+            models[codec.model] = {
+                "id": model.id.hex(),
+                "sha256": {path.name: sha256_of(path) for path in files},
+            }
+    return models
+
+
+def _weights(metric: str) -> dict[str, str] | None:
+    """Hashes of what a metric computes with; None where it cannot."""
+    if metric not in NEEDED:
+        return {}
+    found = find_weights(metric)
+    return None if found is None else {path.name: sha256_of(path) for path in found}
+
+
+def libraries() -> dict[str, str | None]:
+    """Versions of what figures may depend on."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def clock() -> dict[str, Any]:
+    """What time it is, and whether a time server says so; None where systemd does not tell."""
+    told = Path("/run/systemd/timesync")
+    synchronised = (told / "synchronized").exists() if told.is_dir() else None
+    return {"utc": datetime.now(UTC).isoformat(timespec="seconds"), "synchronised": synchronised}

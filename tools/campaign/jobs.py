@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A shot as a worker does it: wherever the worker runs, it gets a `Job` and gives a `Done`."""
+
+import json
+import os
+import platform
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from percast.engines.codecs.config import CodecConfig, parse_cbr
+from percast.engines.codecs.contract import Codec, CodecFault, CodedImage, Picture, Symbols
+from percast.engines.codecs.registry import open_codec
+from percast.engines.evaluation import measure
+from percast.engines.evaluation.measure import Arrival, Metric, Outcome, Sent
+from percast.flowgraphs.numpy_link import NumpyLink
+from percast.tools.campaign.pictures import from_png, to_png
+from percast.tools.campaign.store import Done, Shot
+from percast.tools.verbs.eval.channel import AirConfig
+
+_ENCODED = 64  # pictures kept encoded: the next condition may send the same symbols
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker must know of a shot.
+
+    Attributes:
+        shot: see there.
+        png: the picture.
+        metrics: names of `measure.METRICS`.
+        pictures, symbols: whether they are kept.
+        attempt: how often it was tried before, and once more.
+    """
+
+    shot: Shot
+    png: bytes = field(repr=False)
+    metrics: tuple[str, ...]
+    pictures: bool
+    symbols: bool
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Kept(Job):
+    """A job whose symbols have come already.
+
+    Attributes:
+        equalised: columns of the table; None where nothing was received.
+    """
+
+    equalised: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Flight:
+    """What became of symbols that were sent.
+
+    Attributes:
+        arrival: None where nothing arrived; its `link` is not used.
+        columns: of `arrivals`, as far as the link knows them.
+    """
+
+    arrival: Arrival | None
+    columns: Mapping[str, Any]
+
+
+Link = Callable[[Shot, CodedImage, Symbols], Flight]
+
+
+class Bench:
+    """Open codecs and metrics of a process, and what it has encoded last; see `measure`."""
+
+    def __init__(self) -> None:
+        self._codecs: dict[str, Codec] = {}
+        self._metrics: dict[tuple, dict[str, Metric]] = {}
+        self._warm: set[tuple] = set()
+        self._encoded: OrderedDict[tuple, Sent] = OrderedDict()
+        self._picture: tuple[str, Picture] = "", np.zeros((0, 0, 3), np.uint8)
+
+    def measure(self, job: Job, link: Link) -> Done:
+        """Makes a shot: encodes, sends, decodes at every realism, compares.
+
+        Raises:
+            PercastError: what concerns more than this shot.
+        """
+        shot, condition = job.shot, job.shot.condition
+        original = self._read(job)
+        codec = self.codec(condition, original.shape[:2])
+        columns = start_columns(job)
+        try:
+            sent = self._encode(codec, condition, shot.picture, original)
+        except CodecFault as error:  # it does not fit, or the codec made a mistake
+            columns["error"] = str(error)
+            nothing = Outcome(0.0, None, False, dict.fromkeys(measure.METRICS.values()), None)
+            return Done(shot.shot, columns, [_decode_row(c, r, condition, nothing, None)
+                                             for c, r in shot.cells])  # fmt: skip
+        columns |= {
+            "cbr_sent": len(sent.symbols) / original.size,
+            "encode_s": sent.encode_ms / 1e3,
+            "symbols": len(sent.symbols),
+            "sent_at": time.time(),
+        }
+        flight = link(shot, sent.coded, sent.symbols)
+        arrival = flight.arrival
+        columns |= {"received": int(arrival is not None)}
+        if arrival is not None:
+            columns["received_at"] = time.time()
+            columns["erased"] = int(np.isinf(arrival.noise_var).sum())
+        columns |= flight.columns
+        decodes = self.decode(job, codec, arrival, original)
+        kept = pack(arrival) if job.symbols and arrival is not None else None
+        return Done(shot.shot, columns, decodes, kept)
+
+    def decode(
+        self, job: Job, codec: Codec, arrival: Arrival | None, original: Picture
+    ) -> list[dict[str, Any]]:
+        """Rows of `decodes` of a shot's cells."""
+        key = job.metrics, 1
+        if key not in self._metrics:
+            self._metrics[key] = measure.open_metrics(*key)
+        rows = []
+        for cell, realism in job.shot.cells:
+            error = None
+            try:
+                outcome = measure.decode(codec, arrival, realism, original, self._metrics[key])
+            except CodecFault as fault:
+                outcome, error = Outcome(realism, None, False, {}, None), str(fault)
+            row = _decode_row(cell, realism, job.shot.condition, outcome, error)
+            if job.pictures and outcome.picture is not None:
+                row["image"] = to_png(outcome.picture)
+            rows.append(row)
+        return rows
+
+    def codec(self, condition: Mapping[str, Any], size: Sequence[int]) -> Codec:
+        """The codec of a condition, ready for pictures of (height, width)."""
+        settings = condition["settings"]["codec"]
+        cbr = parse_cbr(condition["cbr"])
+        key = json.dumps(settings, sort_keys=True)
+        if key not in self._codecs:
+            config = codec_config(settings, cbr, condition["design_snr_db"])
+            self._codecs[key] = open_codec(config.codec, config)
+        if (key, *size) not in self._warm:  # compiling for it shall not count
+            self._warm.add((key, *size))
+            self._codecs[key].warm_up(*size)
+        return self._codecs[key].at(cbr, condition["design_snr_db"])
+
+    def close(self) -> None:
+        for codec in self._codecs.values():
+            codec.close()
+        self._codecs = {}
+
+    def _read(self, job: Job) -> Picture:
+        if self._picture[0] != job.shot.picture:
+            self._picture = job.shot.picture, from_png(job.png)
+        return self._picture[1]
+
+    def _encode(
+        self, codec: Codec, condition: Mapping[str, Any], sha: str, original: Picture
+    ) -> Sent:
+        settings = json.dumps(condition["settings"]["codec"], sort_keys=True)
+        key = sha, settings, condition["cbr"], condition["design_snr_db"]
+        if key not in self._encoded:
+            self._encoded[key] = measure.encode(codec, original)
+            if len(self._encoded) > _ENCODED:
+                self._encoded.popitem(last=False)
+        self._encoded.move_to_end(key)
+        return self._encoded[key]
+
+
+_COLUMNS = (
+    "error", "cbr_sent", "overhead", "symbols", "erased", "snr_db_measured", "evm_db",
+    "freq_offset_hz", "clock_ppm", "gain_db_took", "encode_s", "air_s", "sent_at", "received_at",
+)  # fmt: skip
+
+
+def simulated(shot: Shot, coded: CodedImage, symbols: Symbols) -> Flight:
+    """The link of simulated conditions: what `percast eval` sends through, with the shot's seed."""
+    condition = shot.condition
+    config = AirConfig(**condition["settings"]["channel"] | {"seed": shot.seed})
+    send = config.open().send
+    snr_db = condition["snr_db_set"]
+    if not isinstance(send, NumpyLink):
+        return Flight(send(coded, symbols, snr_db, shot.number), {})
+    image, samples = send.send(coded, symbols, snr_db, shot.number)
+    profile = send.profile
+    columns = {
+        "overhead": samples * profile.occupied_fraction / len(symbols) - 1,
+        "air_s": samples / profile.samp_rate,
+    }
+    if image is None:
+        return Flight(None, columns)
+    arrival = Arrival(image.header.coded, image.symbols, image.noise_var, {})
+    columns |= {
+        "snr_db_measured": image.snr_db,
+        "evm_db": image.evm_db,
+        "freq_offset_hz": image.freq_offset,
+        "clock_ppm": image.clock_ppm,
+    }
+    return Flight(arrival, columns)
+
+
+def start_columns(job: Job) -> dict[str, Any]:
+    """Columns of `arrivals` before anything is known."""
+    return dict.fromkeys(_COLUMNS) | {
+        "received": 0, "attempts": job.attempt, "worker": _here(),
+    }  # fmt: skip
+
+
+_bench: Bench | None = None
+
+
+def bench() -> Bench:
+    """This process's."""
+    global _bench
+    if _bench is None:
+        _bench = Bench()
+    return _bench
+
+
+def simulate(job: Job) -> Done:
+    """What a worker of a cluster calls."""
+    return bench().measure(job, simulated)
+
+
+def codec_config(settings: Mapping[str, Any], cbr: Any, design_snr_db: float) -> CodecConfig:
+    """To open a codec, from JSON."""
+    options = tuple((key, value) for key, value in settings["options"])
+    config = CodecConfig(**settings | {"options": options, "cbr": cbr})
+    return replace(config, design_snr_db=design_snr_db)
+
+
+def pack(arrival: Arrival) -> dict[str, Any]:
+    """Columns of `equalised`."""
+    coded = asdict(arrival.coded)
+    coded |= {"cbr": str(arrival.coded.cbr), "model_id": arrival.coded.model_id.hex()}
+    return {
+        "coded": json.dumps(coded),
+        "symbols": zlib.compress(arrival.symbols.astype("<c8").tobytes(), 1),
+        "noise_var": zlib.compress(arrival.noise_var.astype("<f4").tobytes(), 1),
+    }
+
+
+def unpack(columns: Mapping[str, Any]) -> Arrival:
+    """What `pack` packed."""
+    coded = json.loads(columns["coded"])
+    link = coded.pop("link", {})
+    coded |= {"cbr": parse_cbr(coded["cbr"]), "model_id": bytes.fromhex(coded["model_id"])}
+    return Arrival(
+        CodedImage(**coded),
+        np.frombuffer(zlib.decompress(columns["symbols"]), "<c8"),
+        np.frombuffer(zlib.decompress(columns["noise_var"]), "<f4"),
+        link,
+    )
+
+
+def _decode_row(
+    cell: int, realism: float, condition: Mapping[str, Any], outcome: Outcome, error: str | None
+) -> dict[str, Any]:
+    took = outcome.decode_ms
+    row: dict[str, Any] = dict.fromkeys(measure.METRICS.values())
+    return (
+        row
+        | dict(outcome.figures)
+        | {
+            "cell": cell,
+            "realism": realism,
+            "model": condition["model"],
+            "undecodable": int(outcome.undecodable),
+            "error": error,
+            "decode_s": None if took is None else took / 1e3,
+            "image": None,
+        }
+    )
+
+
+def _here() -> str:
+    return f"{platform.node()}:{os.getpid()}"

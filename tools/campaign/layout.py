@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a plan comes to: its conditions, and its cells in the order in which they are done.
+
+Neighbours in time are the same picture under every condition, in an order drawn for each picture:
+what drifts slowly meets all conditions alike, and comparisons are paired by picture.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from percast.blocks.waveform.profile import Profile, WaveformConfig
+from percast.blocks.waveform.transmit import packet_span, packets_needed, payload_symbols
+from percast.engines.codecs.config import parse_cbr
+from percast.engines.codecs.contract import Codec
+from percast.tools.campaign.checking import Checked, design_snr, idle_codec
+from percast.tools.campaign.pictures import digest, pictures, to_png
+from percast.tools.campaign.plan import Plan
+from percast.tools.campaign.sections import AIR, CodecSection
+from percast.tools.campaign.store import Store
+from percast.tools.verbs.eval.channel import AirConfig
+
+Rows = list[dict[str, Any]]
+
+_PNG_SHARE = 0.6  # of a photograph's samples, as a PNG
+_ROW_BYTES = 1500  # of a cell, without its picture and symbols
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a plan will take.
+
+    Attributes:
+        pictures, conditions, shots, cells: how many.
+        air_seconds: of signal; None where there is none, or it is not known before.
+        bytes: on the disk, about.
+    """
+
+    pictures: int
+    conditions: int
+    shots: int
+    cells: int
+    air_seconds: float | None
+    bytes: int
+
+
+def conditions_of(plan: Plan) -> Rows:
+    """Rows of `conditions`, numbered from 1."""
+    rows = []
+    for section in plan.codecs:
+        with idle_codec(section) as codec:
+            rows += list(_conditions_of(plan, section, codec))
+    return [{"condition": number, **row} for number, row in enumerate(rows, 1)]
+
+
+def _conditions_of(plan: Plan, section: CodecSection, codec: Codec) -> Iterator[dict[str, Any]]:
+    wanted = plan.conditions
+    on_air = plan.campaign.medium == AIR
+    channels = (None,) if on_air else _channels(plan)
+    levels = [(snr, None) for snr in wanted.snrs_db] or [(None, gain) for gain in wanted.gains_db]
+    for cbr, channel, (snr, gain) in itertools.product(plan.rates(section), channels, levels):
+        yield {
+            "codec": section.codec,
+            "model": model_name(section, codec),
+            "cbr": str(cbr),
+            "design_snr_db": design_snr(codec, wanted.design_snr_db, snr),
+            "channel": channel.model if channel else AIR,
+            "delay_spread_s": channel.delay_spread if channel else None,
+            "doppler_hz": channel.doppler if channel else None,
+            "snr_db_set": snr,
+            "gain_db": gain,
+            "settings": {"codec": codec_settings(section), "channel": channel and asdict(channel)},
+        }
+
+
+def model_name(section: CodecSection, codec: Codec) -> str:
+    """The model of a codec that has one, or else the codec's name."""
+    return section.model if section.codec == "learned" else codec.name
+
+
+def codec_settings(section: CodecSection) -> dict[str, Any]:
+    """What opens it, for JSON."""
+    return asdict(section.config()) | {"cbr": str(section.cbr)}
+
+
+def _channels(plan: Plan) -> list[AirConfig]:
+    return [air for section in plan.channels for air in section.each(plan.campaign.seed)]
+
+
+def shots_of(plan: Plan, shas: Sequence[str], conditions: Rows) -> tuple[Rows, Rows]:
+    """Rows of `shots` and of `cells`, numbered from 1 in their order."""
+    rng = np.random.default_rng((plan.campaign.seed, 0x5EC))
+    shots: Rows = []
+    for repeat in range(plan.campaign.repeats):
+        for picture in rng.permutation(len(shas)):
+            for place in rng.permutation(len(conditions)):
+                shots.append(
+                    {
+                        "shot": len(shots) + 1,
+                        "seq": len(shots),
+                        "picture": shas[picture],
+                        "repeat": repeat,
+                        "condition": conditions[place]["condition"],
+                        "seed": plan.campaign.seed + repeat,
+                    }
+                )
+    return shots, cells_of(shots, plan.conditions.realisms)
+
+
+def cells_of(shots: Rows, realisms: Sequence[float]) -> Rows:
+    """Rows of `cells`, numbered from 1: every shot at every realism."""
+    pairs = itertools.product(shots, realisms)
+    return [
+        {"cell": number, "shot": shot["shot"], "realism": realism}
+        for number, (shot, realism) in enumerate(pairs, 1)
+    ]
+
+
+def picture_rows(plan: Plan) -> Rows:
+    """Rows of `pictures`; a picture that comes twice is there once."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, rgb in pictures(plan.pictures):
+        sha = digest(rgb)
+        if sha not in rows:
+            height, width = rgb.shape[:2]
+            rows[sha] = {
+                "sha256": sha, "number": len(rows), "name": name,
+                "width": width, "height": height, "image": to_png(rgb),
+            }  # fmt: skip
+    return list(rows.values())
+
+
+def lay_out(store: Store, plan: Plan, frozen: Mapping[str, Any]) -> None:
+    """Write down all that is to be done."""
+    shown, conditions = picture_rows(plan), conditions_of(plan)
+    shots, cells = shots_of(plan, [row["sha256"] for row in shown], conditions)
+    store.lay_out(shown, conditions, shots, cells, **frozen)
+
+
+def outlook(checked: Checked) -> Outlook:
+    """What a plan will take, without looking at its channel."""
+    plan, sizes = checked.plan, checked.sizes
+    count = len(sizes) or plan.pictures.frames or 0
+    conditions = shots = seconds = symbols = 0
+    for section in plan.codecs:
+        with idle_codec(section) as codec:
+            for row in _conditions_of(plan, section, codec):
+                conditions += 1
+                shots += count
+                profile = _profile(plan, row)
+                at = codec.at(cbr=parse_cbr(row["cbr"]))
+                for width, height in sizes:
+                    n = at.symbol_count(height, width, at.cbr)
+                    symbols += n
+                    seconds += airtime(profile, n) if profile else 0.0
+    repeats, realisms = plan.campaign.repeats, len(plan.conditions.realisms)
+    raw = sum(3 * width * height for width, height in sizes)
+    kept = _PNG_SHARE * raw * conditions * realisms if plan.campaign.pictures else 0
+    kept += 12 * symbols if plan.campaign.symbols else 0
+    cells = shots * repeats * realisms
+    return Outlook(
+        pictures=count,
+        conditions=conditions,
+        shots=shots * repeats,
+        cells=cells,
+        air_seconds=seconds * repeats or None,
+        bytes=int(kept * repeats + _PNG_SHARE * raw + _ROW_BYTES * cells),
+    )
+
+
+def airtime(profile: Profile, symbols: int) -> float:
+    """Seconds of a picture's packets."""
+    packets = packets_needed(profile, symbols)
+    samples = 0
+    for packet in range(packets):
+        lo, hi = packet_span(profile, symbols, packets, packet)
+        samples += profile.packet_len(payload_symbols(profile, hi - lo))
+    return samples / profile.samp_rate
+
+
+def _profile(plan: Plan, row: dict[str, Any]) -> Profile | None:
+    if plan.campaign.medium == AIR:
+        return plan.profile
+    channel = row["settings"]["channel"]
+    if not channel["waveform"]:
+        return None
+    return WaveformConfig(channel["profile"] or WaveformConfig.profile).open()

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decodes again what a campaign received, from the symbols that it kept: at another realism, by
+another model, with other metrics. Nothing is sent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from percast.errors import ModelError, UsageError
+from percast.tools.campaign.crews import Crew
+from percast.tools.campaign.frozen import clock, command, commit
+from percast.tools.campaign.jobs import Kept, bench, unpack
+from percast.tools.campaign.pictures import from_png
+from percast.tools.campaign.running import OnProgress
+from percast.tools.campaign.store import Done, Shot, Store
+
+
+@dataclass(frozen=True)
+class Again:
+    """What to do with it.
+
+    Attributes:
+        realism: for every cell; None keeps each cell's.
+        model: for the learned code; None keeps each cell's.
+        metrics: names of `percast.engines.evaluation.measure.METRICS`.
+        engine: to decode with; None keeps each cell's.
+    """
+
+    realism: float | None
+    model: str | None
+    metrics: tuple[str, ...]
+    engine: str | None = None
+
+
+def decode_again(job: Kept) -> Done:
+    """What a worker calls; only `decodes` of the result mean anything."""
+    here = bench()
+    original = from_png(job.png)
+    codec = here.codec(job.shot.condition, original.shape[:2])
+    arrival = None if job.equalised is None else unpack(job.equalised)
+    if arrival is not None:
+        same = replace(arrival.coded, model_id=codec.model_id)
+        if codec.codec_id != arrival.coded.codec_id:
+            raise ModelError(f"{codec.kind} cannot decode what codec {same.codec_id} has sent")
+        arrival = arrival._replace(coded=same)
+    return Done(job.shot.shot, {}, here.decode(job, codec, arrival, original))
+
+
+def remetric(
+    store: Store, again: Again, crew: Crew, keep_pictures: bool, on_progress: OnProgress
+) -> tuple[int, int]:
+    """Decode everything again.
+
+    Returns:
+        The number of the pass, and how many cells are in it.
+
+    Raises:
+        UsageError: the campaign kept no symbols.
+        PercastError: a model cannot be opened.
+    """
+    shots = store.shots(done=True)
+    if not store.keeps_symbols():
+        raise UsageError(
+            f"{store.path}: its plan kept no symbols (campaign.keep_symbols), or none arrived"
+        )
+    settings = {
+        "realism": again.realism, "model": again.model, "metrics": list(again.metrics),
+        "engine": again.engine,
+    }  # fmt: skip
+    number = store.new_pass(settings, command=command(), commit=commit(), clock=clock())
+    there = store.decoded_cells(number)
+    done = len(there)
+    on_progress(done)
+    for result in crew.work(_jobs(store, shots, again, keep_pictures, there)):
+        store.decoded(number, result.decodes)
+        done += len(result.decodes)
+        on_progress(done)
+    return number, done
+
+
+def _jobs(
+    store: Store, shots: Sequence[Shot], again: Again, pictures: bool, there: set[int]
+) -> Iterator[Kept]:
+    for shot in shots:
+        cells = tuple(
+            (cell, realism if again.realism is None else again.realism)
+            for cell, realism in shot.cells
+            if cell not in there
+        )
+        if again.realism is not None:  # one of a shot's cells stands for all
+            cells = cells[:1] if len(cells) == len(shot.cells) else ()
+        condition = _condition(shot.condition, again)
+        if not cells or condition is None:
+            continue
+        yield Kept(
+            replace(shot, cells=cells, condition=condition),
+            store.reference(shot.picture),
+            again.metrics,
+            pictures,
+            symbols=False,
+            equalised=store.equalised(shot.shot),
+        )
+
+
+def _condition(condition: Mapping[str, Any], again: Again) -> dict[str, Any] | None:
+    """A condition with what is to be different; None where another model is not for it."""
+    settings = condition["settings"]
+    codec = dict(settings["codec"])
+    changed = dict(condition)
+    if again.model is not None:
+        if codec["codec"] != "learned":
+            return None
+        codec["model"] = changed["model"] = again.model
+    if again.engine is not None:
+        codec["engine"] = again.engine
+    return changed | {"settings": settings | {"codec": codec}}
