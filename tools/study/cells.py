@@ -24,6 +24,7 @@ _COLUMNS = {
     "design-snr": "design_snr_db",
     "doppler": "doppler_hz",
 }
+_OURS = "percast"
 _OF_THE_CODE = tuple(key for key in KEYS if key != "cbr")
 
 
@@ -64,7 +65,8 @@ def conditions_of(
         raise UsageError(f"{path}: no cell with a received picture is so")
     told = [key for key in _OF_THE_CODE if key not in ("codec", "model") and _several(rows, key)]
     conditions: Conditions = {}
-    for row in sorted(rows, key=lambda row: (row["codec"], row["cbr"], row["repeat"])):
+    # Ours first: it is ours whose share of the other's bandwidth is asked for.
+    for row in sorted(rows, key=lambda r: (_code(r) != _OURS, r["codec"], r["cbr"], r["repeat"])):
         words = [_code(row), *(f"{key} {_text(row, key)}" for key in told)]
         name = f"{' '.join(words)}@{row['cbr_asked']}"
         conditions.setdefault(name, {}).setdefault(row["picture"], _cell(store, row["cell"]))
@@ -73,7 +75,7 @@ def conditions_of(
 
 
 def _code(row: dict[str, Any]) -> str:
-    return "percast" if row["codec"] == "learned" else row["codec"]
+    return _OURS if row["codec"] == "learned" else row["codec"]
 
 
 def _several(rows: list[dict[str, Any]], key: str) -> bool:

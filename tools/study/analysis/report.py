@@ -89,7 +89,7 @@ def _equal_section(results: Results) -> Section:
         name = f"Bandwidth of {found.ours}, of {found.theirs}'s, where people find both equal"
         remark = f"{found.remark}; " if found.remark else ""
         tiles[name] = (found.brief, f"{remark}95% interval: {found.interval}")
-        if found.ratio is not None:
+        if found.ratio is not None and found.ratio < 1:
             saved = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
             tiles[saved] = (f"{1 - found.ratio:.0%}", f"95% interval: {_saved(found)}")
     blocks.append(Facts(tiles, large=True))
