@@ -92,12 +92,13 @@ def test_an_editable_install_finds_every_module_where_it_is_edited(source, tmp_p
     assert found == [path.relative_to(ROOT) for path in files.values()]
 
 
-def test_the_live_page_is_in_the_wheel(wheel):
+@pytest.mark.parametrize("tool", ["view", "study"])
+def test_the_live_page_is_in_the_wheel(wheel, tool):
     names = set(wheel.namelist())
-    files = list((ROOT / "tools/view/page").iterdir())
+    files = list((ROOT / "tools" / tool / "page").iterdir())
     assert {"index.html", "main.js", "style.css"} <= {path.name for path in files}
     for path in files:
-        assert f"percast/tools/view/page/{path.name}" in names
+        assert f"percast/tools/{tool}/page/{path.name}" in names
 
 
 def test_the_tables_and_plans_of_campaigns_are_in_the_wheel(wheel):

@@ -45,6 +45,7 @@ class Series:
         points: by rising x.
         dashed: as a curve that goes with another of the same look.
         line: joins its points.
+        marks: draws its points, with their intervals; False for a curve that was computed.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Series:
     points: Sequence[Point]
     dashed: bool = False
     line: bool = True
+    marks: bool = True
 
 
 @dataclass(frozen=True)
@@ -180,12 +182,12 @@ def _curve(series: Series, at_x: Place, at_y: Place) -> Markup:
             class_=f"whisker {look}",
             d=f"M{at_x(p.x):.2f} {at_y(p.low):.2f}V{at_y(p.high):.2f}",
         )
-        for p in banded
+        for p in (banded if series.marks else ())
     ]
     if series.line and len(points) > 1:
         data = path_data([(at_x(p.x), at_y(p.y)) for p in points])
         parts.append(element("path", class_=f"line {look}{' dashed' * series.dashed}", d=data))
-    for p in points:
+    for p in points if series.marks else ():
         mark = marker(series.look, at_x(p.x), at_y(p.y), p.hollow)
         parts.append(element("g", element("title", p.note), mark) if p.note else mark)
     return element("g", *parts)

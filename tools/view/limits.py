@@ -40,11 +40,15 @@ class Bucket:
 class Complaints:
     """Counts what was refused, and says so in one line now and then, whatever is thrown at us.
 
+    Args:
+        who: says so.
+
     Attributes:
         counts: by kind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, who: str = "view") -> None:
+        self._who = who
         self._lock = threading.Lock()
         self._told: dict[str, float] = {}
         self.counts: dict[str, int] = {}
@@ -63,4 +67,4 @@ class Complaints:
                 return
             self._told[kind] = now
         text = "".join(c if c.isprintable() else "?" for c in example[:100])
-        log.warning("view: %s, %d so far%s", kind, count, f": {text}" if text else "")
+        log.warning("%s: %s, %d so far%s", self._who, kind, count, f": {text}" if text else "")

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The analysis finds what is known of simulated observers, and says so where it finds nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from percast.tools.study.analysis import equality, power, scores
+from percast.tools.study.analysis.draws import Draws
+from percast.tools.study.analysis.results import compute, of_tally
+from percast.tools.study.analysis.rule import judge
+from percast.tools.study.analysis.synthetic import Layout, Truth, expected_shares, simulate
+from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
+from percast.tools.study.plan import Condition
+from percast.tools.study.schedule import CATCH, trials_of
+from tests.tools.study.test_schedule import study
+
+SHARE = 0.4  # of the other's bandwidth that the first code takes
+STEEP = 1.2  # of the scores over the logarithm of the rate
+
+choix = pytest.importorskip("choix")
+
+
+def rated(pictures: int = 24, trials: int = 48):
+    """Four rates of each of two codes, and scores that are equal at `SHARE` of the bandwidth."""
+    plan = study(rates=4, pictures=pictures, trials=trials)
+    conditions = [
+        Condition(f"{code}@1/{rate}", code, f"1/{rate}")
+        for code, rates in (("percast", (192, 96, 48, 24)), ("hevc-ldpc", (96, 48, 24, 12)))
+        for rate in rates
+    ]
+    plan = replace(plan, conditions=tuple(conditions))
+    values = np.array(
+        [
+            STEEP * np.log(c.cbr / SHARE if c.code == "percast" else c.cbr)
+            for c in conditions
+        ]
+    )  # fmt: skip
+    return plan, values - values.mean()
+
+
+def test_known_scores_and_the_known_bandwidth_lie_within_their_intervals_in_90_of_100_runs():
+    plan, values = rated()
+    layout = Layout.of(plan, 20)
+    truth = Truth(values, observer_spread=0.3, picture_spread=0.4)
+    shares = expected_shares(layout, truth)
+    many = np.full(len(shares), 1e9)  # what the scores of all people and pictures would be
+    known = scores.by_newton(scores.won_matrix(layout.tally.pairs, 8, shares * many, many))
+    of_scores, of_shares, of_bandwidth, widths = [], [], [], []
+    for run in range(100):
+        draws = Draws(simulate(layout, truth, np.random.default_rng(run)), resamples=200)
+        found = scores.score(draws)
+        of_scores.append(np.abs(found.value - known) <= found.margin)
+        of_shares.append(
+            [
+                low <= p <= high
+                for p, (_, low, high, _) in zip(shares, scores.shares(draws), strict=True)
+            ]
+        )
+        equal = equality.find(draws, plan.conditions, "percast", "hevc-ldpc")
+        of_bandwidth.append((equal.low or 0) <= SHARE <= (equal.high or np.inf))
+        widths.append((equal.high or np.inf) - (equal.low or 0))
+    assert (np.sum(of_scores, 0) >= 90).all()
+    assert (np.sum(of_shares, 0) >= 90).all()
+    assert np.sum(of_bandwidth) >= 90
+    # Intervals that always hold the truth because they are wide would say nothing.
+    assert np.median(widths) < 0.25
+    assert np.mean(of_scores) < 0.999
+
+
+def test_the_draws_scores_are_those_that_choix_finds():
+    tables = np.random.default_rng(0).gamma(1.0, 5.0, (20, 6, 6)) * (1 - np.eye(6))
+    ours = scores.by_newton(tables)
+    for table, found in zip(tables, ours, strict=True):
+        assert found == pytest.approx(scores.by_choix(table), abs=1e-5)
+
+
+def people(plan, values, count: int, seed: int = 0) -> list[Answer]:
+    """Answers that follow the scores."""
+    draw = np.random.default_rng(seed)
+    felt = {condition: value for condition, value in enumerate(values)}
+    felt |= {-1: 20.0, -2: -20.0}
+    found = []
+    for slot in range(count):
+        for trial in trials_of(plan, slot):
+            better = felt[trial.left] - felt[trial.right] + draw.logistic() * 0.3 > 0
+            found.append(Answer(slot, trial, Given(LEFT if better else RIGHT, 1500.0)))
+    return found
+
+
+def pressing(plan, slot: int, choice: str, milliseconds: float = 1500.0) -> list[Answer]:
+    return [Answer(slot, trial, Given(choice, milliseconds)) for trial in trials_of(plan, slot)]
+
+
+def stays(plan, answers) -> list[int]:
+    return [verdict.slot for verdict in judge(plan, answers) if verdict.stays]
+
+
+def test_who_always_presses_left_changes_nothing():
+    plan, values = rated()
+    honest = people(plan, values, 6)
+    answers = honest + pressing(plan, 6, LEFT)
+    assert stays(plan, answers) == stays(plan, honest) == list(range(6))
+    before, after = (compute(plan, a, stays(plan, a), 200) for a in (honest, answers))
+    for one, other in ((before.scores, after.scores), (before.equal[0].fit, after.equal[0].fit)):
+        assert np.array_equal(one.value, other.value)
+        assert np.array_equal(one.covariance, other.covariance)
+    assert before.preferences == after.preferences
+    # With everybody it would have changed something.
+    everybody = compute(plan, answers, range(7), 200)
+    assert not np.allclose(everybody.scores.value, before.scores.value, atol=1e-3)
+
+
+def test_the_rule_says_why():
+    plan, values = rated()
+    wrong = [
+        replace(a, given=replace(a.given, choice=RIGHT if a.given.choice == LEFT else LEFT))
+        if a.trial.kind == CATCH else a
+        for a in people(plan, values, 1)
+    ]  # fmt: skip
+    reasons = {
+        "catch trials right": wrong,
+        "on one side": pressing(plan, 0, RIGHT),
+        "repeats as before": pressing(plan, 0, LEFT),
+        "median reaction": pressing(plan, 0, EQUAL, 100.0),
+        "of the trials": people(plan, values, 1)[:10],
+    }
+    for words, answers in reasons.items():
+        (verdict,) = judge(plan, answers)
+        assert any(words in reason for reason in verdict.reasons), (words, verdict)
+    (verdict,) = judge(plan, people(plan, values, 1))
+    assert verdict.stays and verdict.catch == 1.0
+
+
+def of_scores(plan, values, observers: int = 20):
+    return of_tally(
+        plan, simulate(Layout.of(plan, observers), Truth(values), np.random.default_rng(1)), 200
+    )
+
+
+def test_beyond_the_ratios_that_were_compared_there_is_a_bound_and_no_number():
+    plan, values = rated()
+    ours = np.array([c.code == "percast" for c in plan.conditions])
+    better = of_scores(plan, values + 8 * ours).equal[0]
+    assert better.ratio is None and better.bound == "less than"
+    assert "beyond the measured range" in str(better) and "less than" in better.interval
+    worse = of_scores(plan, values - 8 * ours).equal[0]
+    assert worse.ratio is None and worse.bound == "more than" and worse.high is None
+    assert "more than" in worse.interval
+
+
+def test_where_more_bandwidth_helps_nobody_there_is_no_answer():
+    plan, values = rated()
+    flat = of_scores(plan, -values).equal[0]
+    assert flat.bound == "unknown" and flat.ratio is flat.low is flat.high is None
+
+
+def test_each_rate_is_compared_by_itself_too():
+    plan, values = rated()
+    found = of_scores(plan, values, 40)
+    assert {each.rate for each in found.equal_at} == {"1/96", "1/48", "1/24", "1/12"}
+    for each in found.equal_at:
+        assert each.bound or 0.2 < each.ratio < 0.7
+
+
+def test_two_observers_have_no_interval_rather_than_a_wrong_one():
+    plan, values = rated()
+    found = of_scores(plan, values, 2)
+    assert np.isinf(found.scores.quantile)
+    assert "no interval" in found.equal[0].interval
+    assert all((each.low, each.high) == (0.0, 1.0) for each in found.preferences)
+
+
+def test_equal_is_half_an_answer_for_each():
+    plan, _ = rated()
+    answers = [a for slot in range(4) for a in pressing(plan, slot, EQUAL)]
+    found = compute(plan, answers, range(4), 200)
+    assert all(each.share == 0.5 for each in found.preferences if each.answers)
+    assert found.scores.value == pytest.approx(np.zeros(8), abs=1e-6)
+
+
+def test_power_asks_for_more_where_less_is_known():
+    plan, values = rated()
+    sizes = power.plan(
+        plan, Truth(values, 0.3, 0.4), observers=(6, 40), pictures=(6, 40), runs=6
+    )  # fmt: skip
+    widths = {(size.observers, size.pictures): size.width for size in sizes}
+    assert widths[40, 40] < 0.7 * widths[6, 6]
+    best = power.enough(sizes, 1.01 * widths[40, 40])
+    assert (best.observers, best.pictures) == (40, 40)
+    assert power.enough(sizes, 0.001) is None
+
+
+def test_how_much_observers_and_pictures_differ_is_found_again():
+    plan, values = rated(pictures=40)
+    layout = Layout.of(plan, 60)
+    for truth in (Truth(values, 0.0, 0.8), Truth(values, 0.8, 0.0)):
+        found = power.truth_of(of_tally(plan, simulate(layout, truth, np.random.default_rng(2))))
+        assert found.observer_spread == pytest.approx(truth.observer_spread, abs=0.35)
+        assert found.picture_spread == pytest.approx(truth.picture_spread, abs=0.35)

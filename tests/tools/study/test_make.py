@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a study is made of, and what is said of what it cannot be made of."""
+
+import hashlib
+import html
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from percast.blocks.images.sinks import open_sink
+from percast.errors import PercastError
+from percast.tools.campaign.store import Done, Store
+from percast.tools.cli import build_parser
+from percast.tools.study.make import plain_png
+from percast.tools.study.plan import ORIGINAL, Folder
+from tests.conftest import Run, load
+from tests.tools.study.studies import BLURRED, NOISY, degraded
+
+
+@pytest.fixture(scope="module")
+def folders(small_photos, tmp_path_factory):
+    return degraded(small_photos, tmp_path_factory.mktemp("folders"), side=64)
+
+
+@pytest.fixture
+def study(capsys):
+    """Runs `percast study` here, where the interpreter has started already."""
+
+    def run(*argv: object) -> Run:
+        words = ["study", *map(str, argv)]
+        try:
+            args = build_parser(words).parse_args(words)
+            code, problem = args.main(args), ""
+        except PercastError as error:
+            code, problem = error.exit_code, f"percast: {error}\n"
+        out, err = capsys.readouterr()
+        return Run(code, out, err + problem)
+
+    return run
+
+
+def made(study, folders, out, *more):
+    """`percast study make` of both conditions."""
+    conditions = [f"{name}={folders[name]}" for name in (BLURRED, NOISY)]
+    reference = () if "--reference" in more else ("--reference", folders["original"])
+    return study("make", *conditions, *reference, "--out", out, *more)
+
+
+def test_a_study_holds_the_very_pixels_under_random_names(study, folders, tmp_path):
+    done = made(study, folders, tmp_path / "study", "--json")
+    assert done.code == 0, done.err
+    folder = Folder.open(tmp_path / "study")
+    assert done.json["sha256"] == folder.sha256 and done.json["pictures"] == 6
+    names = [c.name for c in folder.study.conditions]
+    assert names == [BLURRED, NOISY]
+    assert [(c.code, c.cbr) for c in folder.study.conditions] == [
+        ("percast", 1 / 96), ("hevc-ldpc", 1 / 48),
+    ]  # fmt: skip
+    for shown in folder.study.pictures:
+        for number, name in ((ORIGINAL, "original"), (0, BLURRED), (1, NOISY)):
+            stored = load(folder.picture(shown.file(number)))
+            assert np.array_equal(stored, load(folders[name] / f"{shown.name}.png"))
+    assert (folder.path / "secret").stat().st_mode & 0o077 == 0
+
+
+def test_all_but_the_samples_of_a_stored_picture_depends_on_its_size_alone(make_rgb):
+    flat, noise = np.zeros((40, 70, 3), np.uint8), np.random.default_rng(0)
+    rough = noise.integers(0, 256, (40, 70, 3)).astype(np.uint8)
+    stored = [plain_png(rgb) for rgb in (flat, make_rgb(70, 40), rough)]
+    assert len({len(data) for data in stored}) == 1
+    assert len({(data[:48], data[-12:]) for data in stored}) == 1
+    rows = np.frombuffer(stored[2][48:-20], np.uint8).reshape(40, 211)
+    assert not rows[:, 0].any() and np.array_equal(rows[:, 1:].reshape(40, 70, 3), rough)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(stored[2]))), rough)
+    large = np.zeros((300, 500, 3), np.uint8)  # more than one block of 65,535 bytes
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(plain_png(large)))), large)
+
+
+def test_a_receivers_folder_is_matched_by_the_senders_names(study, folders, tmp_path):
+    names = sorted(path.name for path in folders[BLURRED].glob("*.png"))
+    with open_sink(str(tmp_path / "received")) as sink:
+        for name in reversed(names):  # as they came, under numbers of its own
+            sink.write(load(folders[BLURRED] / name), {"name": name})
+    done = study(
+        "make", f"{BLURRED}={tmp_path / 'received'}", f"{NOISY}={folders[NOISY]}",
+        "--reference", folders["original"], "--out", tmp_path / "study",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    folder = Folder.open(tmp_path / "study")
+    assert [f"{shown.name}.png" for shown in folder.study.pictures] == names
+    for shown in folder.study.pictures:
+        sent = load(folders[BLURRED] / f"{shown.name}.png")
+        assert np.array_equal(load(folder.picture(shown.files[0])), sent)
+
+
+def test_pictures_that_a_condition_lacks_are_left_out_and_that_is_said(study, folders, tmp_path):
+    fewer = tmp_path / "fewer"
+    fewer.mkdir()
+    for path in sorted(folders["original"].glob("*.png"))[:4]:
+        (fewer / path.name).write_bytes((folders[NOISY] / path.name).read_bytes())
+    done = study(
+        "make", f"{BLURRED}={folders[BLURRED]}", f"{NOISY}={fewer}", "--reference",
+        folders["original"], "--out", tmp_path / "study", "--json",
+    )  # fmt: skip
+    assert done.code == 0 and done.json["pictures"] == 4
+    assert "2 originals are left out" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--reference", "nowhere"), 6, "there is no such folder"),
+        (("--without-original",), 2, "--without-original"),
+        (("--repeats", 99), 2, "--repeats"),
+        (("--catch-least", 1.5), 2, "--catch-least"),
+        (("--consent", "nowhere.txt"), 2, "--consent nowhere.txt"),
+        (("--size", "80x64"), 6, "--size fits originals"),
+        (("--where", "snr=10"), 2, "--where is for a --campaign"),
+        (("--campaign", "c.sqlite"), 2, "give no folders"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing_behind(
+    study, folders, tmp_path, words, code, said
+):
+    done = made(study, folders, tmp_path / "study", *words)
+    assert done.code == code and said in done.complaint
+    assert len(done.err.strip().splitlines()) == 1
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_folder_that_is_there_already_is_left_as_it_is(study, folders, tmp_path):
+    out = tmp_path / "study"
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    done = made(study, folders, out)
+    assert done.code == 6 and "is there already" in done.complaint
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": "percast-study/9"}', "[]", "\x00"])
+def test_a_damaged_study_is_one_line(study, tmp_path, text):
+    (tmp_path / "study.json").write_text(text)
+    done = study("serve", tmp_path)
+    assert done.code == 6 and "damaged" in done.complaint
+
+
+def campaign(path, rgb_of) -> None:
+    """A campaign of two pictures by two codes at two rates, two SNRs and two repeats."""
+    with Store.open(path, create=True) as store:
+        pictures = []
+        for number in range(2):
+            rgb = rgb_of(number, 0)
+            digest = hashlib.sha256(rgb.tobytes()).hexdigest()
+            pictures.append(
+                {"sha256": digest, "number": number, "name": f"p{number}.png", "width": 48,
+                 "height": 32, "image": plain_png(rgb)}
+            )  # fmt: skip
+        conditions = [
+            {"condition": number, "codec": codec, "model": "base", "cbr": cbr,
+             "design_snr_db": 10.0, "channel": "awgn", "snr_db_set": snr, "settings": "{}"}
+            for number, (codec, cbr, snr) in enumerate(
+                (codec, cbr, snr) for codec in ("learned", "hevc-ldpc")
+                for cbr in ("1/96", "1/48") for snr in (4.0, 10.0)
+            )
+        ]  # fmt: skip
+        shots = [
+            {"picture": picture["sha256"], "repeat": repeat, "condition": c["condition"], "seed": 0}
+            for picture in pictures for c in conditions for repeat in (0, 1)
+        ]  # fmt: skip
+        shots = [{"shot": number, "seq": number, **shot} for number, shot in enumerate(shots)]
+        cells = [{"cell": s["shot"], "shot": s["shot"], "realism": 1.0} for s in shots]
+        store.lay_out(pictures, conditions, shots, cells)
+        for shot in shots:
+            number = [p["sha256"] for p in pictures].index(shot["picture"])
+            # The first transmission of one condition was lost.
+            lost = shot["condition"] == 1 and shot["repeat"] == 0
+            rgb = rgb_of(number, 1 + shot["condition"] + 10 * shot["repeat"])
+            decode = {
+                "cell": shot["shot"], "realism": 1.0, "model": "base", "undecodable": 0,
+                "image": None if lost else plain_png(rgb),
+            }  # fmt: skip
+            arrival = {"received": int(not lost), "attempts": 1}
+            store.done(Done(shot["shot"], arrival, [decode]))
+
+
+def of_number(number: int, kind: int) -> np.ndarray:
+    return np.full((32, 48, 3), 20 * number + 5 * kind, np.uint8)
+
+
+def test_a_campaigns_cells_become_conditions(study, tmp_path):
+    campaign(tmp_path / "c.sqlite", of_number)
+    ask = ("make", "--campaign", tmp_path / "c.sqlite")
+    done = study(*ask, "--where", "snr=10", "--out", tmp_path / "study")
+    assert done.code == 0, done.err
+    folder = Folder.open(tmp_path / "study")
+    names = ["percast@1/96", "percast@1/48", "hevc-ldpc@1/96", "hevc-ldpc@1/48"]
+    assert [c.name for c in folder.study.conditions] == names
+    kinds = {"percast@1/96": 1 + 1 + 10, "percast@1/48": 1 + 3, "hevc-ldpc@1/96": 1 + 5,
+             "hevc-ldpc@1/48": 1 + 7}  # fmt: skip
+    for number, shown in enumerate(folder.study.pictures):
+        assert load(folder.picture(shown.original))[0, 0, 0] == 20 * number
+        for condition, file in zip(folder.study.conditions, shown.files, strict=True):
+            # What was lost is there by its second transmission.
+            wanted = of_number(number, kinds[condition.name])
+            assert np.array_equal(load(folder.picture(file)), wanted)
+    # Without --where both SNRs are conditions, told apart by their names.
+    done = study(*ask, "--out", tmp_path / "all", "--json")
+    assert "percast snr 4@1/96" in done.json["conditions"] and len(done.json["conditions"]) == 8
+    none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
+    assert none.code == 2 and "no cell" in none.complaint
+
+
+def test_simulated_reports_say_so_and_people_are_not_touched(study, folders, tmp_path):
+    folder = tmp_path / "study"
+    assert made(study, folders, folder, "--trials", 6, "--consent", __file__).code == 0
+    early = study("analyse", folder)
+    assert early.code == 6 and "no answers yet" in early.complaint
+    done = study(
+        "simulate", folder, "--metric", "psnr", "--observers", 8, "--always-left", 1,
+        "--resamples", 200, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    found = done.json
+    assert "PSNR" in found["simulated"] and "8" in found["left_out"]
+    assert not (folder / "answers.sqlite").exists()
+    page = (folder / "report-simulated" / "report.html").read_text("utf-8")
+    assert '<p class="banner" role="note">SIMULATED: 8 observers who answer by PSNR' in page
+    # In print the banner is on every sheet, and a reader who starts anywhere is told.
+    assert ".banner { position: fixed; top: 0;" in page
+    assert "default-src 'none'" in html.unescape(page) and "<script src" not in page
+    rows = (folder / "report-simulated" / "answers.csv").read_text("utf-8").splitlines()
+    assert len(rows) == 1 + 9 * 13 and all(row.endswith(",1") for row in rows[1:])
+    # Again gives the same figures: nothing else is random.
+    again = study("analyse", folder, "--simulated", "--resamples", 200, "--json")
+    assert again.json["preferences"] == found["preferences"]
+    assert json.dumps(again.json["scores"]) == json.dumps(found["scores"])

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The study's server over real sockets: every answer is kept, once, and nobody reaches further."""
+
+import json
+import sqlite3
+
+import pytest
+
+pytest.importorskip("uvicorn")
+
+from percast.tools.study.answers import Answers
+from percast.tools.study.app import Desk, Refused
+from percast.tools.study.names import Names, fingerprint
+from percast.tools.study.plan import Folder
+from percast.tools.view.limits import Complaints
+from tests.tools.study.studies import Caller, make_study, served, token_of
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def folder(small_photos, tmp_path_factory) -> Folder:
+    return make_study(small_photos, tmp_path_factory.mktemp("study"), side=64, asks=("Your age?",))
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with served(folder.path, "--links", 2) as server:
+        yield server
+        code, out, err = server.end()
+    assert code == 130
+    assert len(out.splitlines()) == 2 and "Traceback" not in err
+    # The server tells what was refused, and to whom it speaks not at all.
+    assert "127.0.0.1" not in err
+
+
+@pytest.fixture
+def guest(server) -> Caller:
+    return Caller(server.port, token_of(server.invitation))
+
+
+def stored(folder: Folder, observer: Caller) -> list[tuple]:
+    with sqlite3.connect(folder.path / "answers.sqlite") as db:
+        return db.execute(
+            "SELECT number, choice, reaction_ms FROM answers JOIN observers USING (slot) "
+            "WHERE fingerprint = ? ORDER BY number",
+            (fingerprint(observer.token),),
+        ).fetchall()
+
+
+def test_an_answer_is_on_the_disk_when_its_reply_has_come(folder, guest):
+    observer = guest.joined()
+    for number in range(3):
+        (trial, _) = observer.call("trials")["trials"]
+        assert observer.answer(trial, "left")["done"] == number + 1
+        assert stored(folder, observer)[-1] == (number, "left", 900.5)
+
+
+def test_sent_twice_it_is_one_answer_and_stays_the_first(folder, guest):
+    observer = guest.joined()
+    (trial, coming) = observer.call("trials")["trials"]
+    for choice in ("left", "left", "right"):
+        assert observer.answer(trial, choice)["done"] == 1
+    assert stored(folder, observer) == [(0, "left", 900.5)]
+    observer.answer(coming, "right")
+    assert observer.answer(trial, "right")["done"] == 2  # a late retry
+    assert [row[1] for row in stored(folder, observer)] == ["left", "right"]
+
+
+def test_a_trial_whose_turn_it_is_not_is_refused(folder, guest):
+    observer, other = guest.joined(), guest.joined()
+    (_, coming) = observer.call("trials")["trials"]
+    (others, _) = other.call("trials")["trials"]
+    given = {"choice": "left", "reaction_ms": 1, "original_ms": 0, "shows": 1, "zoom": 1}
+    for trial in (coming["trial"], others["trial"], "0" * 32):
+        message = json.dumps(given | {"trial": trial, "pixel_ratio": 1}).encode()
+        status, _, _ = observer.ask("POST", "/api/answer", message)
+        assert status == 409
+    assert stored(folder, observer) == []
+
+
+def test_pictures_are_shown_to_their_observer_at_their_time_only(guest):
+    observer, other = guest.joined(), guest.joined()
+    (trial, coming) = observer.call("trials")["trials"]
+    for name in (trial["left"], trial["right"], trial["original"], coming["left"]):
+        assert observer.picture(name).startswith(b"\x89PNG")
+        assert other.ask("GET", f"/api/picture/{name}")[0] == 404
+    assert observer.ask("GET", "/api/picture/..%2fstudy.json")[0] == 404
+    for _ in range(2):
+        observer.answer(observer.call("trials")["trials"][0], "right")
+    assert observer.ask("GET", f"/api/picture/{trial['left']}")[0] == 404
+
+
+def test_nothing_is_asked_before_the_observer_agrees(guest):
+    observer = Caller(guest.port, guest.call("join")["observer"])
+    assert observer.call("hello")["begun"] is False
+    assert observer.ask("POST", "/api/trials", b"{}")[0] == 409
+    wrong = {"agree": False, "asked": [""], "display": {}}
+    assert observer.ask("POST", "/api/begin", json.dumps(wrong).encode())[0] == 400
+    display = {"steps": 16, "pixel_mm": 0.25}
+    observer.call("begin", {"agree": True, "asked": ["44"], "display": display})
+    assert observer.call("hello")["begun"] is True
+
+
+def test_nobody_gets_in_without_a_link_and_no_other_site_through_a_browser(server, guest):
+    for path in ("hello", "trials", "answer", "join"):
+        assert Caller(server.port, "").ask("POST", f"/api/{path}", b"{}")[0] == 401
+    # An observer's link invites nobody.
+    observer = guest.joined()
+    assert observer.ask("POST", "/api/join", b"{}")[0] == 401
+    assert observer.ask("POST", "/api/hello", b"{}", Origin="http://evil.example")[0] == 403
+    assert observer.ask("POST", "/api/hello", b"{}", Host="evil.example")[0] == 403
+
+
+def test_folders_beside_the_page_are_not_served(server, guest):
+    for path in ("/study.json", "/../study.json", "/%2e%2e/plan.py", "/secret", "/answers.sqlite"):
+        assert guest.ask("GET", path)[0] == 404
+    status, headers, body = guest.ask("GET", "/")
+    assert status == 200 and b"<!doctype html>" in body
+    assert "default-src 'self'" in dict(headers)["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b"{}", b"\xff", b"[" * 2000, b'{"choice": NaN}', b"{" + b" " * 20000 + b"}",
+        b'{"trial": 1, "choice": "left", "reaction_ms": 1, "original_ms": 0, "shows": 1, "zoom": 1,'
+        b' "pixel_ratio": 1}',
+        b'{"trial": "x", "choice": "equal", "reaction_ms": 1, "original_ms": 0, "shows": 1, '
+        b'"zoom": 1, "pixel_ratio": 1}',
+        b'{"trial": "x", "choice": "left", "reaction_ms": -1, "original_ms": 0, "shows": 1, '
+        b'"zoom": 1, "pixel_ratio": 1}',
+        b'{"trial": "x", "choice": "left", "reaction_ms": 1e999, "original_ms": 0, "shows": 1, '
+        b'"zoom": 1, "pixel_ratio": 1}',
+    ],
+)  # fmt: skip
+def test_malformed_calls_are_refused_in_words(guest, body):
+    observer = guest.joined()
+    status, _, reply = observer.ask("POST", "/api/answer", body)
+    assert status == 400 and json.loads(reply)["error"]
+
+
+def test_who_calls_too_often_is_slowed_and_others_are_not(small_photos, tmp_path):
+    folder = make_study(small_photos, tmp_path, side=64)
+    names = Names(folder.secret())
+    with Answers.open(folder, create=True) as answers:
+        desk = Desk(folder, answers, names, Complaints("study"), closed=False)
+
+        def statuses(call, token: str, calls: int = 300) -> set[int]:
+            found = set()
+            for _ in range(calls):
+                try:
+                    call(token)
+                except Refused as refused:
+                    found.add(refused.status)
+            return found
+
+        eager, calm = (desk.join(names.invitation()) for _ in range(2))
+        assert statuses(desk.observer, eager) == {429}
+        assert statuses(desk.observer, "a guess") == {401, 429}
+        assert statuses(desk.join, names.invitation()) == {429}
+        assert len(answers.observers()) < 100
+        assert desk.observer(calm) == 1
+
+
+def test_no_address_and_no_time_of_day_is_stored(folder, guest):
+    guest.joined()
+    with sqlite3.connect(folder.path / "answers.sqlite") as db:
+        dump = "\n".join(db.iterdump())
+    assert "127.0.0.1" not in dump and guest.token not in dump
+    columns = {
+        row[1] for table in ("observers", "answers")
+        for row in db.execute(f"PRAGMA table_info({table})")
+    }  # fmt: skip
+    assert not columns & {"ip", "address", "agent", "time", "at", "name", "token"}
+
+
+def test_a_new_server_goes_on_where_the_last_one_ended(small_photos, tmp_path):
+    folder = make_study(small_photos, tmp_path, side=64)
+    with served(folder.path, "--links", 3) as first:
+        observer = Caller(first.port, token_of(first.invitation)).joined()
+        (trial, _) = observer.call("trials")["trials"]
+        observer.answer(trial, "left")
+        _, links, _ = first.end()
+    with served(folder.path, "--links", 3) as second:
+        again = Caller(second.port, observer.token)
+        assert again.call("trials")["done"] == 1
+        assert again.answer(trial, "right")["done"] == 1  # the first server's reply was lost
+        assert stored(folder, again) == [(0, "left", 900.5)]
+        _, same, _ = second.end()
+    tokens = [[token_of(link) for link in out.split()] for out in (links, same)]
+    assert tokens[0] == tokens[1] and len(set(tokens[0])) == 3
+
+
+def test_a_study_that_was_changed_after_its_first_answer_is_not_served_on(
+    small_photos, tmp_path, percast
+):
+    folder = make_study(small_photos, tmp_path, side=64)
+    with served(folder.path) as server:
+        Caller(server.port, token_of(server.invitation)).joined()
+    plan = folder.path / "study.json"
+    plan.write_text(plan.read_text().replace('"catch_least": 0.75', '"catch_least": 0.1'))
+    for verb in (("serve", "--port", 0), ("analyse",)):
+        done = percast("study", verb[0], folder.path, *verb[1:])
+        assert done.code == 6 and "was changed after the first answer" in done.complaint
+
+
+def test_behind_a_proxy_its_name_is_known_and_no_other(small_photos, tmp_path):
+    folder = make_study(small_photos, tmp_path, side=64)
+    with served(folder.path, "--public", "https://study.example.org") as server:
+        assert server.invitation.startswith("https://study.example.org/#join=")
+        visitor = Caller(server.port, token_of(server.invitation))
+        host = "study.example.org"
+        for origin, status in ((f"https://{host}", 200), ("https://evil.example", 403)):
+            asked = visitor.ask("POST", "/api/join", b"{}", Host=host, Origin=origin)
+            assert asked[0] == status
+        assert visitor.ask("POST", "/api/join", b"{}", Host="evil.example")[0] == 403
+
+
+def test_where_it_is_closed_only_personal_links_take_part(small_photos, tmp_path):
+    folder = make_study(small_photos, tmp_path, side=64)
+    with served(folder.path, "--closed", "--links", 1) as server:
+        names = Names(folder.secret())
+        guest = Caller(server.port, names.invitation())
+        assert guest.ask("POST", "/api/join", b"{}")[0] == 401
+        _, links, _ = server.end()
+    assert token_of(links.strip()) == names.observer(0)

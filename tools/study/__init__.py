@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast study`: people compare pictures in pairs; at which bandwidth are two codes equal?
+
+    make --> plan --> schedule --> app --> answers --> analysis/
+    folders, or       Latin        page/   SQLite      rule, scores, equality, power, report
+    a campaign        square
+
+plan      what is asked, of whom, about which pictures, and who is left out; fixed and hashed.
+make      its pictures, from folders (`folders`) or a campaign's cells (`cells`).
+schedule  the trials of each observer.
+names     what observers, trials and pictures are called outside: nothing can be read off it.
+answers   every answer, the moment that it comes.
+app       page and calls, behind the gate of `percast.tools.view`; `server` runs it.
+
+Starlette and uvicorn are loaded by `server` only.
+"""

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The raw answers as a table, and the figures as one JSON object."""
+
+import csv
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from percast.errors import FileError
+from percast.tools.study.analysis.equality import Equality
+from percast.tools.study.analysis.results import Results
+from percast.tools.study.analysis.rule import Verdict, preferred
+from percast.tools.study.answers import Answer
+from percast.tools.study.plan import OBVIOUS, ORIGINAL, Study
+
+HEADS = (
+    "observer", "trial", "kind", "picture", "left", "right", "choice", "preferred", "reaction_ms",
+    "original_ms", "shows", "zoom", "pixel_ratio", "counted", "simulated",
+)  # fmt: skip
+
+
+def name_of(study: Study, condition: int) -> str:
+    """Of a condition, as reports have it."""
+    return {ORIGINAL: "original", OBVIOUS: "spoilt"}.get(condition) or study.conditions[
+        condition
+    ].name
+
+
+def rows(
+    study: Study, answers: Sequence[Answer], stays: Collection[int], simulated: bool
+) -> Iterator[tuple]:
+    """A row of `HEADS` for each answer."""
+    for answer in answers:
+        trial, given = answer.trial, answer.given
+        choice = preferred(answer)
+        yield (
+            answer.slot, trial.number, trial.kind, study.pictures[trial.picture].name,
+            name_of(study, trial.left), name_of(study, trial.right), given.choice,
+            "" if choice is None else name_of(study, choice), given.reaction_ms, given.original_ms,
+            given.shows, given.zoom, given.pixel_ratio, int(answer.slot in stays), int(simulated),
+        )  # fmt: skip
+
+
+def write_csv(path: Path, table: Iterator[tuple]) -> None:
+    """Raises `FileError` where it cannot."""
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(HEADS)
+            writer.writerows(table)
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from error
+
+
+def summary(
+    study: Study,
+    sha256: str,
+    verdicts: Sequence[Verdict],
+    results: Results,
+    everybody: Results,
+    simulated: str | None,
+) -> Mapping[str, Any]:
+    """What `--json` prints.
+
+    Args:
+        everybody: results with those who were left out.
+        simulated: what observers were simulated; None for people.
+    """
+    return {
+        "title": study.title,
+        "study_sha256": sha256,
+        "simulated": simulated,
+        "observers": results.tally.observers,
+        "left_out": {verdict.slot: verdict.reasons for verdict in verdicts if not verdict.stays},
+        "rule": asdict(study.rule),
+        "answers": len(results.tally.pair),
+        **_figures(study, results),
+        "with_everybody": _figures(study, everybody),
+    }
+
+
+def _figures(study: Study, results: Results) -> dict[str, Any]:
+    margins = results.scores.margin
+    return {
+        "equal_bandwidth": [_equality(each) for each in (*results.equal, *results.equal_at)],
+        "scores": {
+            condition.name: {"score": float(value), "margin": _finite(margin)}
+            for condition, value, margin in zip(
+                study.conditions, results.scores.value, margins, strict=True
+            )
+        },
+        "preferences": [
+            asdict(each)
+            | {"first": name_of(study, each.first), "second": name_of(study, each.second)}
+            for each in results.preferences
+            if each.answers
+        ],
+    }
+
+
+def _equality(found: Equality) -> dict[str, Any]:
+    return {
+        "ours": found.ours,
+        "theirs": found.theirs,
+        "at": found.rate,
+        "ratio": found.ratio,
+        "saved": None if found.ratio is None else 1 - found.ratio,
+        "bound": found.bound,
+        "low": found.low,
+        "high": found.high,
+        "compared": [found.least, found.most],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if abs(value) < float("inf") else None

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a study: one page."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+import numpy as np
+
+from percast import __version__
+from percast.tools.pages import (
+    Axis,
+    Block,
+    Facts,
+    Figure,
+    Page,
+    Panel,
+    Point,
+    Prose,
+    Section,
+    Series,
+    Table,
+)
+from percast.tools.study.analysis import rule
+from percast.tools.study.analysis.equality import Equality
+from percast.tools.study.analysis.power import Size
+from percast.tools.study.analysis.results import Results
+from percast.tools.study.analysis.rule import Verdict
+from percast.tools.study.analysis.scores import JOD
+from percast.tools.study.answers import Answer
+from percast.tools.study.plan import Folder, Study
+
+_CURVE = 41  # points
+_NONE = "\N{EN DASH}"
+
+
+def make_page(
+    folder: Folder,
+    answers: Sequence[Answer],
+    verdicts: Sequence[Verdict],
+    results: Results,
+    everybody: Results,
+    displays: Sequence[Mapping[str, float]],
+    simulated: str | None,
+    sizes: Sequence[Size] = (),
+) -> Page:
+    """The page.
+
+    Args:
+        everybody: results with those who were left out.
+        displays: what the display check found, of each observer who began.
+        simulated: what observers were simulated; None for people.
+        sizes: of `power.plan`.
+    """
+    study = folder.study
+    out = len(verdicts) - results.tally.observers
+    lead = (
+        f"{results.tally.observers} observers compared pictures in pairs: “{study.words}” "
+        f"{len(results.tally.pair)} answers about {len(study.pictures)} pictures count"
+        f"{f'; {out} more observers are left out by the rule below' if out else ''}."
+    )
+    banner = ""
+    if simulated:
+        banner = (
+            f"SIMULATED: {simulated}. Nobody was asked; this shows what a study would look like."
+        )
+        lead = f"Simulated. {lead}"
+    sections = []
+    if results.equal:
+        sections.append(_equal_section(results))
+    sections += [
+        _scores_section(study, results),
+        _observers_section(study, verdicts, results, everybody),
+    ]
+    if sizes:
+        sections.append(_power_section(results, sizes))
+    sections.append(_method_section(study, answers, displays))
+    about = {
+        "study": folder.path.resolve().name,
+        "sha256 of study.json": folder.sha256,
+        "percast": __version__,
+        "observers": "simulated" if simulated else "people",
+    }
+    return Page(study.title, lead, sections, about, banner)
+
+
+def _equal_section(results: Results) -> Section:
+    tiles, blocks = {}, []
+    for found in results.equal:
+        name = f"Bandwidth of {found.ours}, of {found.theirs}'s, where people find both equal"
+        remark = f"{found.remark}; " if found.remark else ""
+        tiles[name] = (found.brief, f"{remark}95% interval: {found.interval}")
+        if found.ratio is not None and found.ratio < 1:
+            saved = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
+            tiles[saved] = (f"{1 - found.ratio:.0%}", f"95% interval: {_saved(found)}")
+    blocks.append(Facts(tiles, large=True))
+    blocks += [_curve(number, found) for number, found in enumerate(results.equal)]
+    if results.equal_at:
+        rows = [
+            (f"{e.theirs} at {e.rate}", e.ours, e.brief, e.interval, _percent(e.least, e.most))
+            for e in results.equal_at
+        ]
+        heads = ("Compared with", "code", "needs of its bandwidth", "95% interval", "compared")
+        blocks.append(Table("At each rate by itself.", heads, rows, "equal-at"))
+    return Section("equal", "Equal to the eye", blocks)
+
+
+def _saved(found: Equality) -> str:
+    if not np.isfinite(found.fit.quantile):
+        return found.interval
+    low = f"less than {1 - found.most:.0%}" if found.high is None else f"{1 - found.high:.0%}"
+    high = f"more than {1 - found.least:.0%}" if found.low is None else f"{1 - found.low:.0%}"
+    return f"{low} to {high}"
+
+
+def _percent(low: float, high: float) -> str:
+    return f"{low:.0%} to {high:.0%}"
+
+
+def _curve(number: int, found: Equality) -> Figure:
+    x = np.linspace(np.log(found.least), np.log(found.most), _CURVE)
+    share, low, high = found.band(x)
+    known = np.isfinite(found.fit.quantile)
+    line = [
+        Point(
+            100 * float(np.exp(at)), 100 * y, 100 * a if known else None, 100 * b if known else None
+        )
+        for at, y, a, b in zip(x, share, low, high, strict=True)
+    ]
+    dots = [
+        Point(100 * float(np.exp(at)), 100 * y, note=f"{y:.0%} of {n:g} answers")
+        for at, y, n in found.points
+    ]
+    panel = Panel(
+        f"{found.ours} and {found.theirs}",
+        Axis(f"bandwidth of {found.ours}, % of {found.theirs}'s", log=True),
+        Axis(f"prefer {found.ours}, %", low=0, high=100),
+        [
+            Series("fit with its 95% interval", 0, line, marks=False),
+            Series("answers", 1, dots, line=False),
+        ],
+        {50: "equal"},
+    )
+    rows = [(float(np.exp(at)), float(y), int(n)) for at, y, n in found.points]
+    return Figure(
+        f"equal-{number}",
+        f"How many prefer {found.ours}, over its bandwidth",
+        [panel],
+        ("ratio of bandwidths", "share that prefers it", "answers"),
+        rows,
+        "Where the curve crosses one half, people find both codes equal; where its band does, "
+        "that may be. Nothing is said beyond the ratios that were compared.",
+    )
+
+
+def _scores_section(study: Study, results: Results) -> Section:
+    values, margins = results.scores.value / JOD, results.scores.margin / JOD
+    finite = np.isfinite(margins).all()
+    order = np.argsort(-values)
+    rows = [
+        (
+            study.conditions[i].name, f"{values[i]:+.2f}",
+            f"{values[i] - margins[i]:+.2f} to {values[i] + margins[i]:+.2f}" if finite else _NONE,
+        )
+        for i in order
+    ]  # fmt: skip
+    blocks: list[Block] = []
+    if figure := _scores_figure(study, values, margins if finite else None):
+        blocks.append(figure)
+    blocks.append(
+        Table(
+            "Scores of the conditions, the best first. Of two that differ by 1, the better one is "
+            "preferred by 75%; the mean is 0.",
+            ("Condition", "score", "95% interval"),
+            rows,
+            "scores",
+            ("condition", "score_logit", "margin_logit"),
+            [
+                (c.name, float(v), float(m))
+                for c, v, m in zip(
+                    study.conditions, results.scores.value, results.scores.margin, strict=True
+                )
+            ],
+        )
+    )
+    pairs = [
+        (
+            study.conditions[each.first].name, study.conditions[each.second].name,
+            f"{each.share:.0%}", _percent(each.low, each.high), each.answers,
+        )
+        for each in results.preferences if each.answers
+    ]  # fmt: skip
+    heads = ("Condition", "against", "prefer the former", "95% interval", "answers")
+    blocks.append(Table("Every pair that was compared.", heads, pairs, "pairs"))
+    return Section("scores", "Scores and preferences", blocks)
+
+
+def _scores_figure(study: Study, values, margins) -> Figure | None:
+    rated: dict[str, list[int]] = {}
+    for number, condition in enumerate(study.conditions):
+        if condition.cbr:
+            rated.setdefault(condition.code, []).append(number)
+    if not rated:
+        return None
+    series, ticks = [], {}
+    for look, (code, numbers) in enumerate(rated.items()):
+        points = []
+        for i in sorted(numbers, key=lambda i: study.conditions[i].cbr):
+            condition, margin = study.conditions[i], None if margins is None else margins[i]
+            ticks[condition.cbr] = condition.rate
+            low, high = (None, None) if margin is None else (values[i] - margin, values[i] + margin)
+            note = f"{condition.name}: {values[i]:+.2f}"
+            points.append(Point(condition.cbr, values[i], low, high, note=note))
+        series.append(Series(code, look, points))
+    panel = Panel("", Axis("channel bandwidth ratio", log=True, ticks=ticks), Axis("score"), series)
+    rows = [
+        (s.name, p.x, float(p.y), None if p.low is None else float(p.low),
+         None if p.high is None else float(p.high))
+        for s in series for p in s.points
+    ]  # fmt: skip
+    heads = ("code", "channel bandwidth ratio", "score", "low", "high")
+    return Figure("scores", "Scores over bandwidth", [panel], heads, rows)
+
+
+def _observers_section(
+    study: Study, verdicts: Sequence[Verdict], results: Results, everybody: Results
+) -> Section:
+    def share(value: float | None) -> str:
+        return _NONE if value is None else f"{value:.0%}"
+
+    rows = [
+        (
+            v.slot + 1, share(v.done), share(v.catch), share(v.repeat), share(v.side),
+            f"{v.reaction_s:.1f} s", "counts" if v.stays else "left out",
+        )
+        for v in verdicts
+    ]  # fmt: skip
+    heads = (
+        "Observer", "answered", "catch trials right", "repeats as before", "most on one side",
+        "median reaction", "",
+    )  # fmt: skip
+    blocks: list[Block] = [
+        Prose(f"Fixed and hashed before the first answer: {rule.in_words(study.rule)}"),
+        Table("What the rule says of each observer.", heads, rows, "observers"),
+        Facts({f"Observer {v.slot + 1}": "; ".join(v.reasons) for v in verdicts if not v.stays}),
+    ]
+    pairs = list(zip(results.equal, everybody.equal, strict=False))
+    both = [
+        (f"{a.ours}, of {a.theirs}'s bandwidth", a.brief, a.interval, b.brief, b.interval)
+        for a, b in pairs
+    ]
+    both += [
+        (
+            condition.name, f"{one:+.2f}", f"± {one_margin:.2f}", f"{all_:+.2f}",
+            f"± {all_margin:.2f}",
+        )
+        for condition, one, one_margin, all_, all_margin in zip(
+            study.conditions, results.scores.value / JOD, results.scores.margin / JOD,
+            everybody.scores.value / JOD, everybody.scores.margin / JOD, strict=True,
+        )
+    ]  # fmt: skip
+    heads = ("Figure", "by the rule", "95% interval", "with everybody", "95% interval")
+    caption = (
+        f"The figures without those who were left out ({results.tally.observers} observers), and "
+        f"with everybody ({everybody.tally.observers})."
+    )
+    blocks.append(Table(caption, heads, both, "with-everybody"))
+    return Section("observers", "Observers", blocks)
+
+
+def _power_section(results: Results, sizes: Sequence[Size]) -> Section:
+    unit = "of the interval of equal bandwidth" if results.equal else "of a share's interval"
+    rows = [
+        (
+            size.observers, size.pictures,
+            "open" if size.width is None else f"{100 * size.width:.0f} points",
+            f"{size.bounded:.0%}",
+        )
+        for size in sizes
+    ]  # fmt: skip
+    text = (
+        "Studies of these sizes were simulated, with the scores above and observers and pictures "
+        f"that differ as these do. Width {unit}, median."
+    )
+    heads = ("Observers", "pictures", "width", "simulations with both ends")
+    return Section("power", "How many to ask", [Table(text, heads, rows, "power")])
+
+
+def _method_section(
+    study: Study, answers: Sequence[Answer], displays: Sequence[Mapping[str, float]]
+) -> Section:
+    native = np.mean([a.given.zoom >= 1 and a.given.zoom % 1 == 0 for a in answers])
+    sizes = [d["pixel_mm"] for d in displays if "pixel_mm" in d]
+    steps = [d["steps"] for d in displays if "steps" in d]
+    looked = np.mean([a.given.original_ms > 0 for a in answers])
+    facts = {
+        "Question": study.words,
+        "Answers": "left, equal, right" if study.equal else "left, right",
+        "Trials of an observer": (
+            f"{study.trials} pairs at most, {study.repeats} of them again with sides swapped, and "
+            f"{study.catches} catch trials: the original beside a spoilt copy"
+        ),
+        "Order and sides": (
+            "rows of a Williams square over observers; sides change from observer to observer"
+        ),
+        "Native pixels or whole multiples": f"{native:.0%} of the answers",
+        "Original looked at": f"{looked:.0%} of the answers" if study.original else "never shown",
+        "Size of a screen's pixel": f"{median(sizes):.3f} mm in the median of {len(sizes)}"
+        if sizes
+        else "not measured",
+        "Greys told apart": f"{median(steps):g} of 16 in the median of {len(steps)}"
+        if steps
+        else "not asked",
+    }
+    text = (
+        "Scores are those of Bradley and Terry (1952); “equal” counts half for either side. "
+        "Intervals are of 95%, by bootstrap over observers and over pictures at once, with "
+        "Student's distribution: another study would have others of both. The bandwidth at "
+        "equality is where a logistic curve over the logarithm of the ratio of bandwidths crosses "
+        "one half, its interval by Fieller (1954)."
+    )
+    return Section("method", "Method", [Prose(text), Facts(facts)])

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pictures of a study from a campaign's cells: a condition is a code at a rate."""
+
+import argparse
+import contextlib
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from percast.engines.pictures import decode_picture
+from percast.errors import UsageError
+from percast.tools.campaign.store import Store
+from percast.tools.study.folders import Load
+
+Conditions = dict[str, dict[str, Load]]
+
+KEYS = ("codec", "cbr", "snr", "realism", "channel", "model", "design-snr", "doppler")
+_COLUMNS = {
+    "cbr": "cbr_asked",
+    "snr": "snr_db_set",
+    "design-snr": "design_snr_db",
+    "doppler": "doppler_hz",
+}
+_OURS = "percast"
+_OF_THE_CODE = tuple(key for key in KEYS if key != "cbr")
+
+
+def parse_where(text: str) -> tuple[str, tuple[str, ...]]:
+    """ "snr=10" or "cbr=1/96,1/48" as a key and the values that it may have.
+
+    Raises:
+        ArgumentTypeError: no such key, or no value.
+    """
+    key, _, values = text.partition("=")
+    found = tuple(value.strip() for value in values.split(",") if value.strip())
+    if key.strip() not in KEYS or not found:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not KEY=VALUE,VALUE with a KEY of {', '.join(KEYS)}"
+        )
+    return key.strip(), found
+
+
+def conditions_of(
+    stack: contextlib.ExitStack, path: Path, where: Sequence[tuple[str, tuple[str, ...]]]
+) -> tuple[dict[str, Load], Conditions]:
+    """Originals and conditions of a campaign.
+
+    Args:
+        stack: closes the store.
+        where: of what cells; all must hold. Of a picture that was sent several times, the first
+            that arrived is taken.
+
+    Raises:
+        UsageError: no cell is so, or fewer than two conditions.
+        FileError: see `Store.open`.
+    """
+    store = stack.enter_context(Store.open(path))
+    rows = [row for row in store.rows() if row["received"] and row["decode"] == 0]
+    for key, values in where:
+        rows = [row for row in rows if any(_is(row, key, value) for value in values)]
+    if not rows:
+        raise UsageError(f"{path}: no cell with a received picture is so")
+    told = [key for key in _OF_THE_CODE if key not in ("codec", "model") and _several(rows, key)]
+    conditions: Conditions = {}
+    # Ours first: it is ours whose share of the other's bandwidth is asked for.
+    for row in sorted(rows, key=lambda r: (_code(r) != _OURS, r["codec"], r["cbr"], r["repeat"])):
+        words = [_code(row), *(f"{key} {_text(row, key)}" for key in told)]
+        name = f"{' '.join(words)}@{row['cbr_asked']}"
+        conditions.setdefault(name, {}).setdefault(row["picture"], _cell(store, row["cell"]))
+    originals = {each["name"]: _original(store, each["sha256"]) for each in store.pictures()}
+    return originals, conditions
+
+
+def _code(row: dict[str, Any]) -> str:
+    return _OURS if row["codec"] == "learned" else row["codec"]
+
+
+def _several(rows: list[dict[str, Any]], key: str) -> bool:
+    """Whether a setting differs between conditions of one code."""
+    codes = {_code(row) for row in rows}
+    return any(len({_text(row, key) for row in rows if _code(row) == code}) > 1 for code in codes)
+
+
+def _text(row: dict[str, Any], key: str) -> str:
+    value = row[_COLUMNS.get(key, key)]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is(row: dict[str, Any], key: str, value: str) -> bool:
+    if key == "codec":
+        return value in (row["codec"], _code(row))
+    found = row[_COLUMNS.get(key, key)]
+    if isinstance(found, (int, float)):
+        with contextlib.suppress(ValueError):
+            return float(found) == float(value)
+    return str(found) == value
+
+
+def _cell(store: Store, cell: int) -> Load:
+    return _png(lambda: store.picture(cell), f"{store.path}: cell {cell}")
+
+
+def _original(store: Store, sha256: str) -> Load:
+    return _png(lambda: store.reference(sha256), str(store.path))
+
+
+def _png(read: Callable[[], bytes | None], what: str) -> Load:
+    def load() -> np.ndarray:
+        data = read()
+        if data is None:
+            raise UsageError(f"{what} kept no picture: the campaign's plan must keep them")
+        return decode_picture(io.BytesIO(data))
+
+    return load

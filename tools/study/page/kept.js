@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What outlives the tab: whose link was used here, and the one answer that may be under way.
+
+import { call, Refused } from "./calls.js";
+
+const memory = new Map(); // where a browser keeps nothing
+
+function read(key) {
+  try {
+    return localStorage.getItem(key) ?? memory.get(key) ?? null;
+  } catch {
+    return memory.get(key) ?? null;
+  }
+}
+
+function write(key, value) {
+  if (value === null) memory.delete(key);
+  else memory.set(key, value);
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+  } catch {
+    // private windows
+  }
+}
+
+const joined = (invitation) => `percast-study-joined:${invitation}`;
+const box = (token) => `percast-study-answer:${token}`;
+
+export const observer = {
+  recall: (invitation) => read(joined(invitation)),
+  remember: (invitation, token) => write(joined(invitation), token),
+  forget: (invitation) => write(joined(invitation), null),
+};
+
+// An answer lies here from the press until the server has said that it is on its disk.
+export const outbox = {
+  put: (token, answer) => write(box(token), JSON.stringify(answer)),
+  async flush(token) {
+    const waiting = read(box(token));
+    if (waiting === null) return;
+    try {
+      await call("answer", token, JSON.parse(waiting));
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // refused: of another turn, and never wanted
+    }
+    write(box(token), null);
+  },
+};

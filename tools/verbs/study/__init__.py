@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast study`."""
+
+from percast.tools.verbs.study.command import add_options
+
+__all__ = ["add_options"]

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`percast study analyse`: the figures of a study, and its report."""
+
+import argparse
+from pathlib import Path
+
+from percast.errors import FileError, LinkError
+from percast.tools import process, report, terminal
+from percast.tools.options import add_output_options
+from percast.tools.study.analysis.config import AnalyseConfig
+from percast.tools.study.answers import Answers
+from percast.tools.study.plan import Folder
+
+HELP = "scores, preferences and the bandwidth at equality, with a report"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, metavar="STUDY", help="its folder")
+    AnalyseConfig.add_options(parser)
+    add_output_options(parser)
+    parser.set_defaults(main=main)
+
+
+def main(args: argparse.Namespace) -> int:
+    config = AnalyseConfig.from_args(args)
+    folder = Folder.open(args.study)
+    analyse(folder, config, args.json)
+    return 0
+
+
+def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
+    """Writes the report and prints what it says.
+
+    Raises:
+        PercastError: no answers, or nowhere to write.
+    """
+    # Other verbs of `study` do without what this loads.
+    from percast.tools.pages import write_page
+    from percast.tools.study.analysis import export, power, results, rule
+    from percast.tools.study.analysis.report import make_page
+
+    study = folder.study
+    with Answers.open(folder, simulated=config.simulated) as store:
+        answers = store.rows()
+        displays = [each["display"] for each in store.observers() if each["agreed"]]
+        simulated = store.simulated
+    verdicts = rule.judge(study, answers)
+    if not verdicts:
+        raise LinkError(f"{folder.path}: nobody has answered yet")
+    stays = [verdict.slot for verdict in verdicts if verdict.stays]
+    found = results.compute(study, answers, stays, config.resamples)
+    everybody = results.compute(study, answers, [v.slot for v in verdicts], config.resamples)
+    sizes = []
+    if config.power:
+        with terminal.progress_bar("simulated") as on_progress:
+            sizes = power.plan(study, power.truth_of(found), on_progress=on_progress)
+    out = config.out or folder.path / ("report-simulated" if simulated else "report")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{out}: {error.strerror}") from error
+    export.write_csv(out / "answers.csv", export.rows(study, answers, set(stays), bool(simulated)))
+    page = make_page(folder, answers, verdicts, found, everybody, displays, simulated, sizes)
+    write_page(out / "report.html", page)
+    summary = dict(export.summary(study, folder.sha256, verdicts, found, everybody, simulated))
+    if config.power:
+        best = power.enough(sizes, config.width)
+        summary["power"] = [vars(size) for size in sizes]
+        summary["enough"] = None if best is None else vars(best)
+    summary["report"] = str(out / "report.html")
+    if as_json:
+        report.print_json(summary)
+        return
+    _print(folder, config, verdicts, found, summary)
+    process.say(f"report: {summary['report']}")
+
+
+def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> None:
+    if summary["simulated"]:
+        print(f"SIMULATED  {summary['simulated']}")
+    print(f"observers  {found.tally.observers} of {len(verdicts)} count")
+    for verdict in verdicts:
+        if not verdict.stays:
+            print(f"left out   observer {verdict.slot + 1}: {'; '.join(verdict.reasons)}")
+    for each in (*found.equal, *found.equal_at):
+        at = f" at {each.rate}" if each.rate else ""
+        print(f"equal      {each.ours} takes {each} of {each.theirs}'s bandwidth{at}")
+        print(f"           95% interval {each.interval}")
+    for condition, value, margin in zip(
+        folder.study.conditions, found.scores.value, found.scores.margin, strict=True
+    ):
+        print(f"score      {value:+.2f} ± {margin:.2f} {condition.name}")
+    if config.power:
+        best = summary["enough"]
+        what = f"an interval of {100 * config.width:g} points"
+        if best is None:
+            print(f"power      no size that was simulated gives {what}")
+        else:
+            size = f"{best['observers']} observers and {best['pictures']} pictures"
+            print(f"power      {what} takes {size}")
