@@ -10,8 +10,10 @@ pytest.importorskip("uvicorn")
 
 from percast.tools.study.answers import Answers
 from percast.tools.study.app import Desk, Refused
+from percast.tools.study.config import ServeConfig
 from percast.tools.study.names import Names, fingerprint
 from percast.tools.study.plan import Folder
+from percast.tools.study.server import serving
 from percast.tools.view.limits import Complaints
 from tests.tools.study.studies import Caller, make_study, served, token_of
 
@@ -225,3 +227,20 @@ def test_where_it_is_closed_only_personal_links_take_part(small_photos, tmp_path
         assert guest.ask("POST", "/api/join", b"{}")[0] == 401
         _, links, _ = server.end()
     assert token_of(links.strip()) == names.observer(0)
+
+
+def test_where_nothing_can_be_stored_the_page_is_told_to_wait_and_no_more(small_photos, tmp_path):
+    folder = make_study(small_photos, tmp_path, side=64)
+    with (
+        Answers.open(folder, create=True) as answers,
+        serving(folder, answers, ServeConfig(port=0)) as server,
+    ):
+        port = int(server.invitation.split(":")[2].partition("/")[0])
+        observer = Caller(port, token_of(server.invitation)).joined()
+        (trial, _) = observer.call("trials")["trials"]
+        with sqlite3.connect(answers.path) as db:
+            db.execute("DROP TABLE answers")
+        given = {"reaction_ms": 1, "original_ms": 0, "shows": 1, "zoom": 1, "pixel_ratio": 1}
+        message = {"trial": trial["trial"], "choice": "left"} | given
+        status, _, body = observer.ask("POST", "/api/answer", json.dumps(message).encode())
+        assert status == 503 and str(tmp_path).encode() not in body
