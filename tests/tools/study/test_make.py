@@ -5,6 +5,7 @@ import hashlib
 import html
 import io
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -209,6 +210,10 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
     # Without --where both SNRs are conditions, told apart by their names.
     done = study(*ask, "--out", tmp_path / "all", "--json")
     assert "percast snr 4@1/96" in done.json["conditions"] and len(done.json["conditions"]) == 8
+    with sqlite3.connect(tmp_path / "c.sqlite") as db:
+        db.execute("UPDATE conditions SET snr_db_set = 10")
+    alike = study(*ask, "--out", tmp_path / "alike")
+    assert alike.code == 2 and "several conditions" in alike.complaint
     none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
     assert none.code == 2 and "no cell" in none.complaint
 
