@@ -229,10 +229,11 @@ def test_simulated_reports_say_so_and_people_are_not_touched(study, folders, tmp
     )  # fmt: skip
     assert done.code == 0, done.err
     found = done.json
-    assert "PSNR" in found["simulated"] and "8" in found["left_out"]
+    assert "PSNR" in found["simulated"] and "9" in found["left_out"]
     assert not (folder / "answers.sqlite").exists()
     page = (folder / "report-simulated" / "report.html").read_text("utf-8")
     assert '<p class="banner" role="note">SIMULATED: 8 observers who answer by PSNR' in page
+    assert page.count("Simulated: ") > 8  # every figure and table, also where it is taken away
     # In print the banner is on every sheet, and a reader who starts anywhere is told.
     assert ".banner { position: fixed; top: 0;" in page
     assert "default-src 'none'" in html.unescape(page) and "<script src" not in page

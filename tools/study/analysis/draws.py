@@ -55,7 +55,8 @@ class Estimated:
     def margin(self) -> Floats:
         """Half an interval, float64 [k]."""
         spread = np.sqrt(np.diag(self.covariance))
-        return self.quantile * np.where(spread > 0, spread, 0.0) if spread.any() else spread
+        with np.errstate(invalid="ignore"):  # of an error of zero and an infinite quantile
+            return np.nan_to_num(self.quantile * spread, nan=np.inf, posinf=np.inf)
 
 
 class Draws:
