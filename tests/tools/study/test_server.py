@@ -12,10 +12,11 @@ from percast.tools.study.answers import Answers
 from percast.tools.study.app import Desk, Refused
 from percast.tools.study.config import ServeConfig
 from percast.tools.study.names import Names, fingerprint
-from percast.tools.study.plan import Folder
+from percast.tools.study.plan import OBVIOUS, ORIGINAL, Folder
+from percast.tools.study.schedule import trials_of
 from percast.tools.study.server import serving
 from percast.tools.view.limits import Complaints
-from tests.tools.study.studies import Caller, make_study, served, token_of
+from tests.tools.study.studies import BLURRED, Caller, make_study, served, token_of
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -192,6 +193,28 @@ def test_a_new_server_goes_on_where_the_last_one_ended(small_photos, tmp_path):
         _, same, _ = second.end()
     tokens = [[token_of(link) for link in out.split()] for out in (links, same)]
     assert tokens[0] == tokens[1] and len(set(tokens[0])) == 3
+
+
+def test_what_people_answered_over_the_network_is_what_is_analysed(small_photos, tmp_path, percast):
+    folder = make_study(small_photos, tmp_path, side=64, trials=6)
+    rank = {OBVIOUS: 0, 0: 1, 1: 2, ORIGINAL: 3}
+    with served(folder.path) as server:
+        guest = Caller(server.port, token_of(server.invitation))
+        for slot in range(4):
+            observer = guest.joined()
+            for trial in trials_of(folder.study, slot):
+                told = observer.call("trials")["trials"][0]
+                better = "left" if rank[trial.left] > rank[trial.right] else "right"
+                observer.answer(told, better, original_ms=300)
+            assert observer.call("trials")["trials"] == [None, None]
+        done = percast("study", "analyse", folder.path, "--json")  # while it is being served
+    assert done.code == 0, done.err
+    assert done.json["observers"] == 4 and done.json["left_out"] == {}
+    assert done.json["simulated"] is None and done.json["answers"] == 4 * 6
+    (pair,) = done.json["preferences"]
+    assert (pair["first"], pair["share"]) == (BLURRED, 0.0)
+    page = (folder.path / "report" / "report.html").read_text("utf-8")
+    assert "SIMULATED" not in page and "4 agreed, 4 answered" in page
 
 
 def test_a_study_that_was_changed_after_its_first_answer_is_not_served_on(
