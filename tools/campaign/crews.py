@@ -6,8 +6,10 @@ Whatever a crew is, the one process that has the store open writes it.
 
 import contextlib
 import logging
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from typing import Protocol
 
 from percast.errors import DeviceError, UsageError
@@ -161,16 +163,17 @@ def open_crew(
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if scheduler is None:
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=":0",
-                    silence_logs=logging.CRITICAL,
+            with _deaf_to_ctrl_c():
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        dashboard_address=":0",
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
-            )
-            client = stack.enter_context(Client(cluster))
+                client = stack.enter_context(Client(cluster))
         else:
             try:
                 client = stack.enter_context(Client(scheduler, timeout=10))
@@ -182,3 +185,15 @@ def open_crew(
             if not client.nthreads():
                 raise DeviceError(f"--scheduler {scheduler}: it has no workers yet")
         yield Cluster(client, task, on_event)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes and threads that are started in here do not hear Ctrl-C, which a terminal sends to
+    all; this thread does again afterwards."""
+    resource_tracker.ensure_running()  # to start it unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
