@@ -9,7 +9,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,33 +134,33 @@ class Answers:
 
     # Observers
 
-    def join(self, token_of: Any, personal: bool = False, at_least: int | None = None) -> int:
+    def join(self, token_of: Callable[[int], str]) -> int:
         """The next free place in the square.
 
         Args:
             token_of: slot -> token of its link.
-            personal: the operator has it.
-            at_least: nothing is done where there are so many personal ones already.
         """
+        with self._transaction():
+            return self._join(token_of, personal=False)
+
+    def personal(self, count: int, token_of: Callable[[int], str]) -> list[int]:
+        """Slots of the operator's own links: the first so many, made where they are not there."""
         with self._transaction() as db:
-            if at_least is not None and len(self._personal()) >= at_least:
-                return -1
-            slot = db.execute("SELECT coalesce(max(slot) + 1, 0) FROM observers").fetchone()[0]
-            day = datetime.now(UTC).date().isoformat()
-            db.execute(
-                "INSERT INTO observers (slot, fingerprint, day, personal) VALUES (?, ?, ?, ?)",
-                (slot, fingerprint(token_of(slot)), day, int(personal)),
-            )
+            rows = db.execute("SELECT slot FROM observers WHERE personal ORDER BY slot").fetchall()
+            slots = [row[0] for row in rows]
+            while len(slots) < count:
+                slots.append(self._join(token_of, personal=True))
+        return slots[:count]
+
+    def _join(self, token_of: Callable[[int], str], personal: bool) -> int:
+        query = "SELECT coalesce(max(slot) + 1, 0) FROM observers"
+        slot = self._db.execute(query).fetchone()[0]
+        day = datetime.now(UTC).date().isoformat()
+        self._db.execute(
+            "INSERT INTO observers (slot, fingerprint, day, personal) VALUES (?, ?, ?, ?)",
+            (slot, fingerprint(token_of(slot)), day, int(personal)),
+        )
         return slot
-
-    def personal(self) -> list[int]:
-        """Slots of the links that the operator printed."""
-        with self._lock, _told(self.path):
-            return self._personal()
-
-    def _personal(self) -> list[int]:
-        rows = self._db.execute("SELECT slot FROM observers WHERE personal ORDER BY slot")
-        return [row[0] for row in rows]
 
     def slot_of(self, token: str) -> int | None:
         """Who has that link; None for nobody."""

@@ -24,6 +24,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from percast.errors import PercastError
 from percast.tools.study import messages
 from percast.tools.study.answers import Answers
 from percast.tools.study.names import Names
@@ -210,6 +211,8 @@ def _post(call):
             return _refusal(desk, refused)
         except ValueError as error:
             return _refusal(desk, Refused(400, str(error)))
+        except PercastError as error:  # a full disk: the page keeps the answer, and tries again
+            return _refusal(desk, Refused(503, str(error)), "it cannot be stored now")
 
     return endpoint
 
@@ -225,12 +228,15 @@ async def _get_picture(request: Request) -> Response:
         return Response(await asyncio.to_thread(work), media_type="image/png")
     except Refused as refused:
         return _refusal(desk, refused)
+    except (PercastError, OSError) as error:
+        return _refusal(desk, Refused(503, str(error)), "it cannot be read now")
 
 
-def _refusal(desk: Desk, refused: Refused) -> Response:
+def _refusal(desk: Desk, refused: Refused, told: str = "") -> Response:
+    """What the observer is told may be less than what the operator reads."""
     if refused.counted:
         desk.complaints.add(f"status {refused.status}", str(refused))
-    return JSONResponse({"error": str(refused)}, refused.status)
+    return JSONResponse({"error": told or str(refused)}, refused.status)
 
 
 async def _body(request: Request) -> bytes:

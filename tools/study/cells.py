@@ -17,15 +17,18 @@ from percast.tools.study.folders import Load
 
 Conditions = dict[str, dict[str, Load]]
 
-KEYS = ("codec", "cbr", "snr", "realism", "channel", "model", "design-snr", "doppler")
+KEYS = (
+    "codec", "cbr", "snr", "realism", "channel", "model", "design-snr", "doppler", "delay-spread",
+)  # fmt: skip
 _COLUMNS = {
     "cbr": "cbr_asked",
     "snr": "snr_db_set",
     "design-snr": "design_snr_db",
     "doppler": "doppler_hz",
+    "delay-spread": "delay_spread_s",
 }
 _OURS = "percast"
-_OF_THE_CODE = tuple(key for key in KEYS if key != "cbr")
+_OF_THE_CODE = tuple(key for key in KEYS if key not in ("codec", "cbr"))
 
 
 def parse_where(text: str) -> tuple[str, tuple[str, ...]]:
@@ -63,12 +66,16 @@ def conditions_of(
         rows = [row for row in rows if any(_is(row, key, value) for value in values)]
     if not rows:
         raise UsageError(f"{path}: no cell with a received picture is so")
-    told = [key for key in _OF_THE_CODE if key not in ("codec", "model") and _several(rows, key)]
+    told = [key for key in _OF_THE_CODE if _several(rows, key)]
     conditions: Conditions = {}
+    settings: dict[str, tuple[int, float]] = {}
     # Ours first: it is ours whose share of the other's bandwidth is asked for.
     for row in sorted(rows, key=lambda r: (_code(r) != _OURS, r["codec"], r["cbr"], r["repeat"])):
         words = [_code(row), *(f"{key} {_text(row, key)}" for key in told)]
         name = f"{' '.join(words)}@{row['cbr_asked']}"
+        this = row["condition"], row["realism"]
+        if settings.setdefault(name, this) != this:
+            raise UsageError(f"{path}: '{name}' are several conditions that --where cannot tell")
         conditions.setdefault(name, {}).setdefault(row["picture"], _cell(store, row["cell"]))
     originals = {each["name"]: _original(store, each["sha256"]) for each in store.pictures()}
     return originals, conditions

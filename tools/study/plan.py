@@ -9,11 +9,13 @@ STUDY/
     simulated.sqlite  of `percast study simulate`
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -180,15 +182,10 @@ class Folder:
         return self.path / PICTURES / f"{file}.png"
 
 
-class told:
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
     """What the system says of files inside is a `FileError`."""
-
-    def __init__(self, path: Path):
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (OSError, ValueError)):
-            raise FileError(f"{self._path}: {error}") from error
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise FileError(f"{path}: {error}") from error

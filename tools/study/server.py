@@ -56,6 +56,7 @@ def serving(folder: Folder, answers: Answers, config: ServeConfig) -> Iterator[S
     except ImportError as error:
         raise UsageError(f"study serve needs: pip install 'percast[study]' ({error})") from error
     names = Names(folder.secret())
+    slots = answers.personal(config.links, names.observer)
     listening = _listen(config)
     desk = Desk(folder, answers, names, Complaints("study"), config.closed)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
@@ -82,12 +83,10 @@ def serving(folder: Folder, answers: Answers, config: ServeConfig) -> Iterator[S
     def link(kind: str, token: str) -> str:
         return f"{place}/#{kind}={token}"
 
-    while answers.join(names.observer, personal=True, at_least=config.links) >= 0:
-        pass
-    personal = [link("observer", names.observer(slot)) for slot in answers.personal()]
+    personal = [link("observer", names.observer(slot)) for slot in slots]
     try:
         invitation = None if config.closed else link("join", names.invitation())
-        yield Served(invitation, personal[: config.links], thread)
+        yield Served(invitation, personal, thread)
     finally:
         server.should_exit = True
         thread.join(_CLOSE_SECONDS)
@@ -109,5 +108,15 @@ def _listen(config: ServeConfig) -> socket.socket:
 
 
 def _address(config: ServeConfig, port: int) -> str:
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{port}"
+    host = _own_address() if config.host == "0.0.0.0" else config.host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _own_address() -> str:
+    """By which others on the network reach this machine; nothing is sent to find it out."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # a documentation address (RFC 5737)
+            return probe.getsockname()[0]
+        except OSError:
+            return "0.0.0.0"

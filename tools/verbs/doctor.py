@@ -180,6 +180,7 @@ def check_extras() -> Iterator[Finding]:
     hint = "codec vvc-ldpc: pip install 'percast[digital]'"
     yield _module("imageio_ffmpeg", "imageio-ffmpeg", hint)
     yield _module("sklearn", "scikit-learn", "photographs of the demo: pip install 'percast[demo]'")
+    yield _module("choix", "choix", "studies with observers: pip install 'percast[study]'")
     yield _module("torch", "torch", "training, and --engine torch: pip install 'percast[train]'")
 
 

@@ -5,6 +5,7 @@ import hashlib
 import html
 import io
 import json
+import sqlite3
 
 import numpy as np
 import pytest
@@ -209,6 +210,10 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
     # Without --where both SNRs are conditions, told apart by their names.
     done = study(*ask, "--out", tmp_path / "all", "--json")
     assert "percast snr 4@1/96" in done.json["conditions"] and len(done.json["conditions"]) == 8
+    with sqlite3.connect(tmp_path / "c.sqlite") as db:
+        db.execute("UPDATE conditions SET snr_db_set = 10")
+    alike = study(*ask, "--out", tmp_path / "alike")
+    assert alike.code == 2 and "several conditions" in alike.complaint
     none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
     assert none.code == 2 and "no cell" in none.complaint
 
@@ -224,10 +229,11 @@ def test_simulated_reports_say_so_and_people_are_not_touched(study, folders, tmp
     )  # fmt: skip
     assert done.code == 0, done.err
     found = done.json
-    assert "PSNR" in found["simulated"] and "8" in found["left_out"]
+    assert "PSNR" in found["simulated"] and "9" in found["left_out"]
     assert not (folder / "answers.sqlite").exists()
     page = (folder / "report-simulated" / "report.html").read_text("utf-8")
     assert '<p class="banner" role="note">SIMULATED: 8 observers who answer by PSNR' in page
+    assert page.count("Simulated: ") > 8  # every figure and table, also where it is taken away
     # In print the banner is on every sheet, and a reader who starts anywhere is told.
     assert ".banner { position: fixed; top: 0;" in page
     assert "default-src 'none'" in html.unescape(page) and "<script src" not in page

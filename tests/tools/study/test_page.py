@@ -199,6 +199,7 @@ def test_a_pause_hides_the_pictures_and_starts_the_clock_anew(browser, site):
     with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
         begin(page, site.invitation)
+        begun = page.evaluate("performance.now()")
         page.keyboard.press("p")
         page.wait_for_selector("#stage.blank")
         assert page.locator("#first img.picture").evaluate(
@@ -209,11 +210,12 @@ def test_a_pause_hides_the_pictures_and_starts_the_clock_anew(browser, site):
         page.keyboard.press("p")
         page.wait_for_selector(READY)
         assert number(page) == 1
-        page.evaluate("() => new Promise(requestAnimationFrame)")
         press(page, "ArrowRight")
+        passed = page.evaluate("performance.now()") - begun
         assert context.complaints == []
     given = newest(site)[0]
     assert given.shows == 2 and given.choice == "right"
+    assert given.reaction_ms < passed - 1500
 
 
 def test_the_original_is_shown_while_it_is_held_and_that_is_noted(browser, site):

@@ -10,10 +10,13 @@ pytest.importorskip("uvicorn")
 
 from percast.tools.study.answers import Answers
 from percast.tools.study.app import Desk, Refused
+from percast.tools.study.config import ServeConfig
 from percast.tools.study.names import Names, fingerprint
-from percast.tools.study.plan import Folder
+from percast.tools.study.plan import OBVIOUS, ORIGINAL, Folder
+from percast.tools.study.schedule import trials_of
+from percast.tools.study.server import serving
 from percast.tools.view.limits import Complaints
-from tests.tools.study.studies import Caller, make_study, served, token_of
+from tests.tools.study.studies import BLURRED, Caller, make_study, served, token_of
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -192,6 +195,28 @@ def test_a_new_server_goes_on_where_the_last_one_ended(small_photos, tmp_path):
     assert tokens[0] == tokens[1] and len(set(tokens[0])) == 3
 
 
+def test_what_people_answered_over_the_network_is_what_is_analysed(small_photos, tmp_path, percast):
+    folder = make_study(small_photos, tmp_path, side=64, trials=6)
+    rank = {OBVIOUS: 0, 0: 1, 1: 2, ORIGINAL: 3}
+    with served(folder.path) as server:
+        guest = Caller(server.port, token_of(server.invitation))
+        for slot in range(4):
+            observer = guest.joined()
+            for trial in trials_of(folder.study, slot):
+                told = observer.call("trials")["trials"][0]
+                better = "left" if rank[trial.left] > rank[trial.right] else "right"
+                observer.answer(told, better, original_ms=300)
+            assert observer.call("trials")["trials"] == [None, None]
+        done = percast("study", "analyse", folder.path, "--json")  # while it is being served
+    assert done.code == 0, done.err
+    assert done.json["observers"] == 4 and done.json["left_out"] == {}
+    assert done.json["simulated"] is None and done.json["answers"] == 4 * 6
+    (pair,) = done.json["preferences"]
+    assert (pair["first"], pair["share"]) == (BLURRED, 0.0)
+    page = (folder.path / "report" / "report.html").read_text("utf-8")
+    assert "SIMULATED" not in page and "4 agreed, 4 answered" in page
+
+
 def test_a_study_that_was_changed_after_its_first_answer_is_not_served_on(
     small_photos, tmp_path, percast
 ):
@@ -225,3 +250,20 @@ def test_where_it_is_closed_only_personal_links_take_part(small_photos, tmp_path
         assert guest.ask("POST", "/api/join", b"{}")[0] == 401
         _, links, _ = server.end()
     assert token_of(links.strip()) == names.observer(0)
+
+
+def test_where_nothing_can_be_stored_the_page_is_told_to_wait_and_no_more(small_photos, tmp_path):
+    folder = make_study(small_photos, tmp_path, side=64)
+    with (
+        Answers.open(folder, create=True) as answers,
+        serving(folder, answers, ServeConfig(port=0)) as server,
+    ):
+        port = int(server.invitation.split(":")[2].partition("/")[0])
+        observer = Caller(port, token_of(server.invitation)).joined()
+        (trial, _) = observer.call("trials")["trials"]
+        with sqlite3.connect(answers.path) as db:
+            db.execute("DROP TABLE answers")
+        given = {"reaction_ms": 1, "original_ms": 0, "shows": 1, "zoom": 1, "pixel_ratio": 1}
+        message = {"trial": trial["trial"], "choice": "left"} | given
+        status, _, body = observer.ask("POST", "/api/answer", json.dumps(message).encode())
+        assert status == 503 and str(tmp_path).encode() not in body

@@ -23,7 +23,10 @@ from scipy.stats import t
 
 from percast.tools.statistics.bootstrap import CONFIDENCE, LEAST_CLUSTERS, ClusterBootstrap
 from percast.tools.study.analysis.config import RESAMPLES
-from percast.tools.study.analysis.tally import Floats, Tally
+from percast.tools.study.analysis.tally import Floats, Ints, Tally
+
+Wins = tuple[Floats, Floats]
+"""Wins of each pair's first condition and answers, float64 [resamples, pairs]."""
 
 Estimate = Callable[[Floats, Floats], Floats]
 """Wins and answers of each pair, float64 [..., pairs] -> figures [..., k], finite."""
@@ -52,7 +55,8 @@ class Estimated:
     def margin(self) -> Floats:
         """Half an interval, float64 [k]."""
         spread = np.sqrt(np.diag(self.covariance))
-        return self.quantile * np.where(spread > 0, spread, 0.0) if spread.any() else spread
+        with np.errstate(invalid="ignore"):  # of an error of zero and an infinite quantile
+            return np.nan_to_num(self.quantile * spread, nan=np.inf, posinf=np.inf)
 
 
 class Draws:
@@ -65,25 +69,28 @@ class Draws:
 
     def __init__(self, tally: Tally, resamples: int = RESAMPLES, seed: int = 0):
         self.tally = tally
-        answers = np.arange(len(tally.pair))
         self._drawn = [
-            self._draw(cluster, clusters, resamples, seed + number)
-            for number, (cluster, clusters) in enumerate(
-                (
-                    (tally.observer, tally.observers),
-                    (tally.picture, tally.pictures),
-                    (answers, len(answers)),
-                )
-            )
+            self._clusters(tally.observer, tally.observers, resamples, seed),
+            self._clusters(tally.picture, tally.pictures, resamples, seed + 1),
+            self._answers(resamples, seed + 2),
         ]
         fewest = min(tally.observers, tally.pictures)
         enough = fewest >= LEAST_CLUSTERS
         self.quantile = float(t.ppf((1 + CONFIDENCE) / 2, fewest - 1)) if enough else np.inf
 
-    def _draw(self, cluster, clusters: int, resamples: int, seed: int) -> tuple[Floats, Floats]:
+    def _clusters(self, cluster: Ints, clusters: int, resamples: int, seed: int) -> Wins:
         weights = ClusterBootstrap(clusters, resamples, seed).weights
         wins, counts = self.tally.by(cluster, clusters)
         return weights @ wins, weights @ counts
+
+    def _answers(self, resamples: int, seed: int) -> Wins:
+        """Single answers: of each kind, which are a pair and what won, as many as are drawn."""
+        answers, kinds = np.stack([self.tally.pair, self.tally.won], 1), len(self.tally.pairs)
+        found, counts = np.unique(answers, axis=0, return_counts=True)
+        draw = np.random.default_rng(seed)
+        drawn = draw.multinomial(counts.sum(), counts / counts.sum(), resamples)
+        of_pair = found[:, :1] == np.arange(kinds)
+        return drawn @ (of_pair * found[:, 1:]), drawn @ of_pair.astype(float)
 
     def of(self, estimate: Estimate) -> Estimated:
         """An estimate and its errors."""

@@ -30,12 +30,12 @@ def name_of(study: Study, condition: int) -> str:
 def rows(
     study: Study, answers: Sequence[Answer], stays: Collection[int], simulated: bool
 ) -> Iterator[tuple]:
-    """A row of `HEADS` for each answer."""
+    """A row of `HEADS` for each answer; observers and trials are counted from 1."""
     for answer in answers:
         trial, given = answer.trial, answer.given
         choice = preferred(answer)
         yield (
-            answer.slot, trial.number, trial.kind, study.pictures[trial.picture].name,
+            answer.slot + 1, trial.number + 1, trial.kind, study.pictures[trial.picture].name,
             name_of(study, trial.left), name_of(study, trial.right), given.choice,
             "" if choice is None else name_of(study, choice), given.reaction_ms, given.original_ms,
             given.shows, given.zoom, given.pixel_ratio, int(answer.slot in stays), int(simulated),
@@ -72,7 +72,9 @@ def summary(
         "study_sha256": sha256,
         "simulated": simulated,
         "observers": results.tally.observers,
-        "left_out": {verdict.slot: verdict.reasons for verdict in verdicts if not verdict.stays},
+        "left_out": {
+            verdict.slot + 1: verdict.reasons for verdict in verdicts if not verdict.stays
+        },
         "rule": asdict(study.rule),
         "answers": len(results.tally.pair),
         **_figures(study, results),

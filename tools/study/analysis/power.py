@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from percast.tools.study.analysis.draws import Estimated
-from percast.tools.study.analysis.results import Results, of_tally
+from percast.tools.study.analysis import equality, scores
+from percast.tools.study.analysis.draws import Draws, Estimated
+from percast.tools.study.analysis.results import Results, code_pairs
 from percast.tools.study.analysis.synthetic import Layout, Truth, simulate
+from percast.tools.study.analysis.tally import Tally
 from percast.tools.study.plan import Study
 
 OBSERVERS, PICTURES = (10, 20, 40, 80), (6, 12, 24, 48)
@@ -74,12 +76,12 @@ def plan(
     return found
 
 
-def _width(study: Study, tally) -> float:
-    results = of_tally(study, tally, _RESAMPLES)
-    if results.equal:
-        first = results.equal[0]
-        return np.inf if first.low is None or first.high is None else first.high - first.low
-    return float(np.mean([each.high - each.low for each in results.preferences]))
+def _width(study: Study, tally: Tally) -> float:
+    draws = Draws(tally, _RESAMPLES)
+    for ours, theirs in code_pairs(study):
+        if (first := equality.find(draws, study.conditions, ours, theirs)) is not None:
+            return np.inf if first.low is None or first.high is None else first.high - first.low
+    return float(np.mean([high - low for _, low, high, _ in scores.shares(draws)]))
 
 
 def enough(sizes: Sequence[Size], width: float) -> Size | None:

@@ -2,6 +2,7 @@
 """The report of a study: one page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -25,7 +26,7 @@ from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.power import Size
 from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.rule import Verdict
-from percast.tools.study.analysis.scores import JOD
+from percast.tools.study.analysis.scores import JOD, margin_text
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
 
@@ -80,7 +81,18 @@ def make_page(
         "percast": __version__,
         "observers": "simulated" if simulated else "people",
     }
+    if simulated:
+        sections = [replace(s, blocks=[_marked(block) for block in s.blocks]) for s in sections]
     return Page(study.title, lead, sections, about, banner)
+
+
+def _marked(block: Block) -> Block:
+    """As simulated, for figures and tables are taken away from their page."""
+    if isinstance(block, Figure):
+        return replace(block, title=f"Simulated: {block.title}", name=f"simulated-{block.name}")
+    if isinstance(block, Table):
+        return replace(block, caption=f"Simulated: {block.caption}", name=f"simulated-{block.name}")
+    return block
 
 
 def _equal_section(results: Results) -> Section:
@@ -250,8 +262,8 @@ def _observers_section(
     ]
     both += [
         (
-            condition.name, f"{one:+.2f}", f"± {one_margin:.2f}", f"{all_:+.2f}",
-            f"± {all_margin:.2f}",
+            condition.name, f"{one:+.2f}", margin_text(one_margin), f"{all_:+.2f}",
+            margin_text(all_margin),
         )
         for condition, one, one_margin, all_, all_margin in zip(
             study.conditions, results.scores.value / JOD, results.scores.margin / JOD,
@@ -293,6 +305,7 @@ def _method_section(
     steps = [d["steps"] for d in displays if "steps" in d]
     looked = np.mean([a.given.original_ms > 0 for a in answers])
     facts = {
+        "Took part": f"{len(displays)} agreed, {len({a.slot for a in answers})} answered",
         "Question": study.words,
         "Answers": "left, equal, right" if study.equal else "left, right",
         "Trials of an observer": (

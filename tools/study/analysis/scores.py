@@ -53,6 +53,11 @@ def won_matrix(pairs: Ints, conditions: int, wins: Floats, counts: Floats) -> Fl
     return table
 
 
+def margin_text(margin: float) -> str:
+    """Half an interval, in words."""
+    return f"± {margin:.2f}" if np.isfinite(margin) else "no interval"
+
+
 def by_choix(table: Floats) -> Floats:
     """Scores of one matrix, [n, n] -> [n].
 

@@ -76,6 +76,8 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
 
 
 def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> None:
+    from percast.tools.study.analysis import scores
+
     if summary["simulated"]:
         print(f"SIMULATED  {summary['simulated']}")
     print(f"observers  {found.tally.observers} of {len(verdicts)} count")
@@ -89,7 +91,7 @@ def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> N
     for condition, value, margin in zip(
         folder.study.conditions, found.scores.value, found.scores.margin, strict=True
     ):
-        print(f"score      {value:+.2f} ± {margin:.2f} {condition.name}")
+        print(f"score      {value:+.2f} {scores.margin_text(margin)} {condition.name}")
     if config.power:
         best = summary["enough"]
         what = f"an interval of {100 * config.width:g} points"

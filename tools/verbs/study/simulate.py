@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
             (folder.path / f"{SIMULATED}{suffix}").unlink(missing_ok=True)
     with Answers.open(folder, simulated=config.in_words(), create=True) as store:
         for _ in range(config.observers + config.always_left):
-            store.join(lambda slot: f"simulated {slot}")
+            store.agree(store.join(lambda slot: f"simulated {slot}"), {}, ())
         store.add_all(list(answer_all(folder, config, known)))
     analyse(folder, replace(analysis, simulated=True), args.json)
     return 0
