@@ -51,7 +51,10 @@ class Ending:
 
 
 def run(
-    graph: Runnable, seconds: float | None = None, status: Callable[[], str] | None = None
+    graph: Runnable,
+    seconds: float | None = None,
+    status: Callable[[], str] | None = None,
+    idle: Callable[[float], None] | None = None,
 ) -> Ending:
     """Run a flowgraph until it is done, has failed or is interrupted.
 
@@ -62,6 +65,7 @@ def run(
         graph: to run.
         seconds: after which to finish as after the first signal, but not as interrupted.
         status: a line to log now and then.
+        idle: spends so many seconds, in this thread, while the graph runs; for windows.
 
     Raises:
         DeviceError: GNU Radio cannot start, or the radio.
@@ -83,7 +87,7 @@ def run(
         except DeviceError:
             _end(graph)
             raise
-        _wait(graph, lambda: signals, seconds, status)
+        _wait(graph, lambda: signals, seconds, status, idle)
         _end(graph)
     finally:
         for number, handler in before.items():
@@ -103,10 +107,17 @@ def _wait(
     signals: Callable[[], int],
     seconds: float | None,
     status: Callable[[], str] | None,
+    idle: Callable[[float], None] | None,
 ) -> None:
+    def done() -> bool:
+        if idle is None:
+            return graph.wait_done(POLL)
+        idle(POLL)
+        return graph.wait_done(0)
+
     finishing, still, last = False, 0, None
     started = told = time.monotonic()
-    while not graph.wait_done(POLL) and not _error(graph) and signals() < 2:
+    while not done() and not _error(graph) and signals() < 2:
         now = time.monotonic()
         if status is not None and now - told > _STATUS:
             log.info("%s", status())

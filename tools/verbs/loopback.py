@@ -130,6 +130,10 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         from percast.flowgraphs.run import run as run_graph
         from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import check as check_windows
+        from percast.tools.view.windows import windows
+
+    check_windows(wanted.view.qt)
     transmitter = replace(wanted.transmitter, session=int(splitmix64(channel.seed, 1)[0]) >> 32)
     scorer = Scorer(wanted.sink.metrics)
     with contextlib.ExitStack() as stack:
@@ -166,7 +170,8 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
             control.desk = desk
         stack.enter_context(watch(wanted.view, graph.receiver, scorer, desk))
         stack.enter_context(published(out, graph.receiver, scorer, graph.stats, desk.link.words))
-        ending = run_graph(graph, wanted.run.seconds)
+        idle = stack.enter_context(windows(wanted.view.qt, graph.receiver, scorer, desk.link.words))
+        ending = run_graph(graph, wanted.run.seconds, idle=idle)
         if failure := recordings.close():
             ending = replace(ending, error=ending.error or failure)
         stats = graph.stats()

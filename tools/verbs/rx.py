@@ -184,6 +184,10 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         from percast.flowgraphs.run import run as run_graph
         from percast.tools.view.remote.publisher import published
         from percast.tools.view.server import watch
+        from percast.tools.view.windows import check as check_windows
+        from percast.tools.view.windows import windows
+
+    check_windows(wanted.view.qt)
     frames = wanted.sink.frames
     if wanted.recording.record:
         others = files_read(wanted.sink.reference, wanted.code)
@@ -223,6 +227,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
             control.desk = desk
         stack.enter_context(watch(wanted.view, receiver, scorer, desk))
         stack.enter_context(published(out, receiver, scorer, graph.stats, desk.link.words))
+        idle = stack.enter_context(windows(wanted.view.qt, receiver, scorer, desk.link.words))
         start = time.monotonic()
         # Not before the radio is open: what its driver prints must not run into the bar.
         with report.progress(frames) as on_image:
@@ -230,6 +235,7 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
                 graph,
                 wanted.run.seconds,
                 lambda: report.link_line(summaries.received(graph.stats())),
+                idle,
             )
         seconds = time.monotonic() - start
         if failure := recordings.close():

@@ -5,20 +5,26 @@ import argparse
 import contextlib
 import signal
 import threading
+from dataclasses import replace
+from functools import partial
 
 from percast.errors import INTERRUPTED
 from percast.signals import ending_signals, heed
 from percast.tools.controls.desk import Desk
 from percast.tools.controls.link import Link
+from percast.tools.controls.table import VERBS
+from percast.tools.verbs.tune import ask
 from percast.tools.view.limits import Complaints
 from percast.tools.view.remote.config import ConnectConfig
+from percast.tools.view.remote.desk import OWN, FarDesk
 from percast.tools.view.remote.subscriber import Subscriber
 from percast.tools.view.server import listen, serve
 
-_LACKING = {
-    "realism": "the symbols stay at the receiver; its own --view can",
+_REASON = "not over this link: use its own --view, or give --control here"
+_LACKING = {name: _REASON for name in VERBS if name not in OWN} | {
+    "realism": "the symbols stay at the receiver; its own --view can, or --control for later ones",
 }
-"""Commands that need more than what comes over the link."""
+"""Verbs that need more than what comes over the link."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +63,11 @@ def watch(wanted: ConnectConfig) -> None:
                 lacking=_LACKING,
                 remote=True,
             )
-            desk = Desk(link)
+            if wanted.control is None:
+                desk = Desk(link)
+            else:
+                desk = FarDesk(replace(link, lacking={}), partial(ask, wanted.control))
+                stack.callback(desk.close)
             page = serve(wanted.page, listening, subscriber, desk, complaints, "percast view")
             stack.enter_context(page)
             ended.wait()

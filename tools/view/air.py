@@ -68,14 +68,19 @@ def told(
     return made
 
 
+def over_carriers(packet: Packet) -> tuple[np.ndarray, np.ndarray]:
+    """Channel's gain and SNR of each occupied subcarrier, dB."""
+    gain = np.abs(packet.channel) ** 2
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(gain), 10 * np.log10(gain / packet.noise)
+
+
 def of_packet(packet: Packet, profile: Profile) -> str:
     """How a packet came through the air: constellation, and channel over the subcarriers."""
     step = max(1, len(packet.symbols) // _POINTS)
     symbols, noise_var = packet.symbols[::step][:_POINTS], packet.noise_var
-    gain = np.abs(packet.channel) ** 2
     known = noise_var[np.isfinite(noise_var)]
-    with np.errstate(divide="ignore"):
-        channel_db, snr_db = 10 * np.log10(gain), 10 * np.log10(gain / packet.noise)
+    channel_db, snr_db = over_carriers(packet)
     return _text(
         "air",
         points=np.round(np.stack([symbols.real, symbols.imag], 1), 3),

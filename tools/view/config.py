@@ -17,6 +17,7 @@ class ViewConfig(Settings):
         host: address to listen on. Whoever comes to another than this machine's own needs the
             token that is printed at the start.
         port: TCP port; 0 for any that is free.
+        qt: show it in GNU Radio's own windows, too.
     """
 
     group = "view"
@@ -31,6 +32,7 @@ class ViewConfig(Settings):
         8765, "--view-port", "port of the page, 0 = any that is free (default %(default)s)",
         metavar="PORT", parse=int, least=0, most=65535, whole=True,
     )  # fmt: skip
+    qt: bool = setting(False, "--qt", "show the running link in windows of GNU Radio's (gr-qtgui)")
 
     def check(self) -> Iterator[SettingError]:
         if self.host != "localhost" and _address(self.host) is None:

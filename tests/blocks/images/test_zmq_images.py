@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import logging
+import socket
+import struct
 import threading
 import time
 
@@ -107,6 +109,33 @@ def test_published_pictures_carry_their_record(connect, make_rgb):
     assert header["id"] == 3 and header["snr_db_measured"] is None
 
 
+def told(parts: list[bytes]) -> str | int:
+    """The topic, or a picture's number."""
+    return "figures" if parts[0] == b"figures" else decode_message(parts)[1]["id"]
+
+
+def test_whoever_subscribes_to_everything_gets_pictures_and_nothing_else(connect, make_rgb):
+    with open_sink(ANY_PORT) as sink:
+        everything, both, figures = (connect(zmq.SUB, sink.address) for _ in range(3))
+        figures.unsubscribe(b"")
+        for subscriber in (both, figures):
+            subscriber.subscribe(b"figures")
+        deadline = time.monotonic() + 5
+        while sink.asked() != {b"{", b"figures"} and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.1)  # for the other two
+        sink.write(make_rgb(96, 64), {"id": 3})
+        sink.tell(b"figures", '{"type": "figures"}')
+        sink.write(make_rgb(96, 64), {"id": 4})
+        for subscriber, expected in (
+            (everything, [3, 4]),
+            (both, [3, "figures", 4]),
+            (figures, ["figures"]),
+        ):
+            came = [subscriber.recv_multipart() for _ in expected]
+            assert [told(parts) for parts in came] == expected and not subscriber.poll(50)
+
+
 def test_the_last_picture_leaves_before_the_sink_is_closed(connect, make_rgb):
     sink = open_sink(ANY_PORT)
     subscriber = connect(zmq.SUB, sink.address)
@@ -136,6 +165,25 @@ def test_a_client_that_never_reads_is_not_waited_for(connect):
         assert slowest < 1
         start = time.monotonic()
     assert time.monotonic() - start < 2
+
+
+def test_clients_that_break_off_or_talk_nonsense_harm_nobody(connect, make_rgb):
+    with open_sink(ANY_PORT) as sink:
+        port = int(sink.address.rpartition(":")[2])
+        reader = connect(zmq.SUB, sink.address)
+        for begun in (b"", b"\xff\x00\x00", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 5000):
+            raw = socket.create_connection(("127.0.0.1", port))
+            raw.sendall(begun)
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raw.close()  # a reset, in the midst of it
+        flood = connect(zmq.SUB, sink.address)
+        for number in range(1000):
+            flood.subscribe(b"figures%d" % number)
+        deadline = time.monotonic() + 5
+        while not reader.poll(20) and time.monotonic() < deadline:
+            sink.write(make_rgb(96, 64), {"id": 5})
+        assert decode_message(reader.recv_multipart())[1]["id"] == 5
+        assert sink.asked() == {b"{"}
 
 
 OPEN_TO_OTHERS = ["tcp://0.0.0.0:*", "tcp://*:*", "tcp://[::]:*", "tcp://192.0.2.1:5000",
@@ -264,9 +312,7 @@ def test_with_keys_only_known_clients_hear_pictures(client, keys, make_rgb):
         deadline = time.monotonic() + 10
         while not viewer.poll(20) and time.monotonic() < deadline:
             sink.write(make_rgb(64, 64), {"id": 1})
-        np.testing.assert_array_equal(
-            decode_message(viewer.recv_multipart())[0], make_rgb(64, 64)
-        )
+        np.testing.assert_array_equal(decode_message(viewer.recv_multipart())[0], make_rgb(64, 64))
         assert not any(socket.poll(200) for socket in strangers)
 
 

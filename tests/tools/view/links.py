@@ -6,6 +6,7 @@ import json
 import queue
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -24,9 +25,11 @@ class Link:
         lines: that came on stderr so far.
     """
 
+    more: tuple[str, ...] = ("--view", "--json")
+
     def __init__(self, *argv: object):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "percast.tools.cli", *map(str, argv), "--view", "--json"],
+            [sys.executable, "-m", "percast.tools.cli", *map(str, argv), *self.more],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.lines: list[str] = []
@@ -89,10 +92,22 @@ class Link:
         return code, json.loads(out)
 
 
+class Viewer(Link):
+    """A running `percast view`."""
+
+    more = ()
+
+
+def free_port() -> int:
+    """That was free just now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
 @contextlib.contextmanager
-def running(*argv: object) -> Iterator[Link]:
+def running(*argv: object, kind: type[Link] = Link) -> Iterator[Link]:
     """A link that is no more afterwards."""
-    link = Link(*argv)
+    link = kind(*argv)
     try:
         yield link
     finally:

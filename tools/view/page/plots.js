@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Small plots on canvases.
 
-const COLOURS = { one: "#5cc8ff", two: "#ffb454", line: "#44586d", text: "#a9b8c6" };
+// Of the style sheet, which has them for light and dark.
+const NAMES = { one: "--one", two: "--two", line: "--grid", text: "--dim" };
+const COLOURS = {};
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  for (const [name, variable] of Object.entries(NAMES)) COLOURS[name] = style.getPropertyValue(variable);
+}
+
+matchMedia("(prefers-color-scheme: light)").addEventListener("change", readColours);
+if (document.readyState === "complete") readColours();
+else addEventListener("load", readColours);
 
 function fresh(canvas) {
   const ratio = devicePixelRatio || 1;

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from percast.blocks.images.zmq_keys import CurveClient
+from percast.flowgraphs.config import RunConfig
 from percast.settings import REQUIRED, SettingError, Settings, like, setting
 from percast.tools.view.config import ViewConfig
 
@@ -21,6 +22,7 @@ class ConnectConfig(Settings):
         host, port: of the page; see `ViewConfig`.
         zmq_keys: folder with the receiver's public key and one's own pair; None without keys.
         zmq_client: whose pair, where the folder has several.
+        control: address of the receiver's control socket; None without.
     """
 
     group = "view"
@@ -45,6 +47,10 @@ class ConnectConfig(Settings):
     zmq_client: str | None = setting(
         None, "--zmq-client", "which key, where the folder has several", metavar="NAME", parse=str
     )
+    control: str | None = setting(
+        None, "--control", "control socket of that receiver, as its --control has it, on this "
+        "machine: what it can do can then be done from the page", metavar="ADDRESS", parse=str,
+    )  # fmt: skip
 
     def check(self) -> Iterator[SettingError]:
         if not self.address.startswith(_TRANSPORTS) or self.address.endswith("://"):
@@ -52,6 +58,10 @@ class ConnectConfig(Settings):
         if self.zmq_client is not None and self.zmq_keys is None:
             yield SettingError("zmq_client", "goes with --zmq-keys")
         yield from self.page.check()
+        try:
+            RunConfig(control=self.control)
+        except SettingError as error:
+            yield SettingError("control", error.reason)
 
     @property
     def address(self) -> str:

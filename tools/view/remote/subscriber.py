@@ -129,6 +129,10 @@ class Subscriber:
         """Its symbols are not here: it stays as it is."""
         return shown
 
+    def score(self, shown: Shown) -> dict[str, float | None]:
+        """Its figures came with it."""
+        return {key: shown.record[key] for key in ("psnr_db", "lpips")}
+
     def _serve(self) -> None:
         poller = zmq.Poller()
         for socket in (self._socket, self._monitor):
