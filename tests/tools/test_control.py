@@ -11,8 +11,8 @@ import pytest
 import zmq
 
 from percast.errors import DeviceError, UsageError
-from percast.tools import control
 from percast.settings import NOTHING
+from percast.tools import control
 from percast.tools.control import ControlServer
 from percast.tools.controls.desk import Desk
 from percast.tools.controls.link import Link

@@ -24,6 +24,7 @@ from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyCo
 from percast.tools.verbs.eval.channel import AirConfig
 from percast.tools.verbs.eval.config import EvalImages, FetchConfig, PointsConfig
 from percast.tools.view.config import ViewConfig
+from percast.tools.view.remote.config import ConnectConfig
 
 # Of each class: every flag with what is typed, and the same as TOML.
 TABLES = {
@@ -112,6 +113,15 @@ TABLES = {
         (("--view",), "view = true"),
         (("--view-host", "0.0.0.0"), 'view_host = "0.0.0.0"'),
         (("--view-port", "0"), "view_port = 0"),
+        (("--qt",), "qt = true"),
+    ],
+    ConnectConfig: [
+        (("--connect", "zmq:ipc:///tmp/x"), 'connect = "zmq:ipc:///tmp/x"'),
+        (("--host", "0.0.0.0"), 'host = "0.0.0.0"'),
+        (("--port", "0"), "port = 0"),
+        (("--zmq-keys", "keys"), 'zmq_keys = "keys"'),
+        (("--zmq-client", "laptop"), 'zmq_client = "laptop"'),
+        (("--control", "ipc:///tmp/y"), 'control = "ipc:///tmp/y"'),
     ],
     SymbolChannel: [
         (("--channel", "rayleigh"), 'channel = "rayleigh"'),

@@ -14,7 +14,7 @@ pytest.importorskip("uvicorn")
 client = pytest.importorskip("websockets.sync.client")
 
 from percast.tools.controls.table import VERBS
-from percast.tools.verbs.tune import ask
+from percast.tools.verbs import tune
 from tests.tools.view.links import loopback, running
 
 pytestmark = pytest.mark.timeout(240)
@@ -45,6 +45,10 @@ def call(link, verb: str, value) -> dict:
     status, answer = link.call(f"/api/{verb}", {"value": value})
     assert status == 200, answer
     return json.loads(answer)
+
+
+def ask(link, request: dict) -> dict:
+    return tune.ask(link.control, request, 60_000)
 
 
 def refused(link, verb: str, value) -> tuple[int, str]:
@@ -78,7 +82,7 @@ def test_each_verb_tells_what_it_is_and_why_it_is_not_to_be_had(link):
     assert {"Channel", "Sender", "Radio", "Engine", "Recording"} <= {
         v["group"] for v in told.values()
     }
-    assert ask(link.control, {"verbs": True})["verbs"].keys() == told.keys()
+    assert ask(link, {"verbs": True})["verbs"].keys() == told.keys()
 
 
 def test_the_openapi_says_of_every_verb_what_the_table_says(link):
@@ -102,7 +106,7 @@ def test_the_channel_becomes_another_one_and_the_receiver_measures_that(link):
     offsets = [note["percast:freq_offset_hz"] for note in heard["annotations"]]
     assert np.median(offsets) == pytest.approx(20_000, abs=300)
     assert "cyclic prefix" in call(link, "delay_spread", 5e-6)["hint"]
-    took = ask(link.control, {"channel": "awgn", "freq_offset": 0, "clock_ppm": 0, "snr": 10})
+    took = ask(link, {"channel": "awgn", "freq_offset": 0, "clock_ppm": 0, "snr": 10})
     assert took == {
         "ok": True, "took": {"channel": "awgn", "freq_offset": 0, "clock_ppm": 0, "snr": 10},
     }  # fmt: skip
@@ -148,7 +152,7 @@ def test_the_transmitter_changes_its_rate_and_says_which_it_has(link):
     assert status == 409 and "1/24" in why
     spent = link.figures()["stats"]["transmitter"]["rate"]["cbr"]
     wait_until(link, lambda s: s["transmitter"]["rate"]["cbr"] > 1.05 * spent)
-    assert ask(link.control, {"cbr": "1/48", "design_snr": 12})["took"]["design_snr"] == 12
+    assert ask(link, {"cbr": "1/48", "design_snr": 12})["took"]["design_snr"] == 12
 
 
 def test_another_source_is_sent_and_one_that_cannot_be_opened_is_not(link, photos, folder):
@@ -171,15 +175,15 @@ def test_the_engine_is_exchanged_and_the_one_in_use_kept_where_that_fails(link):
     codec = link.figures()["stats"]["receiver"]["codec"]
     assert (codec["engine"], codec["precision"]) == ("onnxruntime", "fp32")
     link.wait_for_more(2)
-    assert ask(link.control, {"engine": "auto"})["hints"] == {"engine": "in use: openvino"}
+    assert ask(link, {"engine": "auto"})["hints"] == {"engine": "in use: openvino"}
     link.wait_for_more(2)
 
 
 def test_the_control_socket_turns_the_pages_dial(link):
-    assert ask(link.control, {"realism": 0.25, "pause": True})["ok"]
+    assert ask(link, {"realism": 0.25, "pause": True})["ok"]
     told = verbs(link)
     assert told["realism"]["now"] == 0.25 and told["pause"]["now"] is True
-    assert ask(link.control, {"realism": None, "pause": False})["took"] == {
+    assert ask(link, {"realism": None, "pause": False})["took"] == {
         "realism": None, "pause": False,
     }  # fmt: skip
 
