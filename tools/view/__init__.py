@@ -12,5 +12,10 @@ controls  what a message or an HTTP call may change, by one table (`messages.COM
 gate      Host, Origin and token, before anything else; `limits` counts what was refused.
 server    all of it in a thread with a loop of its own.
 
+hooks     let several look into one block; `air` is the demodulator's.
+windows   the same in GNU Radio's own windows: `--qt`.
+remote/   the same page of a link in another process: `percast view --connect`.
+bench/    what all that costs the receiver.
+
 Starlette and uvicorn are loaded by `server.watch` only, when `--view` asks for them.
 """

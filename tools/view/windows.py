@@ -12,7 +12,6 @@ Qt wants the main thread, which waits for the link meanwhile: `Windows.idle` spe
 """
 
 import contextlib
-import logging
 import os
 import signal
 import subprocess
@@ -29,8 +28,6 @@ from percast.errors import DeviceError
 from percast.flowgraphs.receiver import Receiver
 from percast.tools.view.air import SAMPLES, AirTap, over_carriers
 from percast.tools.view.hooks import hook, unhook
-
-log = logging.getLogger(__name__)
 
 _POINTS = 1024  # of the constellation
 _BINS = 1024
