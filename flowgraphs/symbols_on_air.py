@@ -15,6 +15,7 @@ from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.ofdm_modulator import OfdmModulator
 from percast.blocks.pdu import PictureSymbols, is_end
 from percast.blocks.receive_bridge import SampleInlet
+from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.transmit_bridge import PacketOutlet
 from percast.blocks.waveform.profile import Profile
 from percast.flowgraphs.config import TransmitterConfig
@@ -63,13 +64,20 @@ class SymbolsIn(gr.top_block):
         profile: the waveform.
         station: the radio.
         take: called with every picture that arrived.
+        recorder: writes down what is heard; closed by whoever opened it.
     """
 
-    def __init__(self, profile: Profile, station: Station, take: Callable[[PictureSymbols], None]):
+    def __init__(
+        self,
+        profile: Profile,
+        station: Station,
+        take: Callable[[PictureSymbols], None],
+        recorder: Recorder | None = None,
+    ):
         gr.top_block.__init__(self, "percast symbols in", catch_exceptions=False)
         self.station = station
         self.inlet = SampleInlet(station.queue)
-        self.demodulator = OfdmDemodulator(profile)
+        self.demodulator = OfdmDemodulator(profile, recorder=recorder)
         self.taker = _Taker(take)
         self.percast_blocks = (station, self.inlet, self.demodulator, self.taker)
         self.connect(self.inlet, self.demodulator)

@@ -100,6 +100,13 @@ def test_the_live_page_is_in_the_wheel(wheel):
         assert f"percast/tools/view/page/{path.name}" in names
 
 
+def test_the_tables_and_plans_of_campaigns_are_in_the_wheel(wheel):
+    folder = ROOT / "tools" / "campaign"
+    files = [folder / "schema.sql", *(folder / "plans").glob("*.toml")]
+    assert len(files) >= 5
+    assert {f"percast/{path.relative_to(ROOT)}" for path in files} <= set(wheel.namelist())
+
+
 def test_every_folder_with_modules_is_a_listed_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     listed = set(project["tool"]["setuptools"]["packages"])

@@ -6,8 +6,11 @@ Whatever a crew is, the one process that has the store open writes it.
 
 import contextlib
 import logging
+import signal
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from typing import Protocol
 
 from percast.errors import DeviceError, UsageError
@@ -96,15 +99,18 @@ class Cluster:
         """None if it was done; what is to be tried again; or what was given up.
 
         Raises:
+            DeviceError: the scheduler has gone.
             Exception: what the worker met.
         """
-        from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
-        error = future.exception()
+        try:
+            error = future.exception()
+        except CancelledError as gone:
+            raise DeviceError("the scheduler has gone, and all that it had to do") from gone
         if error is None:
             return None
-        if not isinstance(error, KilledWorker | FutureCancelledError):
+        if not isinstance(error, KilledWorker):
             raise error
         self._on_event(f"shot {job.shot.shot}: its worker died, attempt {job.attempt}")
         if job.attempt < _ATTEMPTS:
@@ -152,25 +158,30 @@ def open_crew(
             f"several workers need: pip install 'percast[campaign]' ({error}); --workers 1 does not"
         ) from error
     dask.config.set({
-        # A worker's death is counted by us, for we know the shot; and its memory is its own affair.
+        # A worker's death is counted by us, for we know the shot; it has one shot at a time, or
+        # others would die with it. Its memory is its own affair.
         "distributed.scheduler.allowed-failures": 0,
+        "distributed.scheduler.worker-saturation": 1.0,
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
     })  # fmt: skip
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":  # what matters is told by us
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if scheduler is None:
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=":0",
-                    silence_logs=logging.CRITICAL,
+            with _deaf_to_ctrl_c():
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        processes=True,
+                        dashboard_address=":0",
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
-            )
-            client = stack.enter_context(Client(cluster))
+                client = stack.enter_context(Client(cluster))
         else:
             try:
                 client = stack.enter_context(Client(scheduler, timeout=10))
@@ -182,3 +193,15 @@ def open_crew(
             if not client.nthreads():
                 raise DeviceError(f"--scheduler {scheduler}: it has no workers yet")
         yield Cluster(client, task, on_event)
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes and threads that are started in here do not hear Ctrl-C, which a terminal sends to
+    all; this thread does again afterwards."""
+    resource_tracker.ensure_running()  # to start it unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

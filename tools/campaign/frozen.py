@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import percast
 from percast.engines.manifest import load_model, sha256_of
 from percast.engines.metrics.weights import NEEDED, find_weights
+from percast.errors import ModelError
 from percast.tools.campaign.plan import Plan
 
 _PACKAGES = (
@@ -41,6 +43,37 @@ def frozen(plan: Plan) -> dict[str, Any]:
         "note": plan.campaign.note,
         "command": command(),
     }
+
+
+def changed(told: Mapping[str, Any], plan: Plan) -> str:
+    """What is another version now than when a campaign began, in words; empty if nothing is.
+
+    Args:
+        told: what was frozen.
+        plan: of the campaign.
+
+    Raises:
+        ModelError: a model is another one: its cells would not belong together.
+    """
+    now = frozen(plan)
+    for name, model in now["models"].items():
+        if told["models"].get(name) != model:
+            raise ModelError(
+                f"model '{name}' is not the one that this campaign began with (model id "
+                f"{told['models'][name]['id']}): restore it, or begin another campaign"
+            )
+    before, after = (
+        {"percast": each["percast_version"], "commit": each["commit"], **each["libraries"]}
+        for each in (told, now)
+    )
+    differ = [key for key in after if before.get(key) != after[key]]
+    return ", ".join(f"{key} {_short(before.get(key))} -> {_short(after[key])}" for key in differ)
+
+
+def _short(version: Any) -> str:
+    if isinstance(version, Mapping):  # a commit
+        return version["sha"][:10] + (" with changes" if version["changed"] else "")
+    return str(version)
 
 
 def command() -> str:

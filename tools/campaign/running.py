@@ -9,7 +9,7 @@ from pathlib import Path
 from percast.errors import FileError
 from percast.tools.campaign.checking import Checked
 from percast.tools.campaign.crews import Crew, open_crew
-from percast.tools.campaign.frozen import clock, command, frozen
+from percast.tools.campaign.frozen import changed, command, frozen
 from percast.tools.campaign.jobs import Job, Kept
 from percast.tools.campaign.layout import lay_out
 from percast.tools.campaign.plan import Plan, plan_of_tables
@@ -29,25 +29,30 @@ def begin(path: Path, checked: Checked) -> None:
     """
     plan = checked.plan
     told = frozen(plan)
-    with Store.open(path, create=True) as store:
-        try:
+    if path.exists():
+        raise FileError(
+            f"{path} is there already: `percast campaign resume {path}` goes on with it"
+        )
+    # Under another name until it is whole: what is cut off in here leaves no store.
+    half = path.with_name(f".{path.name}.half")
+    half.unlink(missing_ok=True)
+    try:
+        with Store.open(half, create=True) as store:
             if plan.campaign.medium == RECORDING:
                 from percast.tools.campaign.recorded import lay_out_recording
 
                 lay_out_recording(store, plan, told)
             else:
                 lay_out(store, plan, told)
-        except BaseException:
-            path.unlink(missing_ok=True)  # nothing is in it
-            raise
+        half.rename(path)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
 
 
 def plan_of(store: Store) -> Plan:
     """The plan that a store was made of."""
-    told = store.frozen()
-    if "plan" not in told:
-        raise FileError(f"{store.path}: was cut off before its plan was written: start again")
-    made = told["plan"]
+    made = store.frozen()["plan"]
     return plan_of_tables(made["parsed"], made["name"], made["toml"]).plan()
 
 
@@ -63,7 +68,10 @@ def go_on(
     on_progress(done)
     if not store.shots():
         return
-    store.note(f"at work: {command()} ({clock()['utc']})")
+    if changes := changed(store.frozen(), plan):
+        store.note(f"goes on with other versions: {changes}")
+        log.warning("the campaign goes on with other versions: %s", changes)
+    store.note(f"at work: {command()}")
     with _crew(store, plan, scheduler, workers) as crew:
         for result in crew.work(jobs(store, plan)):
             store.done(result)

@@ -9,6 +9,8 @@ from fractions import Fraction
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.images.config import SourceConfig
+from percast.blocks.recordings.config import RecordingConfig
+from percast.blocks.recordings.reader import META, RAW
 from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS, WaveformConfig
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.evaluation.measure import METRICS
@@ -18,6 +20,7 @@ from percast.settings import REQUIRED, SettingError, Settings, like, list_of, se
 from percast.tools.verbs.eval.channel import AirConfig
 
 SIMULATION, RECORDING, AIR = MEDIA = ("simulation", "recording", "air")
+_RECORDED = (META, *RAW)
 DEMO = "demo"
 """As a source: the photographs of `percast demo`."""
 
@@ -221,6 +224,8 @@ class AirSection(Settings):
         gain_least, gain_most, gain_first: of the calibration, dB.
         tolerance: of the calibration, dB of SNR.
         calibrate_every: minutes between calibrations; 0 = only at the start.
+        record, record_format: what the receiver hears, see `RecordingConfig`; the time of each
+            start comes into the name.
     """
 
     group = "air"
@@ -244,8 +249,15 @@ class AirSection(Settings):
         0.0, "--calibrate-every", "0 = only at the start", least=0, most=1e5, unit="minutes"
     )
 
+    record: str | None = like(RecordingConfig, "record", None, "what the receiver hears")
+    record_format: str | None = like(RecordingConfig, "record_format", None, "of its samples")
+
     def check(self) -> Iterator[SettingError]:
         yield from papr_problems(self.papr_db)
+        if self.record_format and not (self.record and self.record.endswith(META)):
+            yield SettingError("record_format", f"{self.record_format} is for recordings *{META}")
+        if self.record is not None and not self.record.endswith(_RECORDED):
+            yield SettingError("record", f"{self.record}: give a name in {', '.join(_RECORDED)}")
         if not (self.callsign.isascii() and len(self.callsign) <= 10):
             yield SettingError("callsign", f"{self.callsign}: at most 10 ASCII characters")
         if not self.gain_least <= self.gain_first <= self.gain_most:

@@ -307,10 +307,13 @@ class Store:
             db.execute("INSERT INTO events VALUES (?, ?)", (time.time(), text))
 
     def close(self) -> None:
-        """All is in the one file afterwards, unless somebody still reads."""
+        """All is in the one file afterwards, unless somebody reads at this moment."""
         if self._lock is not None:
             with contextlib.suppress(sqlite3.Error):
+                self._db.execute("PRAGMA busy_timeout = 0")
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                # Readers of a WAL file leave an index beside it, and fail where they cannot.
+                self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
         store_file.unlock(self.path, self._lock)
         self._lock = None

@@ -3,6 +3,10 @@
 
 from pathlib import Path
 
+from percast.tools.campaign.checking import load_plan
+from percast.tools.campaign.running import begin, go_on, plan_of
+from percast.tools.campaign.store import Store
+
 SMALL = """
 [campaign]
 metrics = ["psnr"]
@@ -29,11 +33,12 @@ def write(folder: Path, photos: Path, text: str = SMALL, name: str = "small") ->
 
 def run(path: Path, plan: Path, *changes: str) -> Path:
     """Run a plan in this process; its store."""
-    from percast.tools.campaign.checking import load_plan
-    from percast.tools.campaign.running import begin, go_on, plan_of
-    from percast.tools.campaign.store import Store
-
     begin(path, load_plan(plan, changes))
+    resume(path)
+    return path
+
+
+def resume(path: Path) -> None:
+    """Go on with a store in this process."""
     with Store.open(path, write=True) as store:
         go_on(store, plan_of(store), None, 1, lambda done: None)
-    return path

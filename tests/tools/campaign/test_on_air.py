@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from percast.blocks.recordings.reader import open_recording
 from percast.tools.campaign.store import Store
 from tests.flowgraphs.test_over_the_air import CLI, LOSS
 from tests.standins.boards import need, serial_number
@@ -21,12 +22,15 @@ source = "{photos}"
 frames = 5
 [conditions]
 snr = [8, 16]
-cbr = ["1/24", "1/16"]
+cbr = "1/24"
+realism = [0, 1]
 [air]
 profile = "robust-2m"
 stage = "VGA"
 gain_first = 14
 timeout = 3
+record = "{folder}/heard.sigmf-meta"
+record_format = "ci8"
 patience = 60
 [transmitter]
 device = "hackrf"
@@ -49,7 +53,7 @@ def bench(air, tmp_path, small_photos):
     left = computer.plug("a", ppm=5)
     right = computer.plug("b", ppm=-5, noise_figure=15)
     plan = tmp_path / "bench.toml"
-    plan.write_text(PLAN.format(photos=small_photos, left=left, right=right))
+    plan.write_text(PLAN.format(photos=small_photos, left=left, right=right, folder=tmp_path))
     return computer, plan
 
 
@@ -64,18 +68,31 @@ def rows_of(path: Path) -> list[dict]:
         return store.rows()
 
 
-@pytest.mark.timeout(300)
-def test_unplugging_a_radio_in_the_middle_costs_nothing_but_the_wait(bench, launch, tmp_path):
-    """Twenty cells at SNRs that gains were found for; the receiver's board goes and comes back."""
+@pytest.mark.timeout(500)
+def test_a_killed_coordinator_and_an_unplugged_radio_cost_nothing_but_the_wait(
+    bench, launch, tmp_path
+):
+    """Twenty cells of ten transmissions, at SNRs that gains were found for. The coordinator is
+    killed: both ends let go of their boards. It goes on; the receiver's board is unplugged, and
+    comes back."""
     computer, plan = bench
     path = tmp_path / "air.sqlite"
     run = campaign(launch, computer, "run", plan, "--out", path)
-    run.wait_until(lambda: len(rows_of(path)) >= 6, 90)
+    run.wait_until(lambda: len(rows_of(path)) >= 4, 120)
+    run.popen.kill()
+    run.popen.wait()
+    end = time.monotonic() + 60
+    while "transmit" in (modes := [computer.mode(board) for board in "ab"]) or "receive" in modes:
+        assert time.monotonic() < end, "the ends keep their boards"
+        time.sleep(0.1)
+    kept = len(rows_of(path))
+    run = campaign(launch, computer, "resume", path)
+    run.wait_until(lambda: len(rows_of(path)) >= kept + 4, 120)
     computer.unplug("b")
     run.wait_until(lambda: "waiting for the receiver" in run.err, 60)
     before = len(rows_of(path))
     computer.plug("b", ppm=-5, noise_figure=15)
-    assert run.wait(110) == 0, run.err
+    assert run.wait(150) == 0, run.err
     assert json.loads(run.out)["cells_done"] == 20
     rows = rows_of(path)
     assert before < 20 and len({row["cell"] for row in rows}) == len(rows) == 20
@@ -91,5 +108,8 @@ def test_unplugging_a_radio_in_the_middle_costs_nothing_but_the_wait(bench, laun
     assert frozen["device"][0]["transmitter"]["took"]["freq"] == 2.4e9
     assert {p["snr_db"] for p in frozen["calibrations"][0]["points"]} == {8, 16}
     assert any("there again" in text for text in events)
+    assert len(frozen["device"]) == 2, "both starts are written down"
     assert computer.mode("a") != "transmit", "the transmitter was left on the air"
     assert serial_number("a") in frozen["plan"]["toml"]
+    heard = [open_recording(file) for file in tmp_path.glob("heard-*Z.sigmf-meta")]
+    assert len(heard) >= 2 and all(each.samp_rate == 2e6 and each.length > 1e6 for each in heard)

@@ -12,13 +12,15 @@ import pytest
 
 from percast.engines.manifest import load_model, sha256_of
 from percast.engines.metrics import psnr
-from percast.errors import FileError, UsageError
+from percast.errors import FileError, ModelError, UsageError
 from percast.tools.campaign.crews import Alone
 from percast.tools.campaign.exporting import write
+from percast.tools.campaign.frozen import changed
 from percast.tools.campaign.jobs import unpack
 from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.places import newest_store
 from percast.tools.campaign.remetric import Again, decode_again, remetric
+from percast.tools.campaign.running import plan_of
 from percast.tools.campaign.store import Store
 from tests.tools.campaign import plans
 
@@ -28,7 +30,7 @@ TEXT = plans.SMALL.replace("waveform = false", "") + '[[codec]]\ncodec = "hevc-l
 @pytest.fixture(scope="module")
 def made(small_photos, tmp_path_factory) -> Path:
     """Two pictures by two codecs through the waveform; at the lowest rate HEVC does not fit."""
-    pytest.importorskip("imageio_ffmpeg")
+    pytest.importorskip("av")
     folder = tmp_path_factory.mktemp("made")
     plan = plans.write(folder, small_photos, TEXT)
     changes = ("pictures.frames=2", "conditions.snr=12", "conditions.realism=[1, 0]",
@@ -130,6 +132,18 @@ def test_another_realism_and_another_model_are_passes_of_their_own(copy):
     assert {row["codec"] for row in mse} == {"learned"}, "another model is not for HEVC"
     with Store.open(copy) as store:
         assert len(store.passes()) == 3
+
+
+def test_a_campaign_does_not_go_on_with_another_model(copy):
+    """Other versions of all else are written down."""
+    with Store.open(copy, write=True) as store:
+        frozen, plan = store.frozen(), plan_of(store)
+        assert changed(frozen, plan) == ""
+        libraries = frozen["libraries"] | {"numpy": "1.0"}
+        assert changed(frozen | {"libraries": libraries}, plan).startswith("numpy 1.0 -> ")
+        frozen["models"]["base"]["sha256"]["generator.onnx"] = "0" * 64
+        with pytest.raises(ModelError, match="not the one that this campaign began with"):
+            changed(frozen, plan)
 
 
 def test_without_symbols_nothing_is_decoded_again(small_photos, tmp_path):

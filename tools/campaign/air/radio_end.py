@@ -6,14 +6,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from percast.blocks.pdu import PictureSymbols
+from percast.blocks.recordings.config import RecordingConfig
+from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.stats.clock import CLOCK
 from percast.blocks.waveform.header import Header
-from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.errors import DeviceError
 from percast.flowgraphs.config import TransmitterConfig
 from percast.flowgraphs.radios.chatter import Chatter
@@ -23,6 +27,7 @@ from percast.flowgraphs.radios.station import Station
 from percast.flowgraphs.symbols_on_air import SymbolsIn, SymbolsOut
 from percast.tools import process, report
 from percast.tools.campaign.air.wire import Answer, coded_from_json, coded_to_json
+from percast.tools.campaign.layout import airtime
 from percast.tools.campaign.sections import AirSection
 from percast.tools.on_air import QUEUE_SECONDS, describe
 
@@ -86,7 +91,10 @@ class RadioEnd:
                 )
                 self._graph = SymbolsOut(profile, sender, station)
             else:
-                self._graph = SymbolsIn(profile, station, self._keep)
+                recorder = _recorder(air, profile, station)
+                if recorder is not None:
+                    stack.callback(recorder.close)
+                self._graph = SymbolsIn(profile, station, self._keep, recorder)
             self._callsign, self._profile = air.callsign, profile
             self._graph.start()
             stack.callback(self._stop_graph)
@@ -189,14 +197,23 @@ def _release(station: Station) -> None:
 
 
 def _profile(air: AirSection, samp_rate: float | None = None) -> Profile:
-    from percast.blocks.waveform.profile import WaveformConfig
-
     return WaveformConfig(air.profile, samp_rate or air.samp_rate).open()
+
+
+def _recorder(air: AirSection, profile: Profile, station: Station) -> Recorder | None:
+    """What writes down what is heard from this start on."""
+    if air.record is None:
+        return None
+    path = Path(air.record)
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    config = RecordingConfig(str(path.with_stem(f"{path.stem}-{now}")), air.record_format)
+    took = station.took
+    recorder = config.open(profile, took.get("freq"), f"{station.config.device}, {took['driver']}")
+    station.on_capture = recorder.writer.capture
+    return recorder
 
 
 def _overhead(profile: Profile, symbols: int) -> float:
     """Channel uses beside the symbols, for each of them."""
-    from percast.tools.campaign.layout import airtime
-
     uses = airtime(profile, symbols) * profile.samp_rate * profile.occupied_fraction
     return uses / symbols - 1

@@ -3,6 +3,7 @@
 
 import argparse
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,16 +33,20 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         report.print_json(told)
         return 0
-    print(in_words(path, told))
+    print("\n".join(_lines(path, told)))
+    return 0
+
+
+def _lines(path: Path, told: dict[str, Any]) -> Iterator[str]:
+    yield in_words(path, told)
     if told["cells_done"] < told["cells"]:
         left = told["seconds_left"]
         rest = "" if left is None else f", at this pace {left / 60:.0f} minutes are left"
-        print(f"{'at work' if told['at_work'] else 'nobody is at work'}{rest}")
+        yield f"{'at work' if told['at_work'] else 'nobody is at work'}{rest}"
         if not told["at_work"]:
-            print(f"`percast campaign resume {path}` goes on")
+            yield f"`percast campaign resume {path}` goes on"
     for event in told["events"][-_EVENTS:]:
-        print(f"{event['at']}  {event['text']}")
-    return 0
+        yield f"{event['at']}  {event['text']}"
 
 
 def _status(store: Store) -> dict[str, Any]:
