@@ -164,7 +164,8 @@ def test_what_moves_is_shown_against_doppler_and_many_channels_are_folded(tmp_pa
         assert [point.x for point in curve.points] == [0, 30, 100]
         assert curve.points[0].y < curve.points[1].y < curve.points[2].y
     assert sum(isinstance(one, Folded) for one in sections["snr"].blocks) == 6
-    assert "rate" not in sections  # there is one only
+    assert "rate" not in sections  # there is one only, and so no bandwidth saved
+    assert analysis.savings == [] and "Nothing can be said of bandwidth saved" in render(page)
     assert "Pictures" in render(page) and "are left out to keep the page" in render(few)
 
 
