@@ -7,7 +7,13 @@ from pathlib import Path
 import percast.engines
 
 ROOM = Path(percast.engines.__file__).parent
-TORCH_SIDE = {"networks.py", "export/onnx_graph.py", "runtimes/torch.py"}
+TORCH_SIDE = {
+    "networks.py",
+    "export/onnx_graph.py",
+    "runtimes/torch.py",
+    "runtimes/torch_plan.py",
+    "runtimes/torch_verified.py",
+}
 
 
 def imports(path: Path) -> set[str]:

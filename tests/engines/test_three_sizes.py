@@ -15,7 +15,7 @@ from percast.engines.networks import Encoder, Generator
 from percast.engines.training import config as configuration
 from percast.engines.training.config import Config
 
-DOC = Path(__file__).parents[3] / "docs" / "training.md"
+DOC = Path(__file__).parents[2] / "docs" / "training.md"
 SIDE = 64
 
 
