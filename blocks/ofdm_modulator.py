@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 import pmt
@@ -13,7 +14,7 @@ from gnuradio import gr
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, PictureSymbols, is_end, left_out_picture
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL, modulate
+from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL, modulate_all
 
 IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
 # On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
@@ -22,16 +23,17 @@ PACKET_LEN = pmt.intern("packet_len")
 
 @dataclass
 class _Piece:
-    """Samples to play, and what to do after the last of them: a message to send, or the end."""
+    """Samples to play, and what to do after the last of them: messages to send, or the end."""
 
     samples: np.ndarray
-    after: pmt.pmt_base | None = None
+    after: tuple[pmt.pmt_base, ...] = ()
     is_packet: bool = False
     done: int = 0
 
 
 class OfdmModulator(Guarded, gr.sync_block):
-    """Modulates each picture into packets and plays them out; silent in between.
+    """Modulates each picture into packets and plays them out; silent in between. Small pictures that
+    wait for the ones before them share a packet.
 
     Message input `symbols`: `PictureSymbols`, or `left_out` of a picture that will not come; then
     the end message. Message output `sent`: the image counter, once the last sample of the picture
@@ -62,6 +64,7 @@ class OfdmModulator(Guarded, gr.sync_block):
         self.ended = threading.Event()  # the last sample is out
         self._gap, self._tail = np.zeros(gap, np.complex64), np.zeros(tail, np.complex64)
         self._queue: deque[_Piece] = deque()
+        self._waiting: deque[PictureSymbols | _Piece] = deque()
         self.message_port_register_in(pmt.intern("symbols"))
         self.message_port_register_out(pmt.intern("sent"))
         self.set_msg_handler(pmt.intern("symbols"), self._take)
@@ -70,23 +73,36 @@ class OfdmModulator(Guarded, gr.sync_block):
     @guarded()
     def _take(self, message) -> None:
         if is_end(message):
-            self._queue.append(_Piece(self._tail, after=END))
+            self._waiting.append(_Piece(self._tail, after=(END,)))
             return
         if (left_out := left_out_picture(message)) is not None:
             nothing = np.empty(0, np.complex64)
-            self._queue.append(_Piece(nothing, after=pmt.from_long(left_out)))
+            self._waiting.append(_Piece(nothing, after=(pmt.from_long(left_out),)))
             return
-        picture = PictureSymbols.from_pdu(message)
-        for samples in modulate(self.profile, picture.header, picture.symbols, self.papr_db):
+        self._waiting.append(PictureSymbols.from_pdu(message))
+
+    def _fill(self) -> None:
+        """Modulate what has waited longest, together with what can share its packet."""
+        if isinstance(self._waiting[0], _Piece):
+            self._queue.append(self._waiting.popleft())
+            return
+        pictures = list(takewhile(lambda x: not isinstance(x, _Piece), self._waiting))
+        coded = [(x.header, x.symbols) for x in pictures]
+        count, packets = modulate_all(self.profile, coded, self.papr_db)
+        for samples in packets:
             self.burst_samples += len(samples)
             self._queue.append(_Piece(samples * self.scale, is_packet=True))
-        self._queue.append(_Piece(self._gap, after=pmt.from_long(picture.header.image)))
+        done = (self._waiting.popleft() for _ in range(count))
+        after = tuple(pmt.from_long(x.header.image) for x in done)
+        self._queue.append(_Piece(self._gap, after=after))
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
         out = output_items[0]
         filled = 0
-        while filled < len(out) and self._queue:
+        while filled < len(out) and (self._queue or self._waiting):
+            if not self._queue:
+                self._fill()
             piece = self._queue[0]
             position = self.nitems_written(0) + filled
             if piece.is_packet and piece.done == 0:
@@ -99,11 +115,12 @@ class OfdmModulator(Guarded, gr.sync_block):
             if piece.done < len(piece.samples):
                 break
             self._queue.popleft()
-            if piece.after is END:
+            if piece.after and piece.after[0] is END:
                 self.ended.set()
                 self.add_item_tag(0, position + len(part) - 1, END, pmt.PMT_T)
-            elif piece.after is not None:
-                self.message_port_pub(pmt.intern("sent"), piece.after)
+                continue
+            for message in piece.after:
+                self.message_port_pub(pmt.intern("sent"), message)
         if filled == 0:
             time.sleep(IDLE_WAIT)
         return filled

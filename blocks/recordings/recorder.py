@@ -75,6 +75,8 @@ class Recorder:
             lo, hi = packet_span(p, h.symbols, h.packets, h.packet)
             length = p.packet_len(payload_symbols(p, hi - lo))
             comment = f"header CRC ok; picture {h.image}, packet {h.packet + 1} of {h.packets}"
+            if h.packets == 0:
+                comment = f"header CRC ok; {h.packet} pictures from {h.image} on"
             snr = packet.signal / packet.noise
             fields = {
                 "crc_ok": True, "session": h.session, "image": h.image, "packet": h.packet,

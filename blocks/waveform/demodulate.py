@@ -29,8 +29,8 @@ from percast.blocks.waveform.track import (
 )
 from percast.blocks.waveform.transmit import (
     header_carriers,
+    is_possible,
     packet_span,
-    packets_needed,
     place,
 )
 
@@ -90,10 +90,7 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
         if header is None:
             if (later := later_version(data)) is not None:
                 found.append(later)
-        elif (header.version, header.packets) == (
-            p.kind.version,
-            packets_needed(p, header.symbols),
-        ):
+        elif header.version == p.kind.version and is_possible(p, header):
             found.append(header)
         return bool(found)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from percast.blocks.waveform.formats.table import VERSION, opened, seal
 from percast.engines.codecs.contract import CodedImage
 
+_MOST_SHARING = 64  # pictures in one packet: an OFDM symbol each
 MAX_SYMBOLS = 1 << 20  # 2160 x 2160 pixels at a channel bandwidth ratio of 1/16 take 874,800
 
 
@@ -117,7 +118,7 @@ class Header:
         if f is None:
             return None
         sensible = (
-            f["packet"] < f["packets"] <= max(f["symbols"], 1)
+            (f["packet"] < f["packets"] <= max(f["symbols"], 1) or _shares(f))
             and 0 < f["symbols"] <= MAX_SYMBOLS
             and f["cbr_den"] > 0
         )
@@ -138,3 +139,9 @@ class Header:
             return header if header.pack() == data else None
         except ValueError:
             return None
+
+
+def _shares(fields: dict) -> bool:
+    """Whether it is the header of several pictures' packet; see `formats.shared`."""
+    several = 2 <= fields["packet"] <= _MOST_SHARING
+    return fields["version"] == 2 and fields["packets"] == 0 and several

@@ -3,13 +3,14 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from percast.blocks.waveform import kernels
 from percast.blocks.waveform.demodulate import Packet, demodulate, read_header
+from percast.blocks.waveform.formats.shared import list_symbols, unlisted
 from percast.blocks.waveform.formats.table import VERSION
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
@@ -97,12 +98,13 @@ class Receiver:
         self._enough = 0  # buffer length before which a further search is no use
 
     def push(self, samples: np.ndarray) -> list[Packet]:
-        """Take complex64 [n] and give back the packets that are now complete."""
+        """Take complex64 [n] and give back the packets that are now complete; one for each picture
+        where several share one."""
         self._append(samples)
         packets = []
         while (packet := self._step()) is not None:
             if isinstance(packet, Packet):
-                packets.append(packet)
+                packets += pictures_of(packet)
         return packets
 
     def flush(self) -> list[Packet]:
@@ -158,7 +160,8 @@ class Receiver:
             other = locate(kinds, self._buffer, start)
             if other is not None and (sync is None or other.trained > sync.trained):
                 sync = other
-            if sync is not None and sync.trained > 0.5:  # nothing else could explain more
+            # Of all energy: 1 would be n. Nothing else can explain more than half.
+            if sync is not None and sync.trained > sync.profile.fft_size / 2:
                 break
         if sync is None:
             self.stats.detections += 1
@@ -251,3 +254,19 @@ def _window_starts(profile: Profile) -> np.ndarray:
     training = np.arange(profile.training_symbols) * profile.fft_size
     after = len(training) * profile.fft_size + profile.cp_len + rows * profile.symbol_len
     return np.concatenate([training, after])
+
+
+def pictures_of(packet: Packet) -> list[Packet]:
+    """The same packet, or what each of several pictures has of a shared one."""
+    lead = packet.header
+    if lead.packets:
+        return [packet]
+    first = list_symbols(packet.profile, lead.packet)
+    headers = unlisted(lead, packet.symbols[:first], packet.noise_var[:first])
+    parts = (
+        slice(first + i * lead.symbols, first + (i + 1) * lead.symbols) for i in range(len(headers))
+    )
+    return [
+        replace(packet, header=h, symbols=packet.symbols[part], noise_var=packet.noise_var[part])
+        for h, part in zip(headers, parts, strict=True)
+    ]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latent symbols of one picture to the samples of its packets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -12,6 +12,13 @@ from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.coding.hashing import signs
 from percast.blocks.waveform.coding.interleaver import interleave
 from percast.blocks.waveform.formats.edges import joined
+from percast.blocks.waveform.formats.shared import (
+    fits,
+    leading,
+    listed,
+    shared_symbols,
+    sharing,
+)
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.ofdm import to_samples
 from percast.blocks.waveform.papr import clip_and_filter
@@ -34,10 +41,20 @@ def packets_needed(profile: Profile, symbols: int) -> int:
 def packet_span(profile: Profile, symbols: int, packets: int, packet: int) -> tuple[int, int]:
     """First and one past the last of the picture's interleaved symbols in one packet.
 
-    The packets of a picture are equally long, in whole OFDM symbols, but for the last.
+    The packets of a picture are equally long, in whole OFDM symbols, but for the last. One of no
+    packets shares one with others: all that this packet holds, `packet` being how many they are.
     """
+    if packets == 0:
+        return 0, shared_symbols(profile, symbols, packet)
     each = ceil(symbols / (packets * profile.data_carriers)) * profile.data_carriers
     return min(packet * each, symbols), min((packet + 1) * each, symbols)
+
+
+def is_possible(profile: Profile, header: Header) -> bool:
+    """Whether a picture of so many symbols has packets as this header says."""
+    if header.packets == 0:
+        return fits(profile, header.symbols, header.packet)
+    return header.packets == packets_needed(profile, header.symbols)
 
 
 def payload_symbols(profile: Profile, symbols: int) -> int:
@@ -93,7 +110,7 @@ def place(profile: Profile, data: np.ndarray, pilots: np.ndarray, out: np.ndarra
         fast.first_pass.place(data, pilots, profile.data_index, profile.pilot_index, out)
         return
     both = np.hstack([data, pilots[: len(data)]])
-    both.take(profile.carrier_order, axis=1, out=out)
+    out[...] = both.take(profile.carrier_order, axis=1)
 
 
 def modulate(
@@ -121,7 +138,36 @@ def modulate(
     on_air = interleave(symbols, header.seed)
     for index in range(count):
         lo, hi = packet_span(p, len(symbols), count, index)
-        carriers = packet_carriers(p, replace(header, packet=index), on_air[lo:hi])
-        if papr_db is not None:
-            carriers = clip_and_filter(p, carriers, papr_db)
-        yield joined(p, preamble(p), to_samples(p, carriers, p.cp_len))
+        yield _packet(p, replace(header, packet=index), on_air[lo:hi], papr_db)
+
+
+def modulate_all(
+    profile: Profile,
+    pictures: Sequence[tuple[Header, np.ndarray]],
+    papr_db: float | None = DEFAULT_PAPR_DB,
+) -> tuple[int, list[np.ndarray]]:
+    """The packets of the first of these pictures, and of those after it that can share its packet.
+
+    Args:
+        profile, papr_db: as in `modulate`.
+        pictures: headers and symbols, as in `modulate`.
+
+    Returns:
+        How many pictures these are; complex64 [packet_len] each.
+    """
+    headers = [replace(h, symbols=len(x), packet=0, packets=1) for h, x in pictures]
+    count = sharing(profile, headers)
+    if count == 1:
+        return 1, list(modulate(profile, *pictures[0], papr_db))
+    p = profile.towards(headers[0].design_snr_db)
+    headers = [replace(h, version=p.kind.version) for h in headers[:count]]
+    latents = [interleave(x, h.seed) for h, (_, x) in zip(headers, pictures, strict=False)]
+    payload = np.concatenate([listed(p, headers), *latents])
+    return count, [_packet(p, leading(headers), payload, papr_db)]
+
+
+def _packet(p: Profile, header: Header, payload: np.ndarray, papr_db: float | None) -> np.ndarray:
+    carriers = packet_carriers(p, header, payload)
+    if papr_db is not None:
+        carriers = clip_and_filter(p, carriers, papr_db)
+    return joined(p, preamble(p), to_samples(p, carriers, p.cp_len))

@@ -42,7 +42,7 @@ def header(image: int, symbols: int) -> Header:
     return Header(
         session=3, image=image, packet=0, packets=1, width=64, height=64, cbr=Fraction(1, 48),
         symbols=symbols, codec=1, codec_word=32, model=b"test", design_snr_db=10.0,
-        realism=128 / 255, seed=1, callsign="TEST", timestamp_us=77,
+        realism=128 / 255, seed=3, callsign="TEST", timestamp_us=77,
     )  # fmt: skip
 
 
@@ -130,6 +130,16 @@ def test_symbols_travel_through_the_graph_and_the_end_comes_last():
         assert picture.header.realism == pytest.approx(0.5, abs=1e-2)
         assert picture.figures["snr_db"] == pytest.approx(20, abs=0.5)
         assert picture.figures["lost_symbols"] == 0
+
+
+def test_small_pictures_that_wait_share_a_packet_and_each_is_told():
+    pictures = [unit_symbols(200 + (i > 3) * 100) for i in range(7)]
+    modulator, received, sent = run_link([*(coded(i, s) for i, s in enumerate(pictures)), END])
+    assert sent == list(range(7))
+    assert [picture.header.image for picture in received] == list(range(7))
+    for picture, expected in zip(received, pictures, strict=True):
+        assert np.mean(np.abs(picture.symbols - expected) ** 2) < 0.03
+    assert modulator.burst_samples < 0.6 * 7 * modulator.profile.packet_len(2)
 
 
 def test_the_end_survives_a_clock_offset_and_fading():
