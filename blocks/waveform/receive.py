@@ -160,7 +160,8 @@ class Receiver:
             other = locate(kinds, self._buffer, start)
             if other is not None and (sync is None or other.trained > sync.trained):
                 sync = other
-            if sync is not None and sync.trained > 0.5:  # nothing else could explain more
+            # Of all energy: 1 would be n. Nothing else can explain more than half.
+            if sync is not None and sync.trained > sync.profile.fft_size / 2:
                 break
         if sync is None:
             self.stats.detections += 1

@@ -110,7 +110,7 @@ def place(profile: Profile, data: np.ndarray, pilots: np.ndarray, out: np.ndarra
         fast.first_pass.place(data, pilots, profile.data_index, profile.pilot_index, out)
         return
     both = np.hstack([data, pilots[: len(data)]])
-    both.take(profile.carrier_order, axis=1, out=out)
+    out[...] = both.take(profile.carrier_order, axis=1)
 
 
 def modulate(
