@@ -130,6 +130,8 @@ def listen(config: ViewConfig, who: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         listening = socket.create_server((config.host, config.port), family=family, backlog=64)
+        # asyncio leaves it off for a socket made here: every reply would wait 40 ms for more.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # What lies in the kernel cannot be skipped any more; Linux would take megabytes.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         return listening
