@@ -18,6 +18,7 @@ from percast.tools.campaign_report.sections import (
     saved,
     sets,
     summary,
+    words,
 )
 from percast.tools.pages import Page
 
@@ -68,12 +69,15 @@ def _lead(analysis: Analysis) -> str:
     codes = [code.name for code in campaign.codes]
     listed = ", ".join(codes[:-1]) + (" and " if codes[:-1] else "") + codes[-1]
     note = campaign.frozen.get("note")
-    words = f"{len(campaign.pictures)} pictures through {listed}, {_over(analysis)}."
-    return f"{words} {note}" if note else words
+    text = f"{len(campaign.pictures)} pictures through {listed}, {_over(analysis)}."
+    return f"{text} {note}" if note else text
 
 
 def _over(analysis: Analysis) -> str:
-    return "over " + "; ".join(map(str, analysis.campaign.airs))
+    airs = analysis.campaign.airs
+    if len(airs) > words.MANY_AIRS:
+        return f"over {len(airs)} channels"
+    return f"over {'; '.join(map(str, airs))}"
 
 
 def _when(analysis: Analysis) -> str:

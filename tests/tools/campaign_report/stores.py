@@ -26,10 +26,12 @@ class Law:
     Args:
         pictures: how many.
         snrs: levels.
+        airs: (channel, delay spread, Doppler); each Hz of the last costs some LPIPS.
         repeats: of everything.
         better: subtracted from every LPIPS.
         cliff_db: the digital codec loses everything below.
         seed: of the scatter.
+        kept: whether received pictures are.
         metrics: that are measured; MS-SSIM and LPIPS-VGG never are.
         spoken: makes names of pictures.
         rates: of every codec.
@@ -38,10 +40,12 @@ class Law:
 
     pictures: int = 12
     snrs: tuple[float, ...] = (4.0, 10.0)
+    airs: tuple[tuple[str, float | None, float | None], ...] = (("awgn", None, None),)
     repeats: int = 1
     better: float = 0.0
     cliff_db: float = -math.inf
     seed: int = 0
+    kept: bool = True
     metrics: tuple[str, ...] = ("lpips", "psnr_db")
     spoken: str = "photo{:02}.png"
     rates: tuple[str, ...] = RATES
@@ -66,11 +70,11 @@ def make_store(path: Path, law: Law) -> Path:
     ]  # fmt: skip
     conditions = [
         {"condition": n, "codec": codec, "model": "base" if codec == "learned" else codec,
-         "cbr": rate, "design_snr_db": 10.0, "channel": "awgn", "delay_spread_s": None,
-         "doppler_hz": None, "snr_db_set": snr, "gain_db": None,
-         "settings": json.dumps({"codec": {"codec": codec}, "channel": {"model": "awgn"}})}
-        for n, (codec, rate, snr) in enumerate(
-            ((c, r, s) for c in NEEDS for r in law.rates for s in law.snrs), 1)
+         "cbr": rate, "design_snr_db": 10.0, "channel": channel, "delay_spread_s": spread,
+         "doppler_hz": doppler, "snr_db_set": snr, "gain_db": None,
+         "settings": json.dumps({"codec": {"codec": codec}, "channel": {"model": channel}})}
+        for n, (codec, rate, snr, (channel, spread, doppler)) in enumerate(
+            ((c, r, s, a) for c in NEEDS for r in law.rates for s in law.snrs for a in law.airs), 1)
     ]  # fmt: skip
     shots = [
         {"shot": 0, "seq": 0, "picture": sha, "repeat": repeat,
@@ -102,6 +106,7 @@ def _done(law: Law, shot: dict, condition: dict, image: bytes, hard: float, rng)
     rate = 1 / int(condition["cbr"].partition("/")[2])
     lost = codec != "learned" and snr < law.cliff_db
     lpips = float(law.lpips(codec, rate, snr, hard) - law.better + 0.002 * rng.normal())
+    lpips += 1e-4 * (condition["doppler_hz"] or 0.0)
     at = 1.75e9 + 0.5 * shot["seq"]
     symbols = int(3 * law.size[0] * law.size[1] * rate)
     arrival = {
@@ -122,7 +127,7 @@ def _done(law: Law, shot: dict, condition: dict, image: bytes, hard: float, rng)
         "error": None, "decode_s": 0.03 + 0.01 * rng.random(),
         "psnr_db": known.get("psnr_db"), "ms_ssim": None, "lpips": known.get("lpips"),
         "lpips_vgg": None, "dists": known.get("dists"),
-        "image": None if lost else _blurred(image, 8 * lpips),
+        "image": None if lost or not law.kept else _blurred(image, 8 * lpips),
     }  # fmt: skip
     return Done(shot["shot"], arrival, [decode])
 

@@ -3,6 +3,7 @@
 
 import dataclasses
 import io
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -17,6 +18,8 @@ from percast.tools.campaign_report.analysis.origin import ranges, short
 from percast.tools.campaign_report.analysis.sets import Needs, count_patches, distances
 from percast.tools.campaign_report.analysis.whole import analyse
 from percast.tools.campaign_report.config import ReportConfig
+from percast.tools.campaign_report.page import page_of
+from percast.tools.pages import Figure, Folded, render
 from percast.tools.pages.chart import LOOKS
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
 
@@ -115,6 +118,19 @@ def test_a_campaign_has_not_changed_against_itself_and_has_against_a_better_one(
     assert better["record"]["seeds.campaign"] == {"before": 0, "after": 2}
 
 
+def test_two_pictures_have_means_and_no_intervals_and_none_need_be_kept(tmp_path):
+    law = Law(pictures=2, cliff_db=6, rates=("1/96", "1/48"), kept=False)
+    with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:
+        analysis = analyse(store, PLAIN)
+        text = render(page_of(analysis, store, 24.0))
+    numbers = json.loads(json.dumps(analysis.json(), allow_nan=False))
+    told = point(numbers, "percast", 10.0, "1/48")["metrics"]["lpips"]["arrived"]
+    assert told["value"] > 0 and told["low"] is told["high"] is None
+    assert "Received pictures are missing where the plan keeps none" in text
+    assert "too few pictures for an interval" in text and "Over only 2 pictures" in text
+    assert "points that lost any are left out of comparisons" in text  # as --lost aside says
+
+
 def test_fid_and_kid_are_told_where_pictures_suffice_and_else_why_not(tmp_path):
     law = Law(pictures=4, snrs=(10.0,), rates=("1/48",), size=(256, 256))
     with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:
@@ -131,6 +147,28 @@ def test_fid_and_kid_are_told_where_pictures_suffice_and_else_why_not(tmp_path):
     assert sharp.kid.low < sharp.kid.value < blurred.kid.value and not sharp.why_not
 
 
+def test_what_moves_is_shown_against_doppler_and_many_channels_are_folded(tmp_path):
+    airs = tuple(("tdl-c", s, d) for s in (1e-7, 3e-7) for d in (0.0, 30.0, 100.0))
+    law = Law(pictures=3, snrs=(5.0, 10.0), rates=("1/48",), airs=airs)
+    with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:
+        analysis = analyse(store, PLAIN)
+        page = page_of(analysis, store, 24.0)
+        few = page_of(analysis, store, 0.0)
+    sections = {section.name: section for section in page.sections}
+    figures = {one.name: one for one in sections["mobility"].blocks if isinstance(one, Figure)}
+    panels = figures["lpips-against-doppler-tdl-c"].panels
+    assert [panel.title for panel in panels] == [
+        "SNR 5 dB, 100 ns", "SNR 5 dB, 300 ns", "SNR 10 dB, 100 ns", "SNR 10 dB, 300 ns",
+    ]  # fmt: skip
+    for curve in panels[0].series:
+        assert [point.x for point in curve.points] == [0, 30, 100]
+        assert curve.points[0].y < curve.points[1].y < curve.points[2].y
+    assert sum(isinstance(one, Folded) for one in sections["snr"].blocks) == 6
+    assert "rate" not in sections  # there is one only, and so no bandwidth saved
+    assert analysis.savings == [] and "Nothing can be said of bandwidth saved" in render(page)
+    assert "Pictures" in render(page) and "are left out to keep the page" in render(few)
+
+
 @pytest.mark.parametrize("size", [(768, 512), (255, 255), (384, 256), (512, 640), (256, 256)])
 def test_patches_are_counted_without_cutting_them(size):
     from percast.engines.metrics.fid import patches
@@ -144,12 +182,13 @@ def test_conditions_are_told_apart_by_what_differs_in_their_settings():
 
     def row(condition, **changes):
         return {"channel": "awgn", "delay_spread_s": None, "doppler_hz": None, "codec": "learned",
-                "model": "base", "realism": 1.0, "snr_db_set": None, "gain_db": 30.0,
+                "model": "base", "realism": 1.0, "snr_db_set": None, "gain_db": 29.5 + 0.1 * condition,
                 "cbr_asked": "1/48", "condition": condition} | changes  # fmt: skip
 
     def settings(number, design, waveform):
         whole = {"codec": {"engine": "auto"}, "channel": {"waveform": waveform}}
-        return {"condition": number, "design_snr_db": design, "settings": whole}
+        told = {"condition": number, "design_snr_db": design, "gain_db": 30.0}
+        return told | {"settings": whole}
 
     conditions = [settings(1, 10, True), settings(2, 4, True), settings(3, 10, False)]
     found = list(sort_rows([row(1), row(2), row(3)], conditions))

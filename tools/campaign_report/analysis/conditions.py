@@ -111,12 +111,14 @@ def sort_rows(
         rows: of `Store.rows`.
         conditions: of `Store.conditions`, whose settings tell apart what is otherwise the same.
     """
+    conditions = list(conditions)
     settings = {c["condition"]: _settings(c) for c in conditions}
+    gains = {c["condition"]: c["gain_db"] for c in conditions}  # as asked for, not as taken
     groups: dict[tuple, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         air = (row["channel"] or "", _or(row["delay_spread_s"]), _or(row["doppler_hz"]))
         code = (row["codec"], row["model"] or "", row["realism"])
-        groups[code, air, _level(row), Fraction(row["cbr_asked"])].append(row)
+        groups[code, air, _level(row, gains), Fraction(row["cbr_asked"])].append(row)
     told = _told_apart(groups, settings)
     names = _names(
         {(code, told[row["condition"]][0]) for (code, *_), some in groups.items() for row in some}
@@ -135,10 +137,11 @@ def _rank(code: Code) -> int:
     return int(code.codec != LEARNED)
 
 
-def _level(row: Mapping[str, Any]) -> Level:
+def _level(row: Mapping[str, Any], gains: Mapping[int, float | None]) -> Level:
     if row["snr_db_set"] is not None:
         return Level("snr", row["snr_db_set"])
-    return Level("", 0.0) if row["gain_db"] is None else Level("gain", row["gain_db"])
+    gain = gains[row["condition"]]
+    return Level("", 0.0) if gain is None else Level("gain", gain)
 
 
 def _or(value: float | None) -> float:

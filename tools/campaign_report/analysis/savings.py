@@ -74,8 +74,8 @@ def baselines(campaign: Campaign) -> list[Code]:
 
 
 def savings(campaign: Campaign, draws: ClusterBootstrap, against: list[Code]) -> list[Saving]:
-    """Of every code against every baseline, at every level of every air where both were measured
-    at two rates, or one of them at one."""
+    """Of every code against every baseline, at every level of every air where the code was
+    measured at two rates and the baseline at one."""
     curves: dict[tuple[Air, Level], dict[Code, dict[Condition, Measured]]] = {}
     for condition, measured in campaign.conditions.items():
         codes = curves.setdefault((condition.air, condition.level), {})
@@ -102,16 +102,15 @@ def _saving(
     (ours, our_curve), (theirs, their_curve) = (
         _curve(points, metric, left_out) for points in (ours, theirs)
     )
-    if not ours or not theirs:
+    if len(ours) < 2 or not theirs:  # one rate is no curve: it could give bounds alone
         return None
     results = at_equal_quality(draws, our_curve, their_curve)
     rates = {c.cbr: at for c, at in zip(theirs, results, strict=True)}
     measured = (*ours.values(), *theirs.values())
     cells, numbers = [c for m in measured for c in m.cells], [m.number for m in measured]
-    both = len(ours) > 1 and len(theirs) > 1
     return (
         rates,
-        mean_share(draws, our_curve, their_curve) if both else None,
+        mean_share(draws, our_curve, their_curve) if len(theirs) > 1 else None,
         left_out,
         cells,
         numbers,

@@ -73,7 +73,8 @@ def _figures(analysis: Analysis, air, points: list[Mean]) -> list[Block]:
     for metric in analysis.campaign.metrics:
         if metric in HIGHER_IS_BETTER and metric != "psnr_db":
             continue
-        title = f"{words.NAMES[metric]} with lost pictures counted as grey"
+        how = "with lost pictures counted as grey" if analysis.grey_known else "where all arrived"
+        title = f"{words.NAMES[metric]} {how}"
         if any(_filled(p, metric) for p in points):
             blocks.append(plot(metric, title, words.metric_axis(metric), _with(metric)))
     return blocks

@@ -8,9 +8,10 @@ from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Axis, Block, Figure, Panel, Point, Prose, Section, Series, Table
 
 _TEXT = (
-    "Latency is the time to encode, send and decode a picture, as it was on the machine that "
-    "measured; in a simulation it holds the simulation's own work, and other processes beside it. "
-    "It says nothing of a link in real time: `percast loopback --fps` measures that."
+    "Latency is the time to encode and to decode on the machine that measured, with whatever else "
+    "it did meanwhile, and between them the duration of the signal where it was simulated, or the "
+    "time from the request to the arrival on the air. It says nothing of a link that runs on: "
+    "`percast loopback --fps` measures that."
 )
 _TITLES = {
     "snr_off_db": "SNR, off the set one",

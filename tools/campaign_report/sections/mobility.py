@@ -58,7 +58,7 @@ def _figures(
         figure(
             Plot(
                 name=words.slug(f"{metric} against doppler {channel}"),
-                title=f"{words.NAMES[metric]} against Doppler, {channel}, CBR {cbr}",
+                title=f"{_capital(words.NAMES[metric])} against Doppler, {channel}, CBR {cbr}",
                 x=lambda p: p.condition.air.doppler_hz,
                 x_axis=Axis("maximum Doppler frequency, Hz", ticks=ticks),
                 y_axis=words.SHARE_AXIS if metric == "share_arrived" else words.metric_axis(metric),
@@ -74,3 +74,7 @@ def _figures(
         )
         for metric, value in values.items()
     ]
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -37,7 +37,11 @@ def saved(analysis: Analysis) -> Section:
         if not here:
             continue
         headline = headline_level({key[3] for key in here})
-        blocks += [_table(analysis, some) for key, some in here.items() if key[3] == headline]
+        main = [_table(analysis, some) for key, some in here.items() if key[3] == headline]
+        if len(analysis.campaign.airs) > words.MANY_AIRS:
+            blocks.append(Folded(f"{air}, {headline}", main))
+        else:
+            blocks += main
         others = [_table(analysis, some) for key, some in here.items() if key[3] != headline]
         if others:
             blocks.append(Folded(f"{air}, other levels", others))
@@ -48,7 +52,10 @@ def why_none(analysis: Analysis) -> str:
     """Why nothing can be said."""
     if not analysis.baselines:
         return "Only one code was measured: there is nothing to compare it with."
-    return "No two codes were measured in the same channel at the same level."
+    return (
+        "Nothing can be said of bandwidth saved: no two codes were measured in the same channel at "
+        "the same level, one of them at two rates at which pictures arrived."
+    )
 
 
 def _table(analysis: Analysis, some: list[Saving]) -> Table:

@@ -23,7 +23,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def make_report(args: argparse.Namespace) -> int:
-    """Writes the page; its address on stdout, or the numbers."""
+    """Writes the page, and tells the main numbers, or all of them as JSON."""
     config = ReportConfig.from_args(args)
     path = args.store or newest_store()
     with contextlib.ExitStack() as stack:
@@ -32,6 +32,7 @@ def make_report(args: argparse.Namespace) -> int:
         # Loaded late: --help and mistakes need neither scipy nor networks.
         from percast.tools.campaign_report.analysis.whole import analyse
         from percast.tools.campaign_report.page import page_of
+        from percast.tools.campaign_report.terminal import print_numbers
         from percast.tools.pages import write_page
 
         analysis = analyse(store, config, other)
@@ -40,5 +41,6 @@ def make_report(args: argparse.Namespace) -> int:
     if args.json:
         report.print_json(analysis.json() | {"page": str(out)})
     else:
+        print_numbers(analysis)
         print(f"report     {out}")
     return 0
