@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import islice, takewhile
 
 import numpy as np
 import pmt
@@ -14,7 +14,12 @@ from gnuradio import gr
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, PictureSymbols, is_end, left_out_picture
 from percast.blocks.waveform.profile import Profile
-from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB, DEFAULT_TX_LEVEL, modulate_all
+from percast.blocks.waveform.transmit import (
+    DEFAULT_PAPR_DB,
+    DEFAULT_TX_LEVEL,
+    could_share,
+    modulate_all,
+)
 
 IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
 # On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
@@ -32,8 +37,8 @@ class _Piece:
 
 
 class OfdmModulator(Guarded, gr.sync_block):
-    """Modulates each picture into packets and plays them out; silent in between. Small pictures that
-    wait for the ones before them share a packet.
+    """Modulates each picture into packets and plays them out; silent in between. Several
+    small pictures may share a packet.
 
     Message input `symbols`: `PictureSymbols`, or `left_out` of a picture that will not come; then
     the end message. Message output `sent`: the image counter, once the last sample of the picture
@@ -45,6 +50,8 @@ class OfdmModulator(Guarded, gr.sync_block):
             limit of 8.5 dB, -12 leaves 3.5 dB for what filtering lets grow again.
         papr_db: envelope limit of clip-and-filter, None for none.
         gap: samples of silence after each picture.
+        share: small pictures that share a packet; the first of them waits for the last. They are
+            fewer where the next one is of another kind, or there is none.
         tail: samples of silence after the last picture, for the receiver to finish; the last of
             them carries the end tag.
     """
@@ -56,9 +63,10 @@ class OfdmModulator(Guarded, gr.sync_block):
         papr_db: float | None = DEFAULT_PAPR_DB,
         gap: int = 512,
         tail: int = 16384,
+        share: int = 1,
     ):
         gr.sync_block.__init__(self, "percast OFDM modulator", None, [np.complex64])
-        self.profile, self.papr_db = profile, papr_db
+        self.profile, self.papr_db, self._share = profile, papr_db, share
         self.scale = np.float32(10 ** (tx_level / 20))
         self.burst_samples = 0  # without the silence, for the overhead
         self.ended = threading.Event()  # the last sample is out
@@ -81,13 +89,18 @@ class OfdmModulator(Guarded, gr.sync_block):
             return
         self._waiting.append(PictureSymbols.from_pdu(message))
 
-    def _fill(self) -> None:
-        """Modulate what has waited longest, together with what can share its packet."""
+    def _fill(self) -> bool:
+        """Queue what has waited longest, a picture together with what shares its packet; false
+        where it has to wait for more."""
         if isinstance(self._waiting[0], _Piece):
             self._queue.append(self._waiting.popleft())
-            return
-        pictures = list(takewhile(lambda x: not isinstance(x, _Piece), self._waiting))
+            return True
+        waiting = islice(self._waiting, self._share)
+        pictures = list(takewhile(lambda x: not isinstance(x, _Piece), waiting))
         coded = [(x.header, x.symbols) for x in pictures]
+        may_come = len(pictures) == len(self._waiting) < self._share
+        if may_come and could_share(self.profile, coded):
+            return False
         count, packets = modulate_all(self.profile, coded, self.papr_db)
         for samples in packets:
             self.burst_samples += len(samples)
@@ -95,14 +108,15 @@ class OfdmModulator(Guarded, gr.sync_block):
         done = (self._waiting.popleft() for _ in range(count))
         after = tuple(pmt.from_long(x.header.image) for x in done)
         self._queue.append(_Piece(self._gap, after=after))
+        return True
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
         out = output_items[0]
         filled = 0
         while filled < len(out) and (self._queue or self._waiting):
-            if not self._queue:
-                self._fill()
+            if not self._queue and not self._fill():
+                break
             piece = self._queue[0]
             position = self.nitems_written(0) + filled
             if piece.is_packet and piece.done == 0:

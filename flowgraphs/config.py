@@ -20,6 +20,7 @@ class TransmitterConfig(Settings):
         tx_level: mean power of a burst, dB relative to full scale.
         papr_db: envelope limit of clip-and-filter, dB; None or 0 for none.
         callsign: sent in every header, at most 10 ASCII characters.
+        share: small pictures that share a packet, which saves headers and waits for the last.
         session: number of the run, None for a random one.
     """
 
@@ -38,6 +39,11 @@ class TransmitterConfig(Settings):
         "envelope limit of clip-and-filter, 0 = none (default %(default)g)", metavar="DB",
     )  # fmt: skip
     callsign: str = setting("", "--callsign", "sent in every header", metavar="TEXT", parse=str)
+    share: int = setting(
+        1, "--share",
+        "small pictures that share a packet behind a short header; the first waits for the last "
+        "(default %(default)s)", metavar="N", whole=True, least=1, most=32, unit="pictures",
+    )  # fmt: skip
     session: int | None = None
 
     def check(self) -> Iterator[SettingError]:

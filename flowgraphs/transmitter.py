@@ -41,10 +41,13 @@ class Transmitter(gr.hier_block2):
             gr.io_signature(0, 0, 0),
             gr.io_signature(1, 1, gr.sizeof_gr_complex),
         )
-        self.source = ImageSource(pictures, config.fps, on_send=on_send)
-        self.encoder = ImageEncoder(codec, config.session, config.callsign)
+        in_flight = config.share + 2
+        self.source = ImageSource(pictures, config.fps, in_flight, on_send)
+        self.encoder = ImageEncoder(codec, config.session, config.callsign, max(4, in_flight))
         self.profile = profile
-        self.modulator = OfdmModulator(profile, config.tx_level, config.papr_db or None)
+        self.modulator = OfdmModulator(
+            profile, config.tx_level, config.papr_db or None, share=config.share
+        )
         self.percast_blocks = (self.source, self.encoder, self.modulator)
 
         self.msg_connect(self.source, "images", self.encoder, "images")

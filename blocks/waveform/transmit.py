@@ -166,6 +166,14 @@ def modulate_all(
     return count, [_packet(p, leading(headers), payload, papr_db)]
 
 
+def could_share(profile: Profile, pictures: Sequence[tuple[Header, np.ndarray]]) -> bool:
+    """Whether one more picture, alike, might share a packet with all of these."""
+    headers = [replace(h, symbols=len(x), packet=0, packets=1) for h, x in pictures]
+    p = profile.towards(headers[0].design_snr_db)
+    all_alike = sharing(profile, headers) == len(headers)
+    return all_alike and fits(p, headers[0].symbols, len(headers) + 1)
+
+
 def _packet(p: Profile, header: Header, payload: np.ndarray, papr_db: float | None) -> np.ndarray:
     carriers = packet_carriers(p, header, payload)
     if papr_db is not None:

@@ -95,10 +95,10 @@ def test_symbols_that_do_not_fit_their_header_are_refused():
             PictureSymbols.from_pdu(damaged)
 
 
-def run_link(messages, config=ChannelConfig(model="awgn", snr_db=20.0)):
+def run_link(messages, config=ChannelConfig(model="awgn", snr_db=20.0), share=1):
     profile = open_profile()
     graph = gr.top_block()
-    modulator = percast_blocks.OfdmModulator(profile, tx_level=-12.0)
+    modulator = percast_blocks.OfdmModulator(profile, tx_level=-12.0, share=share)
     channel = percast_blocks.ChannelModel(config, profile, -12.0)
     demodulator = percast_blocks.OfdmDemodulator(profile)
     symbols, sent = Collector(), []
@@ -132,9 +132,11 @@ def test_symbols_travel_through_the_graph_and_the_end_comes_last():
         assert picture.figures["lost_symbols"] == 0
 
 
-def test_small_pictures_that_wait_share_a_packet_and_each_is_told():
+@pytest.mark.parametrize("share", [4, 30])
+def test_small_pictures_share_a_packet_and_each_is_told(share):
     pictures = [unit_symbols(200 + (i > 3) * 100) for i in range(7)]
-    modulator, received, sent = run_link([*(coded(i, s) for i, s in enumerate(pictures)), END])
+    messages = [*(coded(i, s) for i, s in enumerate(pictures)), END]
+    modulator, received, sent = run_link(messages, share=share)
     assert sent == list(range(7))
     assert [picture.header.image for picture in received] == list(range(7))
     for picture, expected in zip(received, pictures, strict=True):
