@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks: `python -m percast.tools.benchmark modem|loopback|soak`.
+"""Benchmarks: `python -m percast.tools.benchmark modem|waveform|loopback|soak`.
 
 Every figure stands beside a reference taken in the same run, because machines differ and shared
 ones are noisy: quote the ratios. Engines have a benchmark of their own, `percast engine bench`.
@@ -50,6 +50,32 @@ def modem(args: argparse.Namespace) -> None:
     show(
         "modem: 4,096 complex symbols a frame, whole chain in one flowgraph, AWGN",
         ("SNR dB", "modem", "frames received", "Msamples/s", "Msymbols/s", "speed / stock"),
+        rows,
+    )
+
+
+def waveform(args: argparse.Namespace) -> None:
+    """Full traffic through one end of the modem, on one core: compiled kernels beside numpy."""
+    from percast.blocks.waveform import kernels
+    from percast.blocks.waveform.profile import open_profile
+    from percast.tools.benchmark_waveform import compared, receiving, sending, traffic
+
+    kernels.warm_up()
+    rows = []
+    for name in ("standard-4m", "wide-10m"):
+        for kind, symbols in (("long", 4096), ("short", 4096), ("short", 24576)):
+            profile = open_profile(name).of(kind)
+            samples = traffic(profile, symbols, args.samples, 10.0)
+            ends = {
+                "sends": lambda p=profile, n=symbols: sending(p, n),
+                "receives": lambda p=profile, x=samples: receiving(p, x),
+            }
+            for end, run in ends.items():
+                fast, slow, ratio = compared(run, args.rounds)
+                rows.append((name, kind, symbols, end, fast, slow, f"{ratio:.2f}"))
+    show(
+        "waveform: Msamples/s of one thread's own time, full traffic, AWGN 10 dB",
+        ("profile", "header", "symbols a picture", "", "kernels", "numpy", "ratio"),
         rows,
     )
 
@@ -181,8 +207,12 @@ def main(argv: list[str] | None = None) -> int:
             sub.add_argument("--frames", type=int, default=frames)
         if sizes:
             sub.add_argument("--sizes", nargs="+", default=sizes.split(), metavar="WxH")
+        return sub
 
     verb(modem, "modem", frames=200)
+    sub = verb(waveform, "waveform")
+    sub.add_argument("--samples", type=int, default=400_000, help="of each run (default 400,000)")
+    sub.add_argument("--rounds", type=int, default=7, help="pairs of runs (default 7)")
     verb(link, "loopback", frames=60, sizes="128x128 256x256 512x384 768x512")
     verb(soak, "soak", frames=20000)
     args = parser.parse_args(argv)

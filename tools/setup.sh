@@ -35,3 +35,6 @@ fi
 
 # LPIPS is not needed to send pictures: without network the link reports it as null.
 "$venv/bin/percast" eval fetch-weights || true
+
+# Compiles the modem once, so that its first start does not wait for that.
+"$venv/bin/python" -m percast.blocks.waveform.kernels || true

@@ -16,6 +16,12 @@ def test_only_ours_receives_at_3_db():
     assert run_stock(8, 3.0).received == 0
 
 
+def test_one_end_is_compared_with_numpy(capsys):
+    assert benchmark.main(["waveform", "--samples", "30000", "--rounds", "1"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("receives") == out.count("sends") == 6
+
+
 def test_the_tables_are_printed(capsys):
     assert benchmark.main(["loopback", "--frames", "4", "--sizes", "64x64"]) == 0
     assert benchmark.main(["soak", "--frames", "20"]) == 0
