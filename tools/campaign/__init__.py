@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measurement campaigns: a plan in TOML becomes rows in one SQLite file.
 
-- `places`: where plans and stores lie
-- `store`, `store_file`, `schema.sql`: the file
+- `sections`, `plan`: what a plan may say; `checking`: whether it can be done here
+- `layout`, `pictures`: what it comes to: conditions, shots and cells in their order
+- `frozen`: what is written down with the results
+- `store`, `store_file`, `schema.sql`: the file; `exporting`: its rows for other programs
+- `jobs`: a shot as a worker does it; `crews`: who the workers are; `running`: until all is done
+- `recorded`, `air`: in place of a simulated channel
+- `remetric`: decodes again what was received
+- `places`, `plans/`: where plans and stores lie; `benchmark`: what it all costs
 """

@@ -14,10 +14,14 @@ from percast.tools.campaign.store import Store
 Rows = Sequence[Mapping[str, Any]]
 
 _WHOLE = frozenset(
-    "cell shot seq picture_number width height repeat condition decode symbols erased seed attempts"
-    .split()
+    (
+        "cell", "shot", "seq", "picture_number", "width", "height", "repeat", "condition",
+        "decode", "symbols", "erased", "seed", "attempts",
+    )
 )  # fmt: skip
-_TEXTS = frozenset("picture picture_sha256 codec model cbr_asked channel worker error".split())
+_TEXTS = frozenset(
+    ("picture", "picture_sha256", "codec", "model", "cbr_asked", "channel", "worker", "error")
+)
 _SWITCHES = frozenset(("received", "undecodable"))
 
 

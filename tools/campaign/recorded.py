@@ -5,7 +5,7 @@ other transmission."""
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -109,7 +109,7 @@ class _Codecs:
             f"{header.model.hex()}, which the plan does not name"
         )
 
-    def __enter__(self) -> "_Codecs":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

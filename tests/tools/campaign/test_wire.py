@@ -28,7 +28,10 @@ def serve():
 
     def start(address: str, keys: str | None = None) -> str:
         server = Server(address, keys)
-        answer = lambda asked, frames: ({"asked": asked, "size": 1 / asked["n"]}, list(frames))  # noqa: E731
+
+        def answer(asked, frames):
+            return {"asked": asked, "size": 1 / asked["n"]}, list(frames)
+
         thread = threading.Thread(target=server.serve, args=(answer, ended.is_set))
         thread.start()
         running.append((server, thread))

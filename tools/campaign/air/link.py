@@ -20,6 +20,7 @@ from percast.tools.campaign.sections import AirSection
 from percast.tools.campaign.store import Shot
 
 _WAIT = 1.0  # seconds between two looks at radios that are away
+_BUFFERED = 4.0  # of samples that may still come from a radio that has gone
 _AT_ONCE = 0.5  # that the receiver is asked to wait
 
 Event = Callable[[str], None]
@@ -69,9 +70,7 @@ class AirLink:
             except DeviceError as error:
                 self._on_event(f"{error}")
             else:
-                if flight.arrival is not None or (
-                    before is not None and before == self._reconnections(look=True)
-                ):
+                if flight.arrival is not None or self._there_all_the_time(before):
                     return Flight(flight.arrival, flight.columns | {"attempts": attempts})
             self._wait_for_radios()
             self._gain = None  # a radio that was opened again may have another
@@ -110,6 +109,14 @@ class AirLink:
         if any(each is None for each in told):
             return None
         return tuple(each["reconnected"] for each in told)
+
+    def _there_all_the_time(self, before: tuple[int, ...] | None) -> bool:
+        """Whether no radio was away since `before`. One that has gone is seen only when the samples
+        that lie in buffers have come, so it is looked at twice."""
+        if before is None or before != self._reconnections(look=True):
+            return False
+        time.sleep(_BUFFERED)
+        return before == self._reconnections(look=True)
 
     def _wait_for_radios(self) -> None:
         """Until samples go through both."""

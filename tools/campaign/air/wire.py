@@ -131,6 +131,9 @@ class Client:
             raise (
                 error if isinstance(error, Silent) else Silent(f"{self.address}: {error}")
             ) from error
+        except BaseException:  # Ctrl-C: the end is still to be told to let go
+            self._forget()
+            raise
         if not told.get("ok"):
             kind = UsageError if told.get("code") == UsageError.exit_code else DeviceError
             raise kind(str(told.get("error"))[:500])
