@@ -31,6 +31,7 @@ class Law:
         better: subtracted from every LPIPS.
         cliff_db: the digital codec loses everything below.
         seed: of the scatter.
+        bare: symbols without a waveform, of which nothing is measured.
         kept: whether received pictures are.
         metrics: that are measured; MS-SSIM and LPIPS-VGG never are.
         spoken: makes names of pictures.
@@ -45,6 +46,7 @@ class Law:
     better: float = 0.0
     cliff_db: float = -math.inf
     seed: int = 0
+    bare: bool = False
     kept: bool = True
     metrics: tuple[str, ...] = ("lpips", "psnr_db")
     spoken: str = "photo{:02}.png"
@@ -116,6 +118,16 @@ def _done(law: Law, shot: dict, condition: dict, image: bytes, hard: float, rng)
         "air_s": 0.1, "sent_at": at, "received_at": at + 0.2, "attempts": 1, "worker": None,
         "gain_db_took": None,
     }  # fmt: skip
+    if law.bare:
+        of_waveform = (
+            "snr_db_measured",
+            "evm_db",
+            "freq_offset_hz",
+            "clock_ppm",
+            "air_s",
+            "overhead",
+        )
+        arrival |= dict.fromkeys(of_waveform)
     figures = {
         "lpips": lpips,
         "dists": lpips / 2,

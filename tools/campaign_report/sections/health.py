@@ -32,8 +32,11 @@ _QUIET = {"erased_share": "No symbol was erased", "lost_share": "No picture was 
 def health(analysis: Analysis) -> Section:
     """A table, and everything over time."""
     blocks: list[Block] = [Prose(_TEXT, "note"), _table(analysis)]
-    if analysis.over_time:
-        blocks.append(_figure(analysis))
+    figure = _figure(analysis)
+    if figure.panels:
+        blocks.append(figure)
+    else:
+        blocks.append(Prose("Nothing of the link was measured over time: bare symbols have none."))
     return Section("link", "Latency and link over time", blocks)
 
 

@@ -10,7 +10,6 @@ from percast.tools.campaign_report.analysis.savings import Saving
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Folded, Prose, Section, Table
-from percast.tools.statistics.bootstrap import Interval
 
 _TEXT = (
     "For the quality that the baseline has at each of its rates: how much less bandwidth the other "
@@ -69,7 +68,7 @@ def _table(analysis: Analysis, some: list[Saving]) -> Table:
         for rate in sorted(rates)
     ]
     if any(s.mean for s in some):
-        rows.append(("mean over what both reach", *(_mean(s.mean) for s in some)))
+        rows.append(("mean over what both reach", *(_mean(s) for s in some)))
     left_out = list(dict.fromkeys(text for s in some for text in s.left_out))
     note = f"Left out: {'; '.join(left_out)}. " if left_out else ""
     where = f"{first.air}, {first.level}"
@@ -85,13 +84,8 @@ def _table(analysis: Analysis, some: list[Saving]) -> Table:
     )  # fmt: skip
 
 
-def _mean(span: Interval | None) -> str:
-    if span is None:
-        return words.DASH
-    saved_ = Interval(
-        1 - span.value, *(None if e is None else 1 - e for e in (span.high, span.low))
-    )
-    return words.share(saved_)
+def _mean(saving: Saving) -> str:
+    return words.DASH if saving.mean is None else words.saved_mean(saving.mean)
 
 
 def _csv_row(saving: Saving, rate: Fraction) -> list[object]:

@@ -21,7 +21,7 @@ def summary(analysis: Analysis) -> Section:
         tiles = {
             f"bandwidth saved at equal {words.NAMES[s.metric]}": (
                 words.saved_headline(s.rates[rate]),
-                words.saved_interval(s.rates[rate]),
+                _and_mean(words.saved_interval(s.rates[rate]), s),
             )
             for s, rate in headline
         }
@@ -53,6 +53,13 @@ def _headline(analysis: Analysis) -> list[tuple[Saving, object]]:
     wanted = [s for s in here if s.metric in _PERCEPTUAL] or here
     rate = nearest_rate(list(wanted[0].rates))
     return [(s, rate) for s in wanted if rate in s.rates]
+
+
+def _and_mean(text: str, saving: Saving) -> str:
+    """With the mean over all rates, which has an interval even where one rate lies beyond."""
+    if saving.mean is None:
+        return text
+    return f"{text}. On average over what both reach: {words.saved_mean(saving.mean)}"
 
 
 def _measured(analysis: Analysis) -> dict[str, str]:

@@ -108,6 +108,12 @@ def _saved(taken: Share) -> str:
     return bounds[taken.bound] + percent(1 - taken.ratio)
 
 
+def saved_mean(taken: Interval) -> str:
+    """What is saved where this share is taken."""
+    ends = (None if end is None else 1 - end for end in (taken.high, taken.low))
+    return share(Interval(1 - taken.value, *ends))
+
+
 def saved_headline(at: EqualQuality) -> str:
     """The value alone."""
     return _saved(at.share)
