@@ -194,7 +194,7 @@ class WaveformConfig(Settings):
     cp_len: int | None = setting(
         None, "--prefix",
         "samples of cyclic prefix, the same at both ends (default: the profile's)",
-        metavar="SAMPLES", whole=True, least=16, most=128, unit="samples",
+        metavar="SAMPLES", parse=int, whole=True, least=16, most=128, unit="samples",
     )  # fmt: skip
 
     def open(self) -> Profile:

@@ -22,7 +22,7 @@ def air():
     lengths = np.cumsum([0, *(len(x) for x in pieces[:-1])])
     starts = [n + int(np.flatnonzero(x)[0]) for n, x in zip(lengths, pieces, strict=True)]
     header = starts[1] - lengths[1] + p.preamble_len + np.arange(p.header_symbols * p.symbol_len)
-    pieces[1][header] += 3 * link.noise(len(header), 0)
+    pieces[1][header] += 2 * link.noise(len(header), 0)
     x = np.concatenate([*pieces, np.zeros(2000, np.complex64)])
     return link, (0.1 * (x + link.noise(len(x), 20))).astype(np.complex64), starts
 

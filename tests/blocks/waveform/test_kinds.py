@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packets of several kinds: what they cost, and that a receiver knows them all."""
 
+import argparse
 import zlib
 from dataclasses import dataclass, replace
 
@@ -10,8 +11,10 @@ import pytest
 from percast.blocks.channel import Channel, ChannelConfig
 from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.header import Header
-from percast.blocks.waveform.profile import open_profile
+from percast.blocks.waveform.profile import WaveformConfig, open_profile
 from percast.blocks.waveform.transmit import modulate, packets_needed
+from percast.errors import UsageError
+from percast.flowgraphs.config import TransmitterConfig
 
 LARGE, SMALL = 24_576, 4_096  # latent symbols at 1/48 of 768x512 and 256x256 pixels
 
@@ -37,6 +40,21 @@ def test_the_header_goes_by_the_design_snr_unless_told_otherwise(link, design, k
     assert link.profile.towards(design).header == kind
     for told in ("short", "long"):
         assert link.profile.of(told).towards(design).header == told
+
+
+def test_options_of_the_format_are_understood(make_link):
+    parser = argparse.ArgumentParser()
+    WaveformConfig.add_options(parser)
+    TransmitterConfig.add_options(parser)
+    args = parser.parse_args(["--prefix", "48", "--share", "3", "--header", "long"])
+    assert TransmitterConfig.from_args(args).share == 3
+    link = make_link(WaveformConfig.from_args(args).open())
+    x = link.burst(0, 500)
+    (packet,) = link.receive(x + link.noise(len(x), 0))
+    assert (packet.profile.cp_len, packet.profile.header) == (48, "long")
+    for wrong in (["--prefix", "8"], ["--prefix", "40.5"], ["--header", "medium"]):
+        with pytest.raises((SystemExit, UsageError)):
+            WaveformConfig.from_args(parser.parse_args(wrong))
 
 
 def test_a_receiver_takes_all_kinds_as_they_come(link, make_link):
