@@ -17,9 +17,10 @@ Sending, in this order:
 Receiving, in this order:
 
 - `receive`: a stream of samples to packets; calls the following down to `drift`
-- `tones`: interfering tones notched out; the radio's own DC offset goes in `receive`
+- `stream/condition`: damaged samples and the radio's own DC offset; `stream/tones`: interfering tones
 - `synchronise`: detection on the short part, carrier offset, timing on the training symbols
-- `demodulate`: first pass, the header; second pass, equalised symbols and their noise
+- `stream/windows`: OFDM symbols out of the stream, onto their carriers
+- `demodulate`: first pass, the header; then calls `second_pass`: equalised symbols and their noise
 - `bursts`: symbols that interference has hit, and the noise variance of each
 - `estimate`: the channel from what is known; the noise variance from what that leaves over
 - `track`: residual carrier offset, sample clock, common gain and phase over a packet
@@ -27,7 +28,7 @@ Receiving, in this order:
 - `reassemble`: packets to a picture's symbols, whatever is missing; its SNR and EVM
 
 Below them lie `coding/hashing` (pseudo-random numbers that are part of the format) and `rotate`
-(fast phasors).
+(fast phasors). `kernels` are compiled twins of what is done most.
 
 Where is ...
 

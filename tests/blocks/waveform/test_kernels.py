@@ -22,6 +22,7 @@ from percast.blocks.waveform import (
     second_pass,
     synchronise,
     track,
+    transmit,
 )
 from percast.blocks.waveform.coding import header_code
 from percast.blocks.waveform.formats.kinds import KINDS
@@ -228,6 +229,17 @@ def test_the_transmitters_carriers(rows, both, rng):
     close(*both(papr.clip_and_filter, p, carriers, 6.0), 1e-5)
     close(*both(ofdm.to_samples, p, carriers, p.cp_len), 1e-5)
     np.testing.assert_array_equal(*both(ofdm.spread, carriers, 512))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_packet_sent(kind, both, rng):
+    p = open_profile("wide-10m").of(kind)
+    header, latent = Link(p).header(symbols=9000), complex_noise(rng, 9000)
+
+    def send():
+        return np.concatenate(list(transmit.modulate(p, header, latent, 8.0)))
+
+    close(*both(send), 1e-5)
 
 
 @pytest.mark.parametrize("symbols", [1, 2, 8, 30, 80, 200])
