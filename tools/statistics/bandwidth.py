@@ -57,7 +57,8 @@ def at_equal_quality(draws: ClusterBootstrap, ours: Curve, theirs: Curve) -> lis
 
 def mean_share(draws: ClusterBootstrap, ours: Curve, theirs: Curve) -> Interval | None:
     """Share of their bandwidth that we take, mean of its logarithm over the quality that both reach
-    (as Bjontegaard's delta rate, VCEG-M33, 2001, but monotone); None where they reach none."""
+    (as Bjontegaard's delta rate, VCEG-M33, 2001, but monotone); None where they reach none, and no
+    interval where it might be none for other pictures."""
 
     def ratio(our_quality: Floats, their_quality: Floats) -> Floats:
         return mean_log_ratio(np.log(ours.rates), our_quality, np.log(theirs.rates), their_quality)
@@ -67,6 +68,9 @@ def mean_share(draws: ClusterBootstrap, ours: Curve, theirs: Curve) -> Interval 
         return None
     drawn = ratio(draws.means(ours.sums, ours.counts), draws.means(theirs.sums, theirs.counts))
     clusters = int((_clusters(ours) & _clusters(theirs)).sum())
+    if np.isnan(drawn).mean() > draws.tail(max(clusters, 2)):
+        # So many draws have no quality in common that an end of the interval lies among them.
+        return Interval(float(np.exp(found)), None, None)
     span = draws.interval(float(found), drawn, clusters)
     return Interval(*(None if value is None else float(np.exp(value)) for value in span))
 

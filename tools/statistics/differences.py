@@ -56,7 +56,9 @@ def discovered(p_values: Sequence[float], rate: float = FALSE_DISCOVERIES) -> li
     """Which of many differences are real, so that few of those are expected to be chance.
 
     Benjamini and Hochberg, "Controlling the false discovery rate", J. R. Statist. Soc. B 57, 1995;
-    it holds under the positive dependence that figures of the same pictures have.
+    proven for independent figures, and for some that depend on each other; that it holds for
+    two-sided tests of correlated ones, as figures of the same pictures are, is known of normal ones
+    only (Reiner-Benjamini, Biometrical Journal 49, 2007).
     """
     if not p_values:
         return []

@@ -110,26 +110,30 @@ class Answers:
             hint = "simulate" if simulated else "serve"
             raise FileError(f"{path}: no answers yet: `percast study {hint} {folder.path}`")
         with _told(path):
-            new = not path.exists()
             db = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             found = cls(path, db)
-            if new:
+            # Of a file whose making was cut off there is nothing yet: the tables come all at once.
+            empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if empty and create:
                 about = {"study": folder.sha256, "simulated": simulated or ""}
                 db.executescript(f"BEGIN; {_SCHEMA}")
                 db.executemany("INSERT INTO about VALUES (?, ?)", about.items())
                 db.execute("COMMIT")
+            if empty and not create:
+                db.close()
+                raise FileError(f"{path}: no answers yet")
             about = dict(map(tuple, db.execute("SELECT key, value FROM about")))
-        if about["study"] != folder.sha256:
+        if about.get("study") != folder.sha256:
             found.close()
             raise FileError(
                 f"{folder.path / 'study.json'} was changed after the first answer: put it back, "
                 "or make a new study"
             )
-        found.simulated = about["simulated"] or None
+        found.simulated = about.get("simulated") or None
         return found
 
     # Observers

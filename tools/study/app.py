@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -70,7 +70,7 @@ class Desk:
 
     def join(self, token: str) -> str:
         """A new observer's token."""
-        if self.closed or token != self.names.invitation():
+        if self.closed or not self.names.is_invitation(token):
             raise self._stranger()
         if not self._joining.take():
             raise Refused(429, "too many at once: try again in a moment")
@@ -250,6 +250,8 @@ async def _body(request: Request) -> bytes:
                     break
     except TimeoutError as error:
         raise Refused(408, "the call took too long") from error
+    except ClientDisconnect as error:  # nobody hears this
+        raise Refused(400, "the call broke off", counted=False) from error
     return body
 
 

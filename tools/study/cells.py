@@ -61,7 +61,7 @@ def conditions_of(
         FileError: see `Store.open`.
     """
     store = stack.enter_context(Store.open(path))
-    rows = [row for row in store.rows() if row["received"] and row["decode"] == 0]
+    rows = [row for row in store.rows() if _came_out(row) and row["decode"] == 0]
     for key, values in where:
         rows = [row for row in rows if any(_is(row, key, value) for value in values)]
     if not rows:
@@ -79,6 +79,11 @@ def conditions_of(
         conditions.setdefault(name, {}).setdefault(row["picture"], _cell(store, row["cell"]))
     originals = {each["name"]: _original(store, each["sha256"]) for each in store.pictures()}
     return originals, conditions
+
+
+def _came_out(row: dict[str, Any]) -> bool:
+    """What arrives in part may be no picture: HEVC below its cliff."""
+    return bool(row["received"]) and not row["undecodable"] and not row["error"]
 
 
 def _code(row: dict[str, Any]) -> str:

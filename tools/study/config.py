@@ -22,7 +22,7 @@ _MOST_TEXT = 20_000  # characters of a consent text
 def parse_label(text: str) -> tuple[str, str | None]:
     """Code and rate of a condition's name: "percast@1/48" -> ("percast", "1/48"); a name without
     a rate is a code of its own."""
-    found = re.fullmatch(r"\s*([^@]+)@(\d{1,6}/[1-9]\d{0,5})\s*", text)
+    found = re.fullmatch(r"\s*([^@]+)@([1-9]\d{0,5}/[1-9]\d{0,5})\s*", text)
     return (found[1], found[2]) if found else (text.strip(), None)
 
 

@@ -27,7 +27,8 @@ def pictures_in(folder: Path, size: Size | None = None) -> dict[str, Load]:
         raise FileError(f"{folder}: there is no such folder")
     if (folder / FILE_NAME).exists():
         files = [
-            (Path(str(record["name"])).stem, folder / str(record["file"]))
+            # Whoever wrote that file: pictures lie beside it.
+            (Path(str(record["name"])).stem, folder / Path(str(record["file"])).name)
             for record in read_frames(folder)
             if record.get("file") and record.get("name")
         ]

@@ -31,16 +31,13 @@ def make(
     conditions: Mapping[str, Mapping[str, Load]],
     plan: PlanConfig,
     rule: RuleConfig,
-) -> tuple[Folder, int]:
+) -> Folder:
     """Make a study.
 
     Args:
         out: its folder, which must not be there yet, or be empty.
         originals: by name.
         conditions: by the condition's name, then the original's.
-
-    Returns:
-        The study, and how many originals were left out for want of a condition.
 
     Raises:
         UsageError, FileError: nothing is left behind.
@@ -49,6 +46,8 @@ def make(
     pairs = tuple(_pairs(table, plan.pairs))
     names = in_all(originals, conditions)
     consent = plan.consent_text()
+    for text in (*names, *conditions, plan.title, *plan.asks):
+        _check_text(text)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileError(f"{out} is there already: give another --out")
     made = not out.exists()
@@ -71,11 +70,19 @@ def make(
             catches=plan.catches,
             seed=secrets.randbits(63) if plan.seed is None else plan.seed,
             rule=rule,
+            left_out=tuple(name for name in originals if name not in names),
         )
-        return Folder.create(out, study), len(originals) - len(names)
+        return Folder.create(out, study)
     except BaseException:
         shutil.rmtree(out if made else out / PICTURES, ignore_errors=True)
         raise
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # a file's name in another encoding
+        raise UsageError(f"{text!a} is no UTF-8: no report could name it") from error
 
 
 def _pairs(conditions: tuple[Condition, ...], which: str):

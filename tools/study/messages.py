@@ -2,7 +2,6 @@
 """What an observer's page may send: small JSON objects, checked field by field."""
 
 import json
-import math
 from typing import Any
 
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Given
@@ -95,6 +94,6 @@ def _number(table: dict[str, Any], name: str, least: float, most: float) -> floa
     value = table[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{name} must be a number")
-    if not (math.isfinite(value) and least <= value <= most):
+    if not least <= value <= most:  # also false of infinity; an integer may be too large to be one
         raise ValueError(f"{name} must lie in {least:g}..{most:g}")
     return float(value)

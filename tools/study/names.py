@@ -28,6 +28,10 @@ class Names:
         """Of the link by which anybody joins."""
         return _token(self._mac("invitation"))
 
+    def is_invitation(self, token: str) -> bool:
+        """Whether it is that one; how long this takes tells nothing of it."""
+        return hmac.compare_digest(token.encode(), self.invitation().encode())
+
     def observer(self, slot: int) -> str:
         """Of an observer's own link."""
         return _token(self._mac("observer", slot))

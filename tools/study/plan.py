@@ -14,21 +14,23 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from percast.errors import FileError
-from percast.tools.study.config import QUESTIONS, RuleConfig
+from percast.errors import FileError, PercastError
+from percast.tools.study.config import QUESTIONS, RuleConfig, parse_label
 
 FORMAT = "percast-study/1"
 ORIGINAL, OBVIOUS = -1, -2
 """In place of a condition's number: the original, and its spoilt copy in catch trials."""
 
 _FILE, _SECRET, PICTURES = "study.json", "secret", "pictures"
+_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Study:
 
     Attributes:
         pairs: numbers of the two conditions.
+        left_out: names of originals that some condition lacks.
     """
 
     title: str
@@ -97,6 +100,7 @@ class Study:
     catches: int
     seed: int
     rule: RuleConfig
+    left_out: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -123,11 +127,34 @@ class Study:
         )
         table["pairs"] = tuple((int(a), int(b)) for a, b in table["pairs"])
         table["asks"] = tuple(table["asks"])
+        table["left_out"] = tuple(map(str, table.get("left_out", ())))
         table["rule"] = RuleConfig(**table["rule"])
         study = cls(**table)
-        if study.question not in QUESTIONS or not study.pairs or not study.pictures:
-            raise ValueError("no question, pairs or pictures")
+        study.check()
         return study
+
+    def check(self) -> None:
+        """Raises `ValueError` where parts do not fit: others may have written the file."""
+        if self.question not in QUESTIONS or not self.pairs or not self.pictures:
+            raise ValueError("no question, pairs or pictures")
+        numbers = range(len(self.conditions))
+        if any(a == b or a not in numbers or b not in numbers for a, b in self.pairs):
+            raise ValueError("pairs of conditions that are not there")
+        for each in self.conditions:
+            if each.rate is not None and parse_label(f"x@{each.rate}")[1] != each.rate:
+                raise ValueError(f"'{each.rate}' is no rate")
+        for shown in self.pictures:
+            files = (shown.original, shown.obvious, *shown.files)
+            if len(shown.files) != len(self.conditions) or not all(map(_is_random, files)):
+                raise ValueError(f"the files of '{shown.name}' are no names in {PICTURES}/")
+        counts = {"trials": self.trials, "repeats": self.repeats, "catches": self.catches}
+        for name, count in (counts | {"seed": self.seed}).items():
+            if type(count) is not int or count < (name == "trials"):
+                raise ValueError(f"{name} is no count")
+
+
+def _is_random(name: Any) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"[0-9a-f]{32}", name) is not None
 
 
 @dataclass(frozen=True)
@@ -156,7 +183,14 @@ class Folder:
             ) from error
         try:
             study = Study.from_json(data.decode())
-        except (ValueError, TypeError, KeyError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            PercastError,
+        ) as error:
             raise FileError(f"{path / _FILE}: damaged, or of another percast: {error}") from error
         return cls(path, study, hashlib.sha256(data).hexdigest())
 
@@ -166,20 +200,32 @@ class Folder:
         with told(path):
             key = os.open(path / _SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(key, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
+                file.write(secrets.token_hex(_SECRET_BYTES) + "\n")
+                _settle(file)
             part = path / f".{_FILE}.part"
-            part.write_text(study.to_json(), "utf-8")
+            with part.open("w", encoding="utf-8") as file:
+                file.write(study.to_json())
+                _settle(file)
             part.rename(path / _FILE)
         return cls.open(path)
 
     def secret(self) -> bytes:
         """What names and links are made of."""
         with told(self.path):
-            return bytes.fromhex((self.path / _SECRET).read_text().strip())
+            secret = bytes.fromhex((self.path / _SECRET).read_text().strip())
+        if len(secret) != _SECRET_BYTES:  # cut off: anybody could make links of an empty one
+            raise FileError(f"{self.path / _SECRET} is damaged: put it back, or make a new study")
+        return secret
 
     def picture(self, file: str) -> Path:
         """Of a name in `Shown`."""
         return self.path / PICTURES / f"{file}.png"
+
+
+def _settle(file: IO[str]) -> None:
+    """On the disk: links that are made of it must outlast a power cut."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@
 import dataclasses
 import io
 import json
+import sqlite3
 from fractions import Fraction
 
 import numpy as np
@@ -116,6 +117,28 @@ def test_a_campaign_has_not_changed_against_itself_and_has_against_a_better_one(
     change = better["changes"][1]
     assert change["change"]["low"] < -0.01 < change["change"]["high"] < 0
     assert better["record"]["seeds.campaign"] == {"before": 0, "after": 2}
+
+
+def test_what_lost_pictures_is_not_compared_by_those_that_arrived(campaign, tmp_path):
+    rates = ("1/192", "1/96", "1/48", "1/24")
+    better = make_store(tmp_path / "new.sqlite", Law(cliff_db=6, rates=rates, better=0.01, seed=2))
+    # At 4 dB the digital codec loses all; at 10 dB the learned one loses one picture in both.
+    for path in (better, tmp_path / "old.sqlite"):
+        if not path.exists():
+            path.write_bytes(campaign.read_bytes())
+        with sqlite3.connect(path) as db:
+            db.execute(
+                "UPDATE arrivals SET received = 0 WHERE shot IN (SELECT shot FROM shots "
+                "JOIN conditions USING (condition) JOIN pictures ON sha256 = picture "
+                "WHERE codec = 'learned' AND snr_db_set = 10 AND pictures.number = 0)"
+            )
+        db.close()
+    with Store.open(better) as store, Store.open(tmp_path / "old.sqlite") as other:
+        aside = analyse(store, PLAIN, other).json()["comparison"]["changes"]
+    compared = {(c["codec"], c["snr_db_set"]) for c in aside if c["metric"] == "lpips"}
+    assert compared == {("learned", 4.0), ("hevc-ldpc", 10.0)}
+    shares = {(c["codec"], c["snr_db_set"]) for c in aside if c["metric"] == "share_arrived"}
+    assert ("learned", 10.0) in shares and ("hevc-ldpc", 4.0) in shares
 
 
 def test_two_pictures_have_means_and_no_intervals_and_none_need_be_kept(tmp_path):

@@ -195,6 +195,22 @@ def test_mistakes_are_one_line_each(percast, campaign, tmp_path):
         tmp_path / "a/b.html",
     )
     assert unwritable.code == 6 and "cannot write" in unwritable.complaint
+    (tmp_path / "file").touch()
+    within = percast(
+        "campaign",
+        "report",
+        campaign,
+        "--no-sets",
+        "--lost",
+        "aside",
+        "--out",
+        tmp_path / "file/b.html",
+    )
+    assert within.code == 6 and "cannot write" in within.complaint
+    before = campaign.read_bytes()
+    itself = percast("campaign", "report", campaign, "--out", campaign)
+    assert itself.code == 2 and "is the campaign itself" in itself.complaint
+    assert campaign.read_bytes() == before
     wrong = percast("campaign", "report", campaign, "--decode", 3)
     assert wrong.code == 6 and "no decoding 3" in wrong.complaint
 

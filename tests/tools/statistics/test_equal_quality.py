@@ -42,3 +42,11 @@ def test_an_end_beyond_what_was_measured_is_a_bound_and_no_number():
     worse = at_equal_quality(DRAWS, curve(4), curve(1))[-1]
     assert worse.share == (pytest.approx(1.0), "more than")
     assert mean_share(DRAWS, curve(1), curve(100)) is None  # they reach no quality in common
+
+
+def test_where_other_pictures_may_have_no_quality_in_common_the_mean_has_no_interval():
+    far = curve(1), curve(7, scatter=0.01)
+    found = mean_share(DRAWS, *far)
+    assert found.value < 1 and found.low is found.high is None
+    near = mean_share(DRAWS, curve(1, scatter=0.01), curve(2, scatter=0.01, seed=1))
+    assert near.low < near.value < near.high

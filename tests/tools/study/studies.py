@@ -46,10 +46,7 @@ def make_study(photos: Path, out: Path, side: int = 96, **plan: object) -> Folde
     folders = degraded(photos, out / "pictures", side)
     conditions = {name: pictures_in(folders[name]) for name in (BLURRED, NOISY)}
     config = PlanConfig(**{"trials": 16, "repeats": 2, "catches": 2, "seed": 1} | plan)
-    folder, _ = make(
-        out / "study", pictures_in(folders["original"]), conditions, config, RuleConfig()
-    )
-    return folder
+    return make(out / "study", pictures_in(folders["original"]), conditions, config, RuleConfig())
 
 
 class Served:

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The analysis finds what is known of simulated observers, and says so where it finds nothing."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from percast.tools.pages import render
 from percast.tools.study.analysis import equality, power, scores
 from percast.tools.study.analysis.draws import Draws
+from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute, of_tally
 from percast.tools.study.analysis.rule import judge
 from percast.tools.study.analysis.synthetic import Layout, Truth, expected_shares, simulate
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
-from percast.tools.study.plan import Condition
+from percast.tools.study.plan import Condition, Folder
 from percast.tools.study.schedule import CATCH, trials_of
 from tests.tools.study.test_schedule import study
 
@@ -170,6 +173,31 @@ def test_two_observers_have_no_interval_rather_than_a_wrong_one():
     assert np.isinf(found.scores.quantile)
     assert "no interval" in found.equal[0].interval
     assert all((each.low, each.high) == (0.0, 1.0) for each in found.preferences)
+
+
+def test_pictures_that_nobody_was_asked_about_make_nothing_surer():
+    plan, values = rated()
+    whole = simulate(Layout.of(plan, 20), Truth(values), np.random.default_rng(1))
+    some = whole.picture < 4
+    few = replace(
+        whole, observer=whole.observer[some], picture=whole.picture[some], pair=whole.pair[some],
+        won=whole.won[some],
+    )  # fmt: skip
+    assert few.pictures == 24
+    assert Draws(few, 100).quantile == pytest.approx(3.182, abs=1e-3)  # Student's, 3 degrees
+
+
+@pytest.mark.parametrize("choice", [LEFT, EQUAL])
+@pytest.mark.parametrize(("observers", "pictures"), [(1, 1), (1, 24), (3, 1), (4, 4)])
+def test_small_studies_and_such_that_say_nothing_have_a_report(
+    observers, pictures, choice, tmp_path
+):
+    plan, _ = rated(pictures)
+    answers = [a for slot in range(observers) for a in pressing(plan, slot, choice)]
+    found = compute(plan, answers, range(observers), 100)
+    folder = Folder(tmp_path, plan, "0" * 64)
+    page = render(make_page(folder, answers, judge(plan, answers), found, found, [], None))
+    assert "nan" not in re.sub(r"(href|src)=\"data:[^\"]*\"", "", page)
 
 
 def test_equal_is_half_an_answer_for_each():

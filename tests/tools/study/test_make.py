@@ -12,11 +12,19 @@ import pytest
 from PIL import Image
 
 from percast.blocks.images.sinks import open_sink
-from percast.errors import PercastError
+from percast.errors import FileError, PercastError
 from percast.tools.campaign.store import Done, Store
 from percast.tools.cli import build_parser
+from percast.tools.pages import render
+from percast.tools.study.analysis.report import make_page
+from percast.tools.study.analysis.results import compute
+from percast.tools.study.analysis.rule import judge
+from percast.tools.study.answers import Answer, Answers, Given
+from percast.tools.study.config import parse_label
+from percast.tools.study.folders import pictures_in
 from percast.tools.study.make import plain_png
 from percast.tools.study.plan import ORIGINAL, Folder
+from percast.tools.study.schedule import trials_of
 from tests.conftest import Run, load
 from tests.tools.study.studies import BLURRED, NOISY, degraded
 
@@ -107,7 +115,18 @@ def test_pictures_that_a_condition_lacks_are_left_out_and_that_is_said(study, fo
         folders["original"], "--out", tmp_path / "study", "--json",
     )  # fmt: skip
     assert done.code == 0 and done.json["pictures"] == 4
-    assert "2 originals are left out" in done.err
+    assert "2 originals are left out" in done.err and len(done.json["left_out"]) == 2
+    # Whoever reads the report must know it as well: a code may have lost the difficult ones.
+    folder = Folder.open(tmp_path / "study")
+    answers = [
+        Answer(slot, trial, Given("left", 900.0))
+        for slot in range(3)
+        for trial in trials_of(folder.study, slot)
+    ]
+    found = compute(folder.study, answers, range(3), 100)
+    page = render(make_page(folder, answers, judge(folder.study, answers), found, found, [], None))
+    assert "Nobody was asked about 2 originals" in page
+    assert all(html.escape(name) in page for name in done.json["left_out"])
 
 
 @pytest.mark.parametrize(
@@ -141,11 +160,104 @@ def test_a_folder_that_is_there_already_is_left_as_it_is(study, folders, tmp_pat
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"format": "percast-study/9"}', "[]", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", '{"format": "percast-study/9"}', "[]", "\x00", "1", "null", '"x"', "[" * 100_000],
+)
 def test_a_damaged_study_is_one_line(study, tmp_path, text):
     (tmp_path / "study.json").write_text(text)
     done = study("serve", tmp_path)
     assert done.code == 6 and "damaged" in done.complaint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pairs": [[0, 2]]},
+        {"pairs": [[0, 0]]},
+        {"pairs": [[-1, 0]]},
+        {"trials": "48"},
+        {"trials": 0},
+        {"seed": -1},
+        {"rule": {"catch_least": 7}},
+        {"conditions": [{"name": "a", "code": "a", "rate": "1/0"}, {"name": "b", "code": "b"}]},
+    ],
+)
+def test_a_study_whose_parts_do_not_fit_is_one_line(study, folders, tmp_path, change):
+    assert made(study, folders, tmp_path / "study").code == 0
+    plan = tmp_path / "study" / "study.json"
+    plan.write_text(json.dumps(json.loads(plan.read_text()) | change))
+    done = study("analyse", tmp_path / "study")
+    assert done.code == 6 and "damaged" in done.complaint
+
+
+def test_a_study_of_others_names_no_file_outside_its_pictures(study, folders, tmp_path):
+    assert made(study, folders, tmp_path / "study").code == 0
+    plan = tmp_path / "study" / "study.json"
+    table = json.loads(plan.read_text())
+    table["pictures"][0]["original"] = "../../private"
+    plan.write_text(json.dumps(table))
+    done = study("serve", tmp_path / "study")
+    assert done.code == 6 and "no names in pictures/" in done.complaint
+
+
+def test_a_receivers_record_names_no_file_outside_its_folder(folders, tmp_path):
+    picture = next(folders["original"].glob("*.png"))
+    (tmp_path / "private.png").write_bytes(picture.read_bytes())
+    (tmp_path / "out").mkdir()
+    record = json.dumps({"name": "a.png", "file": "../private.png"})
+    (tmp_path / "out" / "frames.jsonl").write_text(record + "\n")
+    with pytest.raises(FileError):
+        pictures_in(tmp_path / "out")["a"]()
+
+
+def test_nobody_makes_links_of_a_secret_that_was_cut_off(study, folders, tmp_path):
+    assert made(study, folders, tmp_path / "study").code == 0
+    for rest in ("", "00" * 31):
+        (tmp_path / "study" / "secret").write_text(rest)
+        with pytest.raises(FileError, match="secret is damaged"):
+            Folder.open(tmp_path / "study").secret()
+
+
+def test_a_name_that_no_report_could_hold_is_refused(study, folders, tmp_path):
+    done = study(
+        "make", f"{BLURRED}={folders[BLURRED]}", f"a\udcff={folders[NOISY]}", "--reference",
+        folders["original"], "--out", tmp_path / "study",
+    )  # fmt: skip
+    assert done.code == 2 and "no UTF-8" in done.complaint
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_bandwidth_of_nothing_is_none():
+    assert parse_label("x@0/48") == ("x@0/48", None)
+    assert parse_label("x@1/48") == ("x", "1/48")
+
+
+def test_a_file_whose_making_was_cut_off_is_begun_again(study, folders, tmp_path):
+    assert made(study, folders, tmp_path / "study").code == 0
+    folder = Folder.open(tmp_path / "study")
+    with sqlite3.connect(folder.path / "answers.sqlite") as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    db.close()
+    done = study("analyse", folder.path)
+    assert done.code == 6 and "no answers yet" in done.complaint
+    with Answers.open(folder, create=True) as answers:
+        assert answers.join(lambda slot: f"token {slot}") == 0
+    done = study("analyse", folder.path)
+    assert done.code == 5 and "nobody has answered" in done.complaint
+
+
+def test_where_the_rule_leaves_out_everybody_it_says_why(study, folders, tmp_path):
+    assert made(study, folders, tmp_path / "study").code == 0
+    folder = Folder.open(tmp_path / "study")
+    with Answers.open(folder, create=True) as answers:
+        slot = answers.join(lambda slot: f"token {slot}")
+        answers.add_all(
+            [Answer(slot, trial, Given("left", 50.0)) for trial in trials_of(folder.study, slot)]
+        )
+    done = study("analyse", folder.path)
+    assert done.code == 5 and "median reaction 0.05 s" in done.complaint
+    assert not (folder.path / "report").exists()
 
 
 def campaign(path, rgb_of) -> None:
@@ -179,9 +291,11 @@ def campaign(path, rgb_of) -> None:
             # The first transmission of one condition was lost.
             lost = shot["condition"] == 1 and shot["repeat"] == 0
             rgb = rgb_of(number, 1 + shot["condition"] + 10 * shot["repeat"])
+            # Of another something arrived, but no picture.
+            useless = shot["condition"] == 7 and shot["repeat"] == 0
             decode = {
-                "cell": shot["shot"], "realism": 1.0, "model": "base", "undecodable": 0,
-                "image": None if lost else plain_png(rgb),
+                "cell": shot["shot"], "realism": 1.0, "model": "base", "undecodable": int(useless),
+                "image": None if lost or useless else plain_png(rgb),
             }  # fmt: skip
             arrival = {"received": int(not lost), "attempts": 1}
             store.done(Done(shot["shot"], arrival, [decode]))
@@ -200,7 +314,7 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
     names = ["percast@1/96", "percast@1/48", "hevc-ldpc@1/96", "hevc-ldpc@1/48"]
     assert [c.name for c in folder.study.conditions] == names
     kinds = {"percast@1/96": 1 + 1 + 10, "percast@1/48": 1 + 3, "hevc-ldpc@1/96": 1 + 5,
-             "hevc-ldpc@1/48": 1 + 7}  # fmt: skip
+             "hevc-ldpc@1/48": 1 + 7 + 10}  # fmt: skip
     for number, shown in enumerate(folder.study.pictures):
         assert load(folder.picture(shown.original))[0, 0, 0] == 20 * number
         for condition, file in zip(folder.study.conditions, shown.files, strict=True):

@@ -135,6 +135,8 @@ def test_folders_beside_the_page_are_not_served(server, guest):
         b'"zoom": 1, "pixel_ratio": 1}',
         b'{"trial": "x", "choice": "left", "reaction_ms": 1e999, "original_ms": 0, "shows": 1, '
         b'"zoom": 1, "pixel_ratio": 1}',
+        b'{"trial": "x", "choice": "left", "reaction_ms": 1' + b"0" * 400 + b', "original_ms": 0, '
+        b'"shows": 1, "zoom": 1, "pixel_ratio": 1}',
     ],
 )  # fmt: skip
 def test_malformed_calls_are_refused_in_words(guest, body):

@@ -158,7 +158,9 @@ def _changes(
                 (before.filled[metric], before.sent),
                 (after.filled[metric], after.sent),
             )
-        else:
+        elif (
+            before.all_arrived and after.all_arrived
+        ):  # else those that arrive may be the easy ones
             pairs[metric] = (
                 (before.sums[metric], before.counts[metric]),
                 (after.sums[metric], after.counts[metric]),

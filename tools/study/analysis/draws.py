@@ -12,7 +12,7 @@ clustering", J. Business & Economic Statistics 29, 2011), where ()+ is the posit
 part, so that no interval gets narrower than independent answers would give. Multiplying the weights
 of both clusterings instead (Owen, "The pigeonhole bootstrap", 2007) makes intervals up to sqrt(3)
 times too wide where an observer sees a picture once. Student's distribution has as many degrees of
-freedom as the smaller clustering has clusters, less one.
+freedom as the smaller clustering has clusters with an answer, less one.
 """
 
 from collections.abc import Callable
@@ -74,7 +74,7 @@ class Draws:
             self._clusters(tally.picture, tally.pictures, resamples, seed + 1),
             self._answers(resamples, seed + 2),
         ]
-        fewest = min(tally.observers, tally.pictures)
+        fewest = min(len(np.unique(tally.observer)), len(np.unique(tally.picture)))
         enough = fewest >= LEAST_CLUSTERS
         self.quantile = float(t.ppf((1 + CONFIDENCE) / 2, fewest - 1)) if enough else np.inf
 

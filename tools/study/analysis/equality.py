@@ -84,7 +84,8 @@ class Equality:
     def band(self, log_ratios: Floats) -> tuple[Floats, Floats, Floats]:
         """Share that prefer ours by the fit, and its interval, at each ratio."""
         line, error = _line(self.fit, log_ratios)
-        margin = self.fit.quantile * error if np.isfinite(self.fit.quantile) else np.inf * error
+        known = np.isfinite(self.fit.quantile)
+        margin = self.fit.quantile * error if known else np.full_like(error, np.inf)
         return expit(line), expit(line - margin), expit(line + margin)
 
 

@@ -32,6 +32,7 @@ from percast.tools.study.plan import Folder, Study
 
 _CURVE = 41  # points
 _NONE = "\N{EN DASH}"
+_MOST_NAMES = 20
 
 
 def make_page(
@@ -107,12 +108,13 @@ def _equal_section(results: Results) -> Section:
     blocks.append(Facts(tiles, large=True))
     blocks += [_curve(number, found) for number, found in enumerate(results.equal)]
     if results.equal_at:
+        caption = "At each rate by itself; of so many intervals one in twenty may miss the truth."
         rows = [
             (f"{e.theirs} at {e.rate}", e.ours, e.brief, e.interval, _percent(e.least, e.most))
             for e in results.equal_at
         ]
         heads = ("Compared with", "code", "needs of its bandwidth", "95% interval", "compared")
-        blocks.append(Table("At each rate by itself.", heads, rows, "equal-at"))
+        blocks.append(Table(caption, heads, rows, "equal-at"))
     return Section("equal", "Equal to the eye", blocks)
 
 
@@ -202,7 +204,8 @@ def _scores_section(study: Study, results: Results) -> Section:
         for each in results.preferences if each.answers
     ]  # fmt: skip
     heads = ("Condition", "against", "prefer the former", "95% interval", "answers")
-    blocks.append(Table("Every pair that was compared.", heads, pairs, "pairs"))
+    caption = "Every pair that was compared; of so many intervals one in twenty may miss the truth."
+    blocks.append(Table(caption, heads, pairs, "pairs"))
     return Section("scores", "Scores and preferences", blocks)
 
 
@@ -255,7 +258,8 @@ def _observers_section(
         Table("What the rule says of each observer.", heads, rows, "observers"),
         Facts({f"Observer {v.slot + 1}": "; ".join(v.reasons) for v in verdicts if not v.stays}),
     ]
-    pairs = list(zip(results.equal, everybody.equal, strict=False))
+    of_all = {(each.ours, each.theirs): each for each in everybody.equal}
+    pairs = [(each, of_all[each.ours, each.theirs]) for each in results.equal]
     both = [
         (f"{a.ours}, of {a.theirs}'s bandwidth", a.brief, a.interval, b.brief, b.interval)
         for a, b in pairs
@@ -331,4 +335,16 @@ def _method_section(
         "equality is where a logistic curve over the logarithm of the ratio of bandwidths crosses "
         "one half, its interval by Fieller (1954)."
     )
-    return Section("method", "Method", [Prose(text), Facts(facts)])
+    blocks: list[Block] = [Prose(text), Facts(facts)]
+    if study.left_out:
+        few = ", ".join(study.left_out[:_MOST_NAMES])
+        more = f" and {len(study.left_out) - _MOST_NAMES} more" * (
+            len(study.left_out) > _MOST_NAMES
+        )
+        words = (
+            f"Nobody was asked about {len(study.left_out)} originals, which not all conditions "
+            f"have: {few}{more}. If a code lost them because they are difficult, it looks better "
+            "here than it is."
+        )
+        blocks.insert(0, Prose(words, "warning"))
+    return Section("method", "Method", blocks)

@@ -63,7 +63,7 @@ def compute(
     """
     counted = tally(study, answers, slots)
     if not len(counted.pair):
-        raise LinkError("no answers are left to analyse: see who was left out, and why")
+        raise LinkError("no answers about pairs are left to analyse")
     return of_tally(study, counted, resamples)
 
 

@@ -3,8 +3,9 @@
 Biometrika 39, 1952), and shares of preference.
 
 Condition i is preferred to j with probability 1 / (1 + exp(s_j - s_i)); scores have mean zero.
-"Equal" counts as half an answer for either side. Every pair that was asked gets `SMOOTHING` of an
-answer on either side, so that a condition that always won has a finite score.
+"Equal" counts as half an answer for either side. Every pair of the plan gets `SMOOTHING` of an
+answer on either side, so that a condition that always won has a finite score, and one that nobody
+was asked about yet has any; where answers are few, scores lie closer together for that.
 
 The scores themselves are by `choix` (iterative Luce spectral ranking, Maystre and Grossglauser,
 NeurIPS 2015); for the thousands of draws, Newton's method finds the same maximum for all at once.

@@ -33,7 +33,7 @@ async function insist(address, options, within, read) {
         away.hidden = true;
         return found;
       }
-      if (reply.status !== 429 && reply.status < 500) {
+      if (reply.status !== 429 && reply.status !== 408 && reply.status < 500) {
         const { error } = await reply.json().catch(() => ({ error: `status ${reply.status}` }));
         throw new Refused(reply.status, error);
       }

@@ -42,7 +42,9 @@ export const outbox = {
     try {
       await call("answer", token, JSON.parse(waiting));
     } catch (error) {
-      if (!(error instanceof Refused)) throw error; // refused: of another turn, and never wanted
+      // Never wanted: of another turn, or no answer at all. Whoever refuses it for another reason,
+      // as a proxy that does not know us, may want it later.
+      if (!(error instanceof Refused) || ![400, 409].includes(error.status)) throw error;
     }
     write(box(token), null);
   },

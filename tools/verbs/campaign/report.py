@@ -5,6 +5,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
+from percast.errors import UsageError
 from percast.tools import report
 from percast.tools.campaign.places import newest_store
 from percast.tools.campaign.store import Store
@@ -26,6 +27,12 @@ def make_report(args: argparse.Namespace) -> int:
     """Writes the page, and tells the main numbers, or all of them as JSON."""
     config = ReportConfig.from_args(args)
     path = args.store or newest_store()
+    out = config.out or path.with_suffix(".html")
+    if any(
+        out.exists() and each and each.exists() and out.samefile(each)
+        for each in (path, config.against)
+    ):
+        raise UsageError(f"--out {out} is the campaign itself: give the page another name")
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store.open(path))
         other = config.against and stack.enter_context(Store.open(config.against))
@@ -36,7 +43,6 @@ def make_report(args: argparse.Namespace) -> int:
         from percast.tools.pages import write_page
 
         analysis = analyse(store, config, other)
-        out = config.out or path.with_suffix(".html")
         write_page(out, page_of(analysis, store, config.most_megabytes))
     if args.json:
         report.print_json(analysis.json() | {"page": str(out)})

@@ -2,6 +2,7 @@
 """`percast study analyse`: the figures of a study, and its report."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from percast.errors import FileError, LinkError
@@ -48,6 +49,10 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
     if not verdicts:
         raise LinkError(f"{folder.path}: nobody has answered yet")
     stays = [verdict.slot for verdict in verdicts if verdict.stays]
+    if not stays:
+        why = Counter(reason for verdict in verdicts for reason in verdict.reasons)
+        most = ", ".join(f"{reason} ({times})" for reason, times in why.most_common(4))
+        raise LinkError(f"{folder.path}: the rule leaves out all {len(verdicts)} observers: {most}")
     found = results.compute(study, answers, stays, config.resamples)
     everybody = results.compute(study, answers, [v.slot for v in verdicts], config.resamples)
     sizes = []

@@ -52,10 +52,12 @@ def main(args: argparse.Namespace) -> int:
             originals, conditions = conditions_of(stack, args.campaign, args.where)
         else:
             originals, conditions = _folders(args, plan)
-        folder, left_out = make(args.out, originals, conditions, plan, rule)
+        folder = make(args.out, originals, conditions, plan, rule)
     study = folder.study
-    if left_out:
-        report.say(f"percast: {left_out} originals are left out, which not all conditions have")
+    if study.left_out:
+        report.say(
+            f"percast: {len(study.left_out)} originals are left out, which not all conditions have"
+        )
     each = len(trials_of(study, 0))
     cells = len(study.pairs) * len(study.pictures)
     if args.json:
@@ -64,6 +66,7 @@ def main(args: argparse.Namespace) -> int:
             "sha256": folder.sha256,
             "conditions": [condition.name for condition in study.conditions],
             "pictures": len(study.pictures),
+            "left_out": list(study.left_out),
             "pairs": len(study.pairs),
             "trials": each,
         }
