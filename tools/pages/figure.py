@@ -46,7 +46,7 @@ class Figure:
 
     def svg(self) -> str:
         """All of it as one SVG file."""
-        columns = min(_COLUMNS, len(self.panels))
+        columns = max(1, min(_COLUMNS, len(self.panels)))
         lines = -(-len(self.panels) // columns)
         width = columns * WIDTH
         legend, legend_height = self._legend_group(width)
