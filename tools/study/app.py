@@ -14,12 +14,15 @@ samples: nothing but what can be seen tells conditions apart.
 """
 
 import asyncio
+import os
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,6 +38,7 @@ from percast.tools.view.limits import Bucket, Complaints
 
 PLACES = ("left", "right", "original")
 _PAGE = Path(__file__).parent / "page"
+_PIECE = 1 << 20  # bytes of a picture in memory, for each who loads one
 _BODY_WITHIN = 10.0  # seconds for the body of a call
 _JOIN = 2.0, 40.0  # observers a second, and at once: a full room, but nobody fills the disk
 _CALLS = 40.0, 120.0  # calls of one observer a second, and at once; a trial makes five
@@ -132,8 +136,8 @@ class Desk:
             "height": shown.height,
         }
 
-    def picture(self, slot: int, name: str) -> bytes:
-        """PNG by its name in one of the two trials that `next` told of, or the one before."""
+    def picture(self, slot: int, name: str) -> BinaryIO:
+        """The open PNG by its name in one of the two trials that `next` told of, or the one before."""
         done = self.answers.done(slot)
         for trial in self.trials(slot)[max(0, done - 1) : done + 2]:
             sides = dict(zip(PLACES, (trial.left, trial.right, ORIGINAL), strict=True))
@@ -142,7 +146,7 @@ class Desk:
             for place, condition in sides.items():
                 if name == self.names.picture(slot, trial.number, place):
                     file = self.study.pictures[trial.picture].file(condition)
-                    return self.folder.picture(file).read_bytes()
+                    return self.folder.picture(file).open("rb")
         raise Refused(404, "there is no such picture now")
 
     def answer(self, slot: int, message: dict) -> dict:
@@ -220,16 +224,28 @@ def _post(call):
 async def _get_picture(request: Request) -> Response:
     desk: Desk = request.app.state.desk
 
-    def work() -> bytes:
+    def work() -> BinaryIO:
         slot = desk.observer(_token(request))
         return desk.picture(slot, request.path_params["name"])
 
     try:
-        return Response(await asyncio.to_thread(work), media_type="image/png")
+        file = await asyncio.to_thread(work)
+        size = os.fstat(file.fileno()).st_size
+        # Not `FileResponse`, which tells the file's date and an ETag of it.
+        return StreamingResponse(
+            _pieces(file), media_type="image/png", headers={"content-length": str(size)}
+        )
     except Refused as refused:
         return _refusal(desk, refused)
     except (PercastError, OSError) as error:
         return _refusal(desk, Refused(503, str(error)), "it cannot be read now")
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    """So that many who ask for large pictures, and take them slowly, do not fill the memory."""
+    with file:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
 
 
 def _refusal(desk: Desk, refused: Refused, told: str = "") -> Response:

@@ -147,6 +147,10 @@ class Study:
             files = (shown.original, shown.obvious, *shown.files)
             if len(shown.files) != len(self.conditions) or not all(map(_is_random, files)):
                 raise ValueError(f"the files of '{shown.name}' are no names in {PICTURES}/")
+        texts = (self.title, self.consent, *self.asks, *(c.code for c in self.conditions))
+        texts += tuple(each.name for each in (*self.conditions, *self.pictures))
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("a text is none")
         counts = {"trials": self.trials, "repeats": self.repeats, "catches": self.catches}
         for name, count in (counts | {"seed": self.seed}).items():
             if type(count) is not int or count < (name == "trials"):

@@ -141,6 +141,25 @@ def test_what_lost_pictures_is_not_compared_by_those_that_arrived(campaign, tmp_
     assert ("learned", 10.0) in shares and ("hevc-ldpc", 4.0) in shares
 
 
+def test_a_channel_through_which_nothing_arrives_has_a_page_too(tmp_path):
+    law = Law(pictures=3, airs=(("awgn", None, None), ("rayleigh", None, None)))
+    path = make_store(tmp_path / "dead.sqlite", law)
+    with sqlite3.connect(path) as db:
+        dead = "SELECT shot FROM shots JOIN conditions USING (condition) WHERE channel = 'rayleigh'"
+        db.execute(
+            f"UPDATE arrivals SET received = 0, snr_db_measured = NULL WHERE shot IN ({dead})"
+        )
+        cells = f"SELECT cell FROM cells WHERE shot IN ({dead})"
+        nothing = ", ".join(f"{m} = NULL" for m in ("lpips", "psnr_db"))
+        db.execute(f"UPDATE decodes SET {nothing} WHERE cell IN ({cells})")
+        gains = "UPDATE conditions SET gain_db = snr_db_set, snr_db_set = NULL"
+        db.execute(f"{gains} WHERE channel = 'rayleigh'")
+    db.close()
+    with Store.open(path) as store:
+        page = render(page_of(analyse(store, PLAIN), store, 1))
+    assert "Nothing arrived that could be shown." in page
+
+
 def test_two_pictures_have_means_and_no_intervals_and_none_need_be_kept(tmp_path):
     law = Law(pictures=2, cliff_db=20, rates=("1/96", "1/48"), kept=False, bare=True)
     with Store.open(make_store(tmp_path / "a.sqlite", law)) as store:

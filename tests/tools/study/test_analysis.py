@@ -136,6 +136,19 @@ def test_the_rule_says_why():
     assert verdict.stays and verdict.catch == 1.0
 
 
+def test_three_in_ten_who_press_at_random_pass_the_rule_and_fewer_with_more_catch_trials():
+    draw, passed = np.random.default_rng(0), []
+    for catches in (4, 8):
+        plan = study(repeats=4, catches=catches, trials=48, pictures=24)
+        answers = [
+            Answer(slot, trial, Given(str(draw.choice((LEFT, RIGHT))), 1500.0))
+            for slot in range(300)
+            for trial in trials_of(plan, slot)
+        ]
+        passed.append(len(stays(plan, answers)) / 300)
+    assert passed == [pytest.approx(5 / 16 * 15 / 16, abs=0.08), pytest.approx(1 / 7, abs=0.06)]
+
+
 def of_scores(plan, values, observers: int = 20):
     return of_tally(
         plan, simulate(Layout.of(plan, observers), Truth(values), np.random.default_rng(1)), 200

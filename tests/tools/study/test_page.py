@@ -300,3 +300,17 @@ def test_a_wrong_link_is_told_in_words(browser, site):
             page.wait_for_function(
                 "words => document.getElementById('message').textContent.includes(words)", arg=words
             )
+
+
+def test_an_answer_outlives_a_proxy_that_does_not_know_us(browser, site):
+    with visiting(browser, **DESKTOP) as visitor:
+        page = visitor.new_page()
+        begin(page, site.invitation)
+        page.route("**/api/answer", lambda route: route.fulfill(status=404, body="no such site"))
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_selector("#wait:not([hidden])")
+        assert "Nothing is lost" in page.inner_text("#message")
+        page.unroute("**/api/answer")
+        page.reload()
+        page.wait_for_selector(READY)
+        assert number(page) == 2 and [given.choice for given in newest(site)] == ["left"]

@@ -53,7 +53,7 @@ def figure(plot: Plot, points: Sequence[Mean], looks: dict[Code, int], origin: O
     known = [p for p in points if plot.value(p) is not None and plot.x(p) is not None]
     kinds = sorted({plot.panel(p) for p in known})
     drawn = _chosen(kinds, plot.headline, plot.most_panels)
-    text = plot.text
+    text = plot.text if known else "Nothing arrived that could be shown."
     if len(drawn) < len(kinds):
         text += f" {len(kinds) - len(drawn)} further panels are left out; the numbers have all."
     return Figure(
@@ -66,7 +66,7 @@ def figure(plot: Plot, points: Sequence[Mean], looks: dict[Code, int], origin: O
         heads=_HEADS,
         rows=[_row(plot, p) for p in known],
         text=text.strip(),
-        source=origin.line([c for p in known for c in p.cells], [p.number for p in known]),
+        source=origin.line([c for p in points for c in p.cells], [p.number for p in points]),
     )
 
 

@@ -15,14 +15,16 @@ from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Comparison, Layer, Prose, Section
 
+_LARGEST_WEBP = 16383  # pixels of a side
+
 
 def pictures(analysis: Analysis, store: Store, most_bytes: float) -> Section:
     """For each air one condition; as many as fit into so many bytes, losslessly."""
     metrics = ", ".join(dict.fromkeys(words.NAMES[s.metric] for s in analysis.shown))
     blocks: list[Block] = [
         Prose(
-            f"For each code its best, its median and its worst picture by {metrics or 'no metric'}, "
-            "chosen by the figure alone. Pixels are as received, without loss.",
+            f"For each code its best, its median and its worst picture by {metrics or 'no metric'}, of "
+            "those that arrived, chosen by the figure alone. Pixels are as received, without loss.",
             "note",
         )
     ]
@@ -84,5 +86,7 @@ def compact(content: bytes) -> bytes:
     """A picture with the same pixels in fewer bytes, where lossless WebP takes fewer."""
     packed = io.BytesIO()
     pixels = Image.fromarray(decode_picture(io.BytesIO(content)))
+    if max(pixels.size) > _LARGEST_WEBP:
+        return content
     pixels.save(packed, "WEBP", lossless=True, quality=40, method=3)
     return min(content, packed.getvalue(), key=len)

@@ -34,7 +34,7 @@ async function insist(address, options, within, read) {
         return found;
       }
       if (reply.status !== 429 && reply.status !== 408 && reply.status < 500) {
-        const { error } = await reply.json().catch(() => ({ error: `status ${reply.status}` }));
+        const { error } = await reply.json().catch(() => ({ error: `The server cannot be reached (status ${reply.status}). Nothing is lost: please reload in a moment.` }));
         throw new Refused(reply.status, error);
       }
     } catch (error) {
