@@ -109,7 +109,9 @@ def _run(argv: list[str]) -> int:
     except OSError as error:
         # If it was a print that overflowed the buffer, the rest of it cannot be written either.
         problem = process.stdout_broken()
-        if not problem and error.errno not in _NO_ROOM:
+        # Without a buffer (PYTHONUNBUFFERED) it is the print that fails, and nothing is left.
+        unread = isinstance(error, BrokenPipeError) and process.stdout_unread()
+        if not problem and not unread and error.errno not in _NO_ROOM:
             raise
         return _tell_unwritten(problem or error.strerror)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@
 import contextlib
 import io
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,13 @@ def stdout_broken() -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def stdout_unread() -> bool:
+    """Whether the reader of what is printed has gone."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def silence_broken_streams() -> None:

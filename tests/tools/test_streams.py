@@ -48,6 +48,13 @@ def test_closed_and_full_streams(tmp_path, command, streams):
     assert bool(out) == (prints and not lost)
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_gone(tmp_path, unbuffered):
+    code, _, err = shell("grc path", "> >(exit 0)", tmp_path, PYTHONUNBUFFERED=unbuffered)
+    assert code == 6
+    assert err.splitlines() == ["percast: the output could not be written: Broken pipe"]
+
+
 @pytest.mark.parametrize("streams", ["out", "err", "all"])
 def test_a_link_with_closed_streams_keeps_its_pictures(small_photos, tmp_path, streams):
     received = tmp_path / "received"
