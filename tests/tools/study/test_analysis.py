@@ -213,6 +213,23 @@ def test_small_studies_and_such_that_say_nothing_have_a_report(
     assert "nan" not in re.sub(r"(href|src)=\"data:[^\"]*\"", "", page)
 
 
+def test_what_an_operator_or_a_file_is_called_is_text_in_the_report(tmp_path):
+    plan, _ = rated(3)
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+    plan = replace(
+        plan, title=evil, consent=evil, asks=(evil,), left_out=(evil,),
+        conditions=tuple(replace(c, name=f"{evil}{c.name}", code=evil + c.code) for c in plan.conditions),
+        pictures=tuple(replace(shown, name=evil) for shown in plan.pictures),
+    )  # fmt: skip
+    answers = [a for slot in range(3) for a in pressing(plan, slot, LEFT)]
+    found = compute(plan, answers, range(3), 100)
+    folder = Folder(tmp_path, plan, "0" * 64)
+    page = render(make_page(folder, answers, judge(plan, answers), found, found, [], evil))
+    assert page.count("&lt;script&gt;alert(1)") > 10
+    assert "<script>alert" not in page and "<img src=x" not in page
+    assert len(re.findall("<script", page)) == 1
+
+
 def test_equal_is_half_an_answer_for_each():
     plan, _ = rated()
     answers = [a for slot in range(4) for a in pressing(plan, slot, EQUAL)]
