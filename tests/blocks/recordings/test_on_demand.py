@@ -36,7 +36,7 @@ class Demodulator:
                 getattr(keeper, take)(samples)
 
     def note(self, start: int) -> None:
-        packet = UnreadPacket(0.0, start + PROFILE.long_guard + PROFILE.short_len)
+        packet = UnreadPacket(PROFILE, 0.0, start + PROFILE.long_guard + PROFILE.short_len)
         for keeper in (self.recorder, self.ring):
             if keeper is not None:
                 keeper.note(packet)

@@ -146,7 +146,8 @@ def test_a_clock_that_is_set_during_a_loopback_changes_no_figure(
     assert 0 < s["latency_ms"]["p50"] <= s["latency_ms"]["p99"] < 60_000
     frames = [json.loads(line) for line in (tmp_path / "frames.jsonl").read_text().splitlines()]
     assert all(f["clocks_agree"] for f in frames)
-    assert (np.diff([f["decoded_at"] for f in frames]) > 0).all()
+    # A busy machine decodes several at once.
+    assert (np.diff([f["decoded_at"] for f in frames]) >= 0).all()
 
 
 @pytest.mark.parametrize("sender_is_off", [False, True])

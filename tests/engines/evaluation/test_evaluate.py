@@ -119,7 +119,7 @@ def test_better_conditions_give_better_pictures(model, pictures):
     "wrong", [{"realisms": (2.0,)}, {"design_snr_db": 60.0}, {"cbrs": [Fraction(1, 7)]}]
 )
 def test_what_the_model_cannot_do_is_refused_before_a_network_is_loaded(model, wrong, monkeypatch):
-    monkeypatch.setattr("percast.engines.codecs.learned.open_engine", None)  # would be a TypeError
+    monkeypatch.setattr("percast.engines.runtimes.slot.open_engine", None)  # would be a TypeError
     options = {"cbrs": RATES, "snrs_db": [10.0], "realisms": [1.0], "channel": Counting()}
     with pytest.raises(UsageError):
         Evaluation(CodecConfig(model=str(model.folder)), **options | wrong)

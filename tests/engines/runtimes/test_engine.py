@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from percast.engines.codecs import learned
+from percast.engines.runtimes import slot
 from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.engine import CPU_ENGINES
 from percast.engines.runtimes.tensorrt import cuda
@@ -234,7 +235,7 @@ def test_a_codec_that_cannot_be_opened_leaves_no_engine_open(monkeypatch, model)
         opened.append(open_engine(path, *options))
         return opened[0]
 
-    monkeypatch.setattr(learned, "open_engine", open_one)
+    monkeypatch.setattr(slot, "open_engine", open_one)
     with pytest.raises(ModelError, match="second"):
         learned.LearnedCodec(model)
     with pytest.raises(ModelError, match="closed"):
