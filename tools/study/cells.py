@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from percast.engines.pictures import decode_picture
-from percast.errors import UsageError
+from percast.engines.pictures import BadPicture, decode_picture
+from percast.errors import FileError, UsageError
 from percast.tools.campaign.store import Store
 from percast.tools.study.folders import Load
 
@@ -124,6 +124,9 @@ def _png(read: Callable[[], bytes | None], what: str) -> Load:
         data = read()
         if data is None:
             raise UsageError(f"{what} kept no picture: the campaign's plan must keep them")
-        return decode_picture(io.BytesIO(data))
+        try:
+            return decode_picture(io.BytesIO(data))
+        except BadPicture as error:
+            raise FileError(f"{what}: damaged: {error}") from error
 
     return load

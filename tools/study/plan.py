@@ -22,6 +22,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, Self
 
+import numpy as np
+
+from percast.engines.pictures import decode_picture
 from percast.errors import FileError, PercastError
 from percast.tools.study.config import QUESTIONS, RuleConfig, parse_label
 
@@ -224,6 +227,18 @@ class Folder:
     def picture(self, file: str) -> Path:
         """Of a name in `Shown`."""
         return self.path / PICTURES / f"{file}.png"
+
+    def load(self, file: str) -> np.ndarray:
+        """The same as uint8 [H, W, 3]; raises `FileError` where it is damaged or missing."""
+        with told(self.picture(file)):
+            return decode_picture(self.picture(file))
+
+    def check_pictures(self) -> None:
+        """Raises `FileError` if one is missing: observers would wait for it in vain."""
+        for shown in self.study.pictures:
+            for file in (shown.original, shown.obvious, *shown.files):
+                if not self.picture(file).is_file():
+                    raise FileError(f"{self.picture(file)} is missing: copy the whole folder again")
 
 
 def _settle(file: IO[str]) -> None:

@@ -12,7 +12,6 @@ from statistics import median
 import numpy as np
 
 from percast.engines.metrics import Dists, Lpips, LpipsVgg, psnr
-from percast.engines.pictures import decode_picture
 from percast.errors import ModelError
 from percast.tools.study.analysis.config import SimulateConfig
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
@@ -44,10 +43,10 @@ def distances(folder: Folder, metric: str) -> Iterator[tuple[tuple[int, int], fl
                 f"{metric} needs weights: percast eval fetch-weights --metrics {metric}"
             )
     for number, shown in enumerate(folder.study.pictures):
-        original = decode_picture(folder.picture(shown.original))
+        original = folder.load(shown.original)
         yield (number, ORIGINAL), 0.0
         for condition in (OBVIOUS, *range(len(folder.study.conditions))):
-            found = distance(decode_picture(folder.picture(shown.file(condition))), original)
+            found = distance(folder.load(shown.file(condition)), original)
             if found is None:
                 raise ModelError(f"{metric} cannot tell of '{shown.name}': it is too small")
             yield (number, condition), found

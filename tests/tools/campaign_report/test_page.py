@@ -213,6 +213,17 @@ def test_mistakes_are_one_line_each(percast, campaign, tmp_path):
     assert campaign.read_bytes() == before
     wrong = percast("campaign", "report", campaign, "--decode", 3)
     assert wrong.code == 6 and "no decoding 3" in wrong.complaint
+    damaged = tmp_path / "damaged.sqlite"
+    damaged.write_bytes(before)
+    with sqlite3.connect(damaged) as db:
+        db.execute("UPDATE decodes SET image = substr(image, 1, 90) WHERE image IS NOT NULL")
+    db.close()
+    cut = percast("campaign", "report", damaged, "--no-sets", "--lost", "aside")
+    assert cut.code == 6 and "a picture in it is damaged" in cut.complaint
+    other = tmp_path / "other.sqlite"
+    sqlite3.connect(other).execute("CREATE TABLE a (b)").connection.close()
+    foreign = percast("campaign", "report", other)
+    assert foreign.code == 6 and "no campaign" in foreign.complaint
 
 
 def test_json_is_whole_and_has_no_infinities(report):

@@ -211,6 +211,20 @@ def test_a_receivers_record_names_no_file_outside_its_folder(folders, tmp_path):
         pictures_in(tmp_path / "out")["a"]()
 
 
+def test_pictures_that_are_missing_or_damaged_are_one_line(study, folders, tmp_path):
+    assert made(study, folders, tmp_path / "study").code == 0
+    folder = Folder.open(tmp_path / "study")
+    picture = folder.picture(folder.study.pictures[0].files[1])
+    picture.write_bytes(picture.read_bytes()[:100])
+    done = study("simulate", folder.path, "--metric", "psnr")
+    assert done.code == 6 and picture.name in done.complaint
+    picture.unlink()
+    for words in (("simulate", folder.path, "--metric", "psnr"), ("serve", folder.path)):
+        done = study(*words)
+        assert done.code == 6 and picture.name in done.complaint
+    assert not (folder.path / "answers.sqlite").exists()
+
+
 def test_nobody_makes_links_of_a_secret_that_was_cut_off(study, folders, tmp_path):
     assert made(study, folders, tmp_path / "study").code == 0
     for rest in ("", "00" * 31):

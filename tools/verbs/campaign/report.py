@@ -5,7 +5,8 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from percast.errors import UsageError
+from percast.engines.pictures import BadPicture
+from percast.errors import FileError, UsageError
 from percast.tools import report
 from percast.tools.campaign.places import newest_store
 from percast.tools.campaign.store import Store
@@ -42,8 +43,12 @@ def make_report(args: argparse.Namespace) -> int:
         from percast.tools.campaign_report.terminal import print_numbers
         from percast.tools.pages import write_page
 
-        analysis = analyse(store, config, other)
-        write_page(out, page_of(analysis, store, config.most_megabytes))
+        try:
+            analysis = analyse(store, config, other)
+            page = page_of(analysis, store, config.most_megabytes)
+        except BadPicture as error:
+            raise FileError(f"{path}: a picture in it is damaged: {error}") from error
+        write_page(out, page)
     if args.json:
         report.print_json(analysis.json() | {"page": str(out)})
     else:

@@ -24,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     config = ServeConfig.from_args(args)
     folder = Folder.open(args.study)
+    folder.check_pictures()
     with Answers.open(folder, create=True) as answers:
         try:
             with serving(folder, answers, config) as served:
