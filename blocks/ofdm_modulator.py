@@ -106,7 +106,8 @@ class OfdmModulator(Guarded, gr.sync_block):
         count, packets = modulate_all(self.profile, coded, self.papr_db)
         for samples in packets:
             self.burst_samples += len(samples)
-            self._queue.append(_Piece(samples * self.scale, is_packet=True))
+            samples *= self.scale
+            self._queue.append(_Piece(samples, is_packet=True))
         done = (self._waiting.popleft() for _ in range(count))
         after = tuple(pmt.from_long(x.header.image) for x in done)
         self._queue.append(_Piece(self._gap, after=after))

@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A codec that costs nothing, so that what is measured is the rest of the link."""
+"""`--codec tests.flowgraphs.ready:Ready`: costs nothing, so that the rest of the link is seen."""
 
-from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
 from percast.blocks.channel.impairments import complex_noise
-from percast.engines.codecs.contract import Codec, CodedImage
+from percast.engines.codecs.contract import Codec
 
 
 class Ready(Codec):
     """Sends the same Gaussian symbols for every picture, and decodes them to grey."""
 
+    def symbol_count(self, height, width, cbr):
+        return round(3 * height * width * cbr)
+
+    @cached_property
+    def _noise(self):
+        noise = complex_noise(np.random.default_rng(1), 1 << 20)
+        return noise / np.sqrt(np.mean(np.abs(noise) ** 2))
+
     def encode(self, rgb):
         height, width = rgb.shape[:2]
-        return self.coded(rgb), _symbols(self.symbol_count(height, width, self.cbr))
+        return self.coded(height, width), self._noise[: self.symbol_count(height, width, self.cbr)]
 
     def decode(self, coded, symbols, noise_var, realism=None):
         return np.full((coded.height, coded.width, 3), 128, np.uint8)
-
-    def symbol_count(self, height: int, width: int, cbr: Fraction) -> int:
-        return round(3 * height * width * cbr)
