@@ -13,6 +13,7 @@ from tests.flowgraphs.traffic import record
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 SECONDS = 60
+FPS = 2
 
 
 def test_a_minute_of_ten_megahertz_is_decoded_within_a_minute(percast, photos, tmp_path):
@@ -54,11 +55,13 @@ def test_twenty_megahertz_are_sent_as_fast_as_they_are_played(percast, photos, t
 
 def test_a_board_of_ten_megahertz_loses_no_sample_in_a_minute(air, launch, tmp_path, small_photos):
     ends = Ends(air(loss=40, speed=1), launch, tmp_path / "out", small_photos)
+    # First, for starting it takes both cores.
+    sender = ends.send("hackrf", "--profile", "wide-10m", "--fps", FPS, rate="10M")
+    sender.wait_until(lambda: ends.left.mode("a") == "transmit", 60)
     receiver = ends.receive("hackrf", "--profile", "wide-10m", rate="10M")
-    sender = ends.send("hackrf", "--profile", "wide-10m", "--fps", 4, rate="10M")
     ends.wait_for_more(receiver, 1)
     time.sleep(SECONDS)
-    told, sent = interrupt(receiver), interrupt(sender)
-    print(f"10 Msamples/s: {told['samples'] / 1e6:.0f} M, {told['decoded']} of {sent['sent']}")
+    told = interrupt(receiver)
+    print(f"10 Msamples/s: {told['samples'] / 1e6:.0f} M, {told['decoded']} pictures")
     assert told["overruns"] == 0 and told["samples"] >= 0.99 * SECONDS * 10e6
-    assert told["decoded"] >= 0.9 * 4 * SECONDS
+    assert told["decoded"] >= 0.9 * FPS * SECONDS
