@@ -13,6 +13,7 @@ from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, PictureSymbols, is_end, left_out_picture
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import (
     DEFAULT_PAPR_DB,
@@ -66,6 +67,7 @@ class OfdmModulator(Guarded, gr.sync_block):
         share: int = 1,
     ):
         gr.sync_block.__init__(self, "percast OFDM modulator", None, [np.complex64])
+        kernels.warm_up()
         self.profile, self.papr_db, self._share = profile, papr_db, share
         self.scale = np.float32(10 ** (tx_level / 20))
         self.burst_samples = 0  # without the silence, for the overhead
@@ -104,7 +106,8 @@ class OfdmModulator(Guarded, gr.sync_block):
         count, packets = modulate_all(self.profile, coded, self.papr_db)
         for samples in packets:
             self.burst_samples += len(samples)
-            self._queue.append(_Piece(samples * self.scale, is_packet=True))
+            samples *= self.scale
+            self._queue.append(_Piece(samples, is_packet=True))
         done = (self._waiting.popleft() for _ in range(count))
         after = tuple(pmt.from_long(x.header.image) for x in done)
         self._queue.append(_Piece(self._gap, after=after))

@@ -47,11 +47,12 @@ class SampleType:
     def encode(self, samples: np.ndarray) -> tuple[np.ndarray, int]:
         """complex64 [n] to parts [2 n] of type `part`, and how many of them were saturated.
 
-        What is no number becomes 0 in an integer type.
+        What is no number becomes 0 in an integer type. Of samples that lie in memory as they do in
+        the file, they are a view.
         """
         parts = np.ascontiguousarray(samples, np.complex64).view(np.float32)
         if self.part.kind == "f":
-            return parts.astype(self.part), 0
+            return parts.astype(self.part, copy=False), 0
         scaled = np.rint(np.nan_to_num(parts, posinf=1e9, neginf=-1e9) * np.float32(self._scale))
         saturated = int((np.abs(scaled) > self._scale).sum())
         scaled = np.clip(scaled, -self._scale, self._scale)

@@ -113,7 +113,8 @@ class RecordingWriter:
         except OSError as error:
             self._cut()
             raise _unwritable(self.data, error) from error
-        self._digest.update(data)
+        if self._sigmf:  # nobody else says it
+            self._digest.update(data)
         self.length += len(samples)
         self.saturated += saturated
         if self._sigmf and time.monotonic() >= self._next_meta:
@@ -123,8 +124,8 @@ class RecordingWriter:
             self._next_meta = now + max(_META_SECONDS, _META_SHARE * (now - before))
 
     def capture(self, start: int, freq: float | None, age: float = 0.0) -> None:
-        """Say that sample `start`, which was heard `age` seconds ago, is no continuation of the one before: the
-        radio was tuned to `freq` Hz, or samples are missing. Any thread may."""
+        """Say that sample `start`, which was heard `age` seconds ago, is no continuation of the one
+        before: the radio was tuned to `freq` Hz, or samples are missing. Any thread may."""
         self._captures.append(_capture(start, freq, age))
 
     def annotate(

@@ -21,6 +21,9 @@ _BUFFER = 131072  # samples in a transfer, in libhackrf and in both drivers
 _IN_LIBRARY = 4  # transfers that libhackrf itself keeps
 _ENOUGH = 0.2  # seconds of samples that a sink's driver is to hold: less latency than its default
 _LEAST, _MOST = 4, 15  # buffers
+# Seconds of samples that a source's driver may hold back while this process starts its engines: they
+# cost memory and no latency. The driver's default is 15 buffers, 0.2 s at 10 Msps.
+_HELD_BACK = 1.0
 
 
 def open_radio(config: RadioConfig, transmit: bool) -> Radio:
@@ -39,7 +42,8 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
         raise DeviceError("--reconnect: gr-soapy is missing; apt install gnuradio")
     buffers = min(_MOST, max(_LEAST, ceil(_ENOUGH * config.samp_rate / _BUFFER)))
     if have_osmosdr and not config.reconnect:
-        front = _through_osmosdr(config.args, transmit, buffers)
+        late = max(_MOST, ceil(_HELD_BACK * config.samp_rate / _BUFFER))
+        front = _through_osmosdr(config.args, transmit, buffers if transmit else late)
     else:
         front = _through_soapy(config.args, transmit, buffers)
         why = "for --reconnect" if config.reconnect else "for gr-osmosdr is not installed"
@@ -52,9 +56,7 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
 def _through_osmosdr(args: str, transmit: bool, buffers: int) -> HackrfBoard:
     from percast.flowgraphs.radios.osmosdr import HackrfFrontend, make_block
 
-    parts = hackrf_fields(args)
-    if transmit:
-        parts = {"buffers": str(buffers)} | parts
+    parts = {"buffers": str(buffers)} | hackrf_fields(args)
     parts["hackrf"] = parts["hackrf"].lower() or "0"
     block = make_block(",".join(f"{name}={value}" for name, value in parts.items()), transmit)
     return HackrfFrontend(block, transmit)

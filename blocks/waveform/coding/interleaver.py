@@ -14,7 +14,9 @@ from percast.blocks.waveform.coding.hashing import permutation, signs
 def interleave(symbols: np.ndarray, seed: int) -> np.ndarray:
     """complex64 [n] in latent order -> complex64 [n] in the order on the air."""
     n = len(symbols)
-    return symbols[permutation(seed, n)] * signs(seed, n)
+    out = symbols.take(permutation(seed, n))
+    out *= signs(seed, n)
+    return out
 
 
 def deinterleave(

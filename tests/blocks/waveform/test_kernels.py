@@ -331,6 +331,21 @@ def test_the_warm_up_is_said_once_and_is_kept():
     assert done.stderr.count("the modem's kernels: loaded in") == 1
 
 
+def test_who_only_sends_has_the_kernels_before_the_first_picture():
+    script = (
+        "import logging; logging.basicConfig(level=logging.INFO);"
+        "from percast.blocks.ofdm_modulator import OfdmModulator;"
+        "from percast.blocks.waveform import kernels;"
+        "from percast.blocks.waveform.profile import open_profile;"
+        "from percast.blocks.waveform.receive import Receiver;"
+        "OfdmModulator(open_profile()); assert kernels.ready(); Receiver(open_profile())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=100
+    )
+    assert done.stderr.count("the modem's kernels: loaded in") == 1
+
+
 def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(monkeypatch, tmp_path):
     monkeypatch.setattr(cache, "_folder", None)
     monkeypatch.setattr(cache.tempfile, "gettempdir", lambda: "/proc")
