@@ -36,6 +36,7 @@ from percast.engines.codecs.contract import (
 )
 from percast.engines.codecs.latent import from_word, to_symbols, to_word, weigh, wiener_gain
 from percast.engines.codecs.planes import to_picture, to_planes
+from percast.engines.codecs.rates import channels_for_cbr
 from percast.engines.codecs.sizes import choose
 from percast.engines.manifest import Model, load_model, named_by
 from percast.engines.runtimes.engine import Engine
@@ -48,26 +49,12 @@ CODEC_ID = 1
 MAX_BATCH = 4
 """Pictures of one run: with more, the first of them would wait too long for the last."""
 
-_MIN_CHANNELS = 8  # the lowest rate in training
 _CONDITION_SNR_DB = 20.0  # the networks see SNR / 20
 _MOST = 1e3  # of a latent: far above what any encoder sends, whatever a damaged header says
 
 
 Engines = tuple[Engine | None, Engine | None]
 """Encoder and generator."""
-
-
-def channels_for_cbr(cbr: Fraction, model: Model) -> int:
-    """Latent channels of a nominal channel bandwidth ratio.
-
-    Raises:
-        UsageError: the ratio is not that of an even number of channels of this model.
-    """
-    channels = cbr * _channels_per_cbr(model)
-    if channels % 2 == 0 and _MIN_CHANNELS <= channels <= model.latent_channels:
-        return int(channels)
-    usual = ", ".join(str(rate) for rate in model.rates)
-    raise UsageError(f"model '{model.name}' has no rate {cbr}: use one of {usual}")
 
 
 class LearnedCodec(Codec):
@@ -403,7 +390,3 @@ def _common_size(sizes: set[tuple[int, int]]) -> tuple[int, int]:
 
 def _size_fits(height: int, width: int) -> bool:
     return MIN_SIDE <= min(height, width) and max(height, width) <= MAX_SIDE
-
-
-def _channels_per_cbr(model: Model) -> int:
-    return 2 * 3 * model.stride**2

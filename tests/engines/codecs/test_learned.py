@@ -8,7 +8,8 @@ from PIL import Image
 
 from percast.engines.codecs.config import parse_cbr
 from percast.engines.codecs.latent import from_word, to_word
-from percast.engines.codecs.learned import LearnedCodec, channels_for_cbr
+from percast.engines.codecs.learned import LearnedCodec
+from percast.engines.codecs.rates import channels_for_cbr
 from percast.engines.metrics import Lpips, psnr
 from percast.errors import ModelError, UsageError
 
