@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rates of the learned code: a prefix of its latent channels, see `percast.engines.codecs.learned`."""
+"""Rates of the learned code; see `percast.engines.codecs.learned`."""
 
 from fractions import Fraction
 

@@ -2,6 +2,7 @@
 """`percast campaign report`, and its page in a real browser, opened as a file."""
 
 import json
+import sqlite3
 import re
 import shutil
 from html import unescape
