@@ -21,8 +21,8 @@ _BUFFER = 131072  # samples in a transfer, in libhackrf and in both drivers
 _IN_LIBRARY = 4  # transfers that libhackrf itself keeps
 _ENOUGH = 0.2  # seconds of samples that a sink's driver is to hold: less latency than its default
 _LEAST, _MOST = 4, 15  # buffers
-# Seconds of samples that a source's driver may hold back while this process starts its engines: they
-# cost memory and no latency. The driver's default is 15 buffers, 0.2 s at 10 Msps.
+# Seconds of samples that a source's driver may hold back while this process starts its engines:
+# they cost memory and no latency. The driver's default is 15 buffers, 0.2 s at 10 Msps.
 _HELD_BACK = 1.0
 
 
