@@ -10,6 +10,7 @@ from typing import TypeVar
 from percast import home
 from percast.blocks.images import parse_size
 from percast.blocks.recordings.reader import DATA, SUFFIXES
+from percast.blocks.waveform import kernels
 from percast.engines.codecs import registry, sizes
 from percast.engines.codecs.config import AUTO, CodecConfig
 from percast.engines.codecs.contract import ROLES, Codec
@@ -24,7 +25,8 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def gnu_radio() -> Iterator[None]:
-    """Imports inside, for graphs to run: a missing GNU Radio becomes one line.
+    """Imports inside, for graphs to run: a missing GNU Radio becomes one line. Then the waveform is
+    ready, too: where it must be compiled, that takes half a minute, and nothing is open yet.
 
     Raises:
         DeviceError: it cannot be loaded.
@@ -35,6 +37,7 @@ def gnu_radio() -> Iterator[None]:
         yield
     except ImportError as error:
         raise DeviceError(f"GNU Radio cannot be loaded ({error}): run `percast doctor`") from error
+    kernels.warm_up()
 
 
 def open_codec(

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from percast.signals import deferred
+
 CLI = (sys.executable, "-m", "percast.tools.cli")
 
 
@@ -48,6 +50,14 @@ def test_a_signal_ends_a_receiver_with_its_summary_and_its_recording(kind, tmp_p
     process.send_signal(kind)
     out, _ = process.communicate(timeout=30)
     check_end(process.returncode, out, tmp_path)
+
+
+def test_a_signal_waits_for_what_would_lose_it():
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred():
+        signal.raise_signal(signal.SIGINT)
+        done.append(True)
+    assert done
 
 
 def test_under_nohup_a_run_goes_on(tmp_path):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signals that end a run, and terminals that are lost with an ssh connection."""
 
+import contextlib
 import errno
 import os
 import signal
 import stat
 import termios
+import threading
+from collections.abc import Iterator
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
@@ -22,6 +25,24 @@ def interrupt(number: int, frame: object) -> None:
     """
     heed(number)
     signal.default_int_handler(number, frame)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let ending signals wait until the block is done, whichever thread they come to. For what
+    loses a KeyboardInterrupt: a compiler that calls Python from its own code only prints it."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in filter(signal.getsignal, ending_signals()):  # those with a handler
+            before[number] = signal.signal(number, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def heed(number: int) -> None:

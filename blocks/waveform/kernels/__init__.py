@@ -19,6 +19,7 @@ import time
 from types import SimpleNamespace
 
 from percast.blocks.waveform.kernels import cache
+from percast.signals import deferred
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ def warm_up() -> None:
         _tried = True
         start = time.perf_counter()
         try:
-            kernels, compiled = _load()
+            with deferred():
+                kernels, compiled = _load()
         except Exception as error:  # noqa: BLE001 - whatever ails a compiler, numpy does without it
             log.warning("the modem runs without compiled kernels, and slower: %s", error)
             return
