@@ -155,7 +155,7 @@ def outlook(checked: Checked) -> Outlook:
                 for width, height in sizes:
                     n = at.symbol_count(height, width, at.cbr)
                     symbols += n
-                    seconds += airtime(profile, n) if profile else 0.0
+                    seconds += airtime(profile, n, row["design_snr_db"]) if profile else 0.0
     repeats, realisms = plan.campaign.repeats, len(plan.conditions.realisms)
     raw = sum(3 * width * height for width, height in sizes)
     kept = _PNG_SHARE * raw * conditions * realisms if plan.campaign.pictures else 0
@@ -171,8 +171,9 @@ def outlook(checked: Checked) -> Outlook:
     )
 
 
-def airtime(profile: Profile, symbols: int) -> float:
-    """Seconds of a picture's packets."""
+def airtime(profile: Profile, symbols: int, design_snr_db: float) -> float:
+    """Seconds of a picture's packets, as long as that SNR makes their headers."""
+    profile = profile.towards(design_snr_db)
     packets = packets_needed(profile, symbols)
     samples = 0
     for packet in range(packets):

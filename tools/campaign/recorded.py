@@ -166,7 +166,8 @@ def _add(
 
 def _packed(image: ReceivedImage, profile: Profile) -> dict[str, Any]:
     """Columns of `equalised`, with the link's figures."""
-    seconds, count = airtime(profile, len(image.symbols)), len(image.symbols)
+    count = len(image.symbols)
+    seconds = airtime(profile, count, image.header.design_snr_db)
     uses = seconds * profile.samp_rate * profile.occupied_fraction
     arrival = Arrival(image.header.coded, image.symbols, image.noise_var, {})
     columns = pack(arrival)

@@ -137,7 +137,7 @@ class RadioEnd:
         )
         sent_at = time.time()
         self._graph.send(PictureSymbols(header, symbols))
-        return {"sent_at": sent_at, "overhead": _overhead(self._profile, len(symbols))}, []
+        return {"sent_at": sent_at, "overhead": _overhead(self._profile, header)}, []
 
     def _collect(self, asked: dict[str, Any], frames: Sequence[bytes]) -> Answer:
         key = asked["session"], asked["image"]
@@ -213,7 +213,8 @@ def _recorder(air: AirSection, profile: Profile, station: Station) -> Recorder |
     return recorder
 
 
-def _overhead(profile: Profile, symbols: int) -> float:
-    """Channel uses beside the symbols, for each of them."""
-    uses = airtime(profile, symbols) * profile.samp_rate * profile.occupied_fraction
+def _overhead(profile: Profile, header: Header) -> float:
+    """Channel uses beside a picture's symbols, for each of them."""
+    symbols = header.symbols
+    uses = airtime(profile, symbols, header.design_snr_db) * profile.samp_rate * profile.occupied_fraction
     return uses / symbols - 1
