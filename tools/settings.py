@@ -2,6 +2,7 @@
 """Command-line arguments to checked settings and open objects, for the verbs that run a link."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +26,8 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def gnu_radio() -> Iterator[None]:
-    """Imports inside, for graphs to run: a missing GNU Radio becomes one line. Then the waveform is
-    ready, too: where it must be compiled, that takes half a minute, and nothing is open yet.
+    """Imports inside, for graphs to run: a missing GNU Radio becomes one line. Meanwhile the
+    waveform's kernels get ready, beside what else there is to open; whoever needs them waits.
 
     Raises:
         DeviceError: it cannot be loaded.
@@ -37,7 +38,7 @@ def gnu_radio() -> Iterator[None]:
         yield
     except ImportError as error:
         raise DeviceError(f"GNU Radio cannot be loaded ({error}): run `percast doctor`") from error
-    kernels.warm_up()
+    threading.Thread(target=kernels.warm_up, name="percast kernels", daemon=True).start()
 
 
 def open_codec(
