@@ -41,7 +41,7 @@ def post(block, port, *messages):
 def header(image: int, symbols: int) -> Header:
     return Header(
         session=3, image=image, packet=0, packets=1, width=64, height=64, cbr=Fraction(1, 48),
-        symbols=symbols, codec=1, codec_word=32, model=b"test", design_snr_db=10.0,
+        symbols=symbols, codec=1, codec_word=32, model=b"test", design_snr_db=12.0,
         realism=128 / 255, seed=3, callsign="TEST", timestamp_us=77,
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ def test_no_cliff(percast, photos, perceptual_weights):
         assert run.json["received"] == 6
         psnr.append(run.json["psnr_db"])
         lpips.append(run.json["lpips"])
-    assert (np.diff(psnr) < 0.1).all() and (np.diff(psnr) > -3.5).all(), psnr
+    assert (np.diff(psnr) < 0.2).all() and (np.diff(psnr) > -3.5).all(), psnr
     steps = np.diff(lpips)
     assert abs(steps[0]) < 0.002 and (steps[1:] > 0).all() and (steps < 0.15).all(), lpips
     assert psnr[-1] > 20 and lpips[-1] < 0.4

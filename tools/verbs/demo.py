@@ -15,7 +15,7 @@ from percast.blocks.channel import ChannelConfig
 from percast.blocks.channel.capacity import outage_capacity
 from percast.blocks.images import fit, parse_size, read_frames
 from percast.blocks.images.config import SinkConfig, SourceConfig
-from percast.blocks.waveform.profile import WaveformConfig, open_profile
+from percast.blocks.waveform.profile import open_profile
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.codecs.contract import Picture
 from percast.engines.codecs.digital.codec import DoesNotFit
@@ -83,7 +83,6 @@ def main(args: argparse.Namespace) -> int:
     wanted = loopback.LoopbackConfig(
         SourceConfig(str(sent), frames=ROUNDS * len(photographs())),
         SinkConfig(str(received)),
-        waveform=WaveformConfig(header="long"),  # it fades to far below 10 dB
         channel=CHANNEL,
         code=CodecConfig(cbr=CBR),
     )

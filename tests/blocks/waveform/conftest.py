@@ -16,10 +16,12 @@ from percast.blocks.waveform.transmit import modulate, packet_span
 
 
 class Link:
-    """Sends pictures of Gaussian latents and compares what comes out."""
+    """Sends pictures of Gaussian latents and compares what comes out; with short headers, which die
+    first, unless the profile says otherwise."""
 
     def __init__(self, profile=None, seed: int = 1, papr_db: float | None = None):
-        self.profile = profile or open_profile()
+        profile = profile or open_profile()
+        self.profile = profile.of("short") if profile.header == "auto" else profile
         self.rng = np.random.default_rng(seed)
         self.papr_db = papr_db
         self.receiver = Receiver(self.profile)

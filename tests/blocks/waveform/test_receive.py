@@ -33,7 +33,7 @@ def test_latents_lose_less_than_a_quarter_db_with_papr_reduction(make_link, snr_
 
 @pytest.mark.parametrize("snr_db", [0, 10, 20])
 def test_the_reported_noise_variance_is_true(make_link, snr_db):
-    link = make_link(open_profile().towards(snr_db))
+    link = make_link(open_profile().of("long" if snr_db == 0 else "short"))
     packets = link.receive(send(link, snr_db))
     reported = -10 * np.log10(np.mean([p.noise_var.mean() for p in packets]))
     assert reported == pytest.approx(link.latent_snr(packets), abs=0.2)
