@@ -68,6 +68,7 @@ def rows_of(path: Path) -> list[dict]:
         return store.rows()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(500)
 def test_a_killed_coordinator_and_an_unplugged_radio_cost_nothing_but_the_wait(
     bench, launch, tmp_path

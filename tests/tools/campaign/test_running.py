@@ -169,6 +169,7 @@ def test_two_workers_of_which_one_dies_give_the_same(undisturbed, small_photos, 
     assert timeless(path) == timeless(undisturbed)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_cell_that_kills_every_worker_is_given_up_and_costs_no_other(
     percast, small_photos, tmp_path

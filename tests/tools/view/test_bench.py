@@ -25,6 +25,7 @@ def check_nothing_is_lost(result: dict) -> None:
     assert result["headers lost seen"] == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_twenty_clients_some_of_whom_never_read_lose_a_live_receiver_no_packet(photos):
     result = bench("cost", "--source", photos, "--size", "64x64", "--samp-rate", "200k",
