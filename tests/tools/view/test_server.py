@@ -66,6 +66,18 @@ def refused(link, kind: str) -> int:
     return sum(n for name, n in link.figures()["view"]["refused"].items() if kind in name)
 
 
+@contextlib.contextmanager
+def paused(link, ws):
+    """The page paused, at a picture that this client has been sent; gives the picture's head."""
+    head, _ = wait_for(ws, "picture")
+    ws.send(json.dumps({"do": "pause", "value": True}))
+    try:
+        wait_for(ws, "settings", lambda head: now(head, "pause"))
+        yield head
+    finally:  # the link is others', too
+        assert link.call("/api/pause", {"value": False})[0] == 200
+
+
 def test_a_client_gets_pictures_with_originals_figures_and_the_air(link):
     with connect(link) as ws:
         head, (received, original) = wait_for(ws, "picture")
@@ -97,10 +109,7 @@ def test_the_spectrum_shows_the_band_over_the_noise(link):
 
 
 def test_the_dial_decodes_the_picture_on_show_again_and_sets_later_ones(link):
-    with connect(link) as ws:
-        ws.send(json.dumps({"do": "pause", "value": True}))
-        wait_for(ws, "settings", lambda head: now(head, "pause"))
-        head, _ = wait_for(ws, "picture")
+    with connect(link) as ws, paused(link, ws) as head:
         pictures = {}
         for realism in (0.0, 1.0):
             ask = {"do": "realism", "value": realism, "picture": head["key"]}
@@ -118,7 +127,7 @@ def test_the_dial_decodes_the_picture_on_show_again_and_sets_later_ones(link):
         assert 1 < difference < 60
         ws.send(json.dumps({"do": "realism", "value": 0.25}))
         wait_for(ws, "settings", lambda h: now(h, "realism") == 0.25)
-        ws.send(json.dumps({"do": "pause", "value": False}))
+    with connect(link) as ws:
         wait_for(ws, "picture", lambda h: not h["again"] and h["realism"] == 0.25)
         ws.send(json.dumps({"do": "realism", "value": None}))
         wait_for(ws, "settings", lambda h: now(h, "realism") is None)
