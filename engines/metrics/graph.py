@@ -65,7 +65,8 @@ def convolve(
     x: Any, weights: Tensors, name: str, stride: int = 1, padding: tuple[int, int] = (0, 0)
 ) -> Any:
     """A rectified convolution with the tensors NAME.weight and NAME.bias."""
-    kernel, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    # A bare array would be made a list of Python's numbers first, which takes most of the time.
+    kernel, bias = openvino.op.Constant(weights[f"{name}.weight"]), weights[f"{name}.bias"]
     x = ops.convolution(x, kernel, [stride] * 2, list(padding), list(padding), [1, 1])
     return ops.relu(ops.add(x, bias.reshape(1, -1, 1, 1)))
 

@@ -323,3 +323,17 @@ def gather(grid, starts, turn, scale, out):
         for c in range(half):
             v = grid[s, 1 + c]
             out[s, half + c] = complex(v.real * re - v.imag * im, v.real * im + v.imag * re)
+
+
+@kernel(types.complex64, C1, types.complex64, types.complex64, types.complex64, OUT_C1)
+def notch(samples, zero, pole, state, out):
+    """`tones.notch`; the state has single precision, so that chunks make no difference."""
+    zr, zi, pr, pi = f32(zero.real), f32(zero.imag), f32(pole.real), f32(pole.imag)
+    re, im = f32(state.real), f32(state.imag)
+    for i in range(len(samples)):
+        x = samples[i]
+        yr, yi = x.real + re, x.imag + im
+        re = zr * x.real - zi * x.imag - (pr * yr - pi * yi)
+        im = zr * x.imag + zi * x.real - (pr * yi + pi * yr)
+        out[i] = complex(yr, yi)
+    return complex(re, im)

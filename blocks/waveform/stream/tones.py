@@ -11,8 +11,9 @@ result does not depend on how the samples come in.
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import fft, signal
+from scipy import fft
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.rotate import shift
 from percast.blocks.waveform.synchronise import lagged_phase
 
@@ -25,7 +26,7 @@ _SHARE = 0.08
 _MOST = 4  # tones at once
 # Pole radius: the notch is 0.8 carriers of 256 wide and rings for 100 samples.
 _POLE = 0.99
-_WINDOW = signal.windows.hann(_BLOCK, sym=False).astype(np.float32)
+_WINDOW = np.hanning(_BLOCK + 1)[:-1].astype(np.float32)
 _LINE = 2  # bins on either side of a line's peak that hold it,
 _SKIRT = 24  # and those that the window spreads a very strong one over
 
@@ -75,9 +76,7 @@ class ToneNotch:
         for tone in self._tones:
             if tone.sightings < _SIGHTINGS:
                 continue
-            turn = np.exp(2j * np.pi * tone.freq)
-            zero, pole = np.array([[1, -turn], [1, -_POLE * turn]], np.complex64)
-            samples, tone.state = signal.lfilter(zero, pole, samples, zi=tone.state)
+            samples, tone.state = notch(samples, tone.freq, tone.state)
         return samples
 
     def _update(self, found: list[float]) -> None:
@@ -88,6 +87,24 @@ class ToneNotch:
                 near[0].freq, near[0].sightings = freq, near[0].sightings + 1
             kept.append(near[0] if near else _Tone(freq))
         self._tones = kept
+
+
+def notch(samples: np.ndarray, freq: float, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """complex64 [n] without what lies at `freq`, and the filter's next state.
+
+    y = (1 - t / z) / (1 - _POLE t / z) x with t = exp(2j pi freq); freq: cycles per sample; state:
+    complex64 [1], as `scipy.signal.lfilter` has it.
+    """
+    zero = np.complex64(-np.exp(2j * np.pi * freq))
+    pole = np.complex64(_POLE * zero)
+    if (fast := kernels.ready()) is not None:
+        out = np.empty(len(samples), np.complex64)
+        last = fast.front.notch(np.ascontiguousarray(samples), zero, pole, state[0], out)
+        return out, np.array([last], np.complex64)
+    from scipy.signal import lfilter  # takes a second, and tones are rare
+
+    over, under = np.array([[1, zero], [1, pole]], np.complex64)
+    return lfilter(over, under, samples, zi=state)
 
 
 def find_tones(block: np.ndarray) -> list[float]:

@@ -29,6 +29,7 @@ from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.kernels import cache
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.blocks.waveform.stream.condition import Conditioner
+from percast.blocks.waveform.stream.tones import notch
 from percast.blocks.waveform.stream.windows import carriers
 from tests.blocks.waveform.conftest import Link
 
@@ -62,6 +63,17 @@ def close(fast, slow, tolerance=1e-4):
 @pytest.fixture
 def rng():
     return np.random.default_rng(3)
+
+
+@pytest.mark.parametrize("freq", [0.0371, -0.45])
+def test_tones_are_notched(both, rng, freq):
+    samples = complex_noise(rng, 5000, 1.0) + np.exp(2j * np.pi * freq * np.arange(5000))
+    state = np.array([0.3 - 0.2j], np.complex64)
+    for part in np.split(samples.astype(np.complex64), [1, 1000]):
+        (fast, fast_state), (slow, slow_state) = both(notch, part, freq, state)
+        close(fast, slow)
+        close(fast_state, slow_state)
+        state = slow_state
 
 
 def seen_packets(profile, symbols, channel="awgn", snr_db=12.0, frames=2, **impaired):
