@@ -16,7 +16,7 @@ demo: setup
 	$(PYTHON) -m percast.tools.cli demo
 
 test: $(TESTABLE)
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 
 setup: $(READY)
 

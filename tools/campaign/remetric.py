@@ -24,12 +24,21 @@ class Again:
         model: for the learned code; None keeps each cell's.
         metrics: names of `percast.engines.evaluation.measure.METRICS`.
         engine: to decode with; None keeps each cell's.
+        snrs_db: only what was sent at these; empty for all.
+        channels: only what was sent over these; empty for all.
     """
 
     realism: float | None
     model: str | None
     metrics: tuple[str, ...]
     engine: str | None = None
+    snrs_db: tuple[float, ...] = ()
+    channels: tuple[str, ...] = ()
+
+    def concerns(self, condition: Mapping[str, Any]) -> bool:
+        return (not self.snrs_db or condition["snr_db_set"] in self.snrs_db) and (
+            not self.channels or condition["channel"] in self.channels
+        )
 
 
 def decode_again(job: Kept) -> Done:
@@ -49,24 +58,28 @@ def decode_again(job: Kept) -> Done:
 def remetric(
     store: Store, again: Again, crew: Crew, keep_pictures: bool, on_progress: OnProgress
 ) -> tuple[int, int]:
-    """Decode everything again.
+    """Decode again what `again` is concerned with.
 
     Returns:
         The number of the pass, and how many cells are in it.
 
     Raises:
-        UsageError: the campaign kept no symbols.
+        UsageError: the campaign kept no symbols, or nothing was sent like that.
         PercastError: a model cannot be opened.
     """
-    shots = store.shots(done=True)
+    shots = [shot for shot in store.shots(done=True) if again.concerns(shot.condition)]
     if not store.keeps_symbols():
         raise UsageError(
             f"{store.path}: its plan kept no symbols (campaign.keep_symbols), or none arrived"
         )
+    if not shots:
+        raise UsageError(f"{store.path}: {_nothing(store, again)}")
     settings = {
         "realism": again.realism, "model": again.model, "metrics": list(again.metrics),
         "engine": again.engine,
     }  # fmt: skip
+    if again.snrs_db or again.channels:
+        settings |= {"snr": list(again.snrs_db), "channel": list(again.channels)}
     number = store.new_pass(settings, command=command(), commit=commit(), clock=clock())
     there = store.decoded_cells(number)
     done = len(there)
@@ -76,6 +89,18 @@ def remetric(
         done += len(result.decodes)
         on_progress(done)
     return number, done
+
+
+def _nothing(store: Store, again: Again) -> str:
+    conditions = [shot.condition for shot in store.shots(done=True)]
+    if not conditions:
+        return "nothing was sent yet"
+    snrs = sorted({c["snr_db_set"] for c in conditions if c["snr_db_set"] is not None})
+    channels = sorted({c["channel"] for c in conditions if c["channel"] is not None})
+    there = (("--snr", [f"{snr:g}" for snr in snrs]), ("--channel", channels))
+    return "nothing was sent like that; there is " + ", ".join(
+        f"{option} {','.join(values)}" for option, values in there if values
+    )
 
 
 def _jobs(

@@ -124,6 +124,16 @@ def test_what_was_received_is_decoded_again_from_its_symbols(copy):
     assert again(copy)[0] == 1, "asked for again, it is not done again"
 
 
+def test_only_what_was_sent_at_an_snr_or_over_a_channel_is_decoded_again(small_photos, tmp_path):
+    plan = plans.write(tmp_path, small_photos)
+    changes = ("pictures.frames=1", "conditions.snr=6,12", "conditions.cbr=1/48")
+    path = plans.run(tmp_path / "two.sqlite", plan, *changes)
+    _, rows = again(path, snrs_db=(12.0,), channels=("awgn",))
+    assert [row["snr_db_set"] for row in rows] == [12]
+    with pytest.raises(UsageError, match="--snr 6,12, --channel awgn"):
+        again(path, snrs_db=(12.0,), channels=("rayleigh",))
+
+
 def test_another_realism_and_another_model_are_passes_of_their_own(copy):
     decode, rows = again(copy, realism=0.5)
     assert {row["realism"] for row in rows} == {0.5} and len(rows) == 8

@@ -216,5 +216,9 @@ def _recorder(air: AirSection, profile: Profile, station: Station) -> Recorder |
 def _overhead(profile: Profile, header: Header) -> float:
     """Channel uses beside a picture's symbols, for each of them."""
     symbols = header.symbols
-    uses = airtime(profile, symbols, header.design_snr_db) * profile.samp_rate * profile.occupied_fraction
+    uses = (
+        airtime(profile, symbols, header.design_snr_db)
+        * profile.samp_rate
+        * profile.occupied_fraction
+    )
     return uses / symbols - 1

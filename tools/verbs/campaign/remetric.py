@@ -9,6 +9,7 @@ from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.measure import METRICS
 from percast.engines.manifest import load_model
 from percast.errors import INTERRUPTED
+from percast.quantity import quantity
 from percast.settings import Settings, like, list_of, setting
 from percast.tools import report, terminal
 from percast.tools.campaign.crews import open_crew
@@ -25,6 +26,7 @@ class AgainConfig(Settings):
 
     Args:
         pictures: keep them.
+        snrs_db, channels: what to decode; all by default.
     """
 
     group = "to decode again"
@@ -39,6 +41,14 @@ class AgainConfig(Settings):
         metavar="LIST", parse=list_of(str.strip), choices=tuple(METRICS),
     )  # fmt: skip
     pictures: bool = setting(False, "--keep-pictures", "keep the pictures, too")
+    snrs_db: tuple[float, ...] = setting(
+        (), "--snr", "only what was sent at these (default: all)", metavar="LIST", unit="dB",
+        parse=list_of(quantity),
+    )  # fmt: skip
+    channels: tuple[str, ...] = setting(
+        (), "--channel", "only what was sent over these (default: all)", metavar="LIST",
+        parse=list_of(str.strip),
+    )  # fmt: skip
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +65,9 @@ def main(args: argparse.Namespace) -> int:
     wanted, workers = AgainConfig.from_args(args), WorkersConfig.from_args(args)
     if wanted.model is not None:
         load_model(wanted.model)
-    again = Again(wanted.realism, wanted.model, wanted.metrics, wanted.engine)
+    again = Again(
+        wanted.realism, wanted.model, wanted.metrics, wanted.engine, wanted.snrs_db, wanted.channels
+    )
     path = args.store or newest_store()
     with Store.open(path, write=True) as store:
         total = store.counts()["cells_done"]
