@@ -6,6 +6,7 @@ Whatever a crew is, the one process that has the store open writes it.
 
 import contextlib
 import logging
+import os
 import signal
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
@@ -172,15 +173,14 @@ def open_crew(
     with contextlib.ExitStack() as stack:
         if scheduler is None:
             with _deaf_to_ctrl_c():
-                cluster = stack.enter_context(
-                    LocalCluster(
-                        n_workers=workers,
-                        threads_per_worker=1,
-                        processes=True,
-                        dashboard_address=":0",
-                        silence_logs=logging.CRITICAL,
-                    )
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=":0",
+                    silence_logs=logging.CRITICAL,
                 )
+                stack.callback(_close, cluster)
                 client = stack.enter_context(Client(cluster))
         else:
             try:
@@ -193,6 +193,18 @@ def open_crew(
             if not client.nthreads():
                 raise DeviceError(f"--scheduler {scheduler}: it has no workers yet")
         yield Cluster(client, task, on_event)
+
+
+def _close(cluster) -> None:
+    """End its workers, whatever they are doing: what they have not handed in counts for nothing."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
+    # Dask waits five seconds for a process that it ends, which a busy machine may not keep.
+    with contextlib.suppress(TimeoutError):
+        cluster.close()
 
 
 @contextlib.contextmanager

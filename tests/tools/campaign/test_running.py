@@ -190,10 +190,11 @@ def test_a_cell_that_kills_every_worker_is_given_up_and_costs_no_other(
         assert row["attempts"] == (3 if deadly else 1)
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(small_photos, tmp_path, percast):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(workers, small_photos, tmp_path, percast):
     plan, path = plans.write(tmp_path, small_photos), tmp_path / "x.sqlite"
     process = subprocess.Popen(
-        [*CLI, "run", str(plan), "--out", str(path), "--workers", "1", "--json"],
+        [*CLI, "run", str(plan), "--out", str(path), "--workers", workers, "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     while process.poll() is None and not _cells(path):
@@ -203,6 +204,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(small_photos, tmp_path,
     if process.returncode == 0:
         pytest.skip("it was done sooner than the signal came")
     assert process.returncode == 130, error
+    assert "Traceback" not in error and "died" not in error
     told = json.loads(out)
     assert told["interrupted"] and 0 < told["cells_done"] == len(rows_of(path)) < 24
     assert f"percast campaign resume {path}" in error
