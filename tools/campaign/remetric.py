@@ -25,7 +25,8 @@ class Again:
         metrics: names of `percast.engines.evaluation.measure.METRICS`.
         engine: to decode with; None keeps each cell's.
         snrs_db: only what was sent at these; empty for all.
-        channels: only what was sent over these; empty for all.
+        channels: only what was sent over these; empty for all. What else was, may join the same
+            pass later.
     """
 
     realism: float | None
@@ -78,8 +79,6 @@ def remetric(
         "realism": again.realism, "model": again.model, "metrics": list(again.metrics),
         "engine": again.engine,
     }  # fmt: skip
-    if again.snrs_db or again.channels:
-        settings |= {"snr": list(again.snrs_db), "channel": list(again.channels)}
     number = store.new_pass(settings, command=command(), commit=commit(), clock=clock())
     there = store.decoded_cells(number)
     done = len(there)

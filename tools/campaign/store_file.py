@@ -3,6 +3,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -76,11 +77,13 @@ def _version(db: sqlite3.Connection, path: Path) -> int:
 
 @contextlib.contextmanager
 def told(path: Path) -> Iterator[None]:
-    """What SQLite says inside is a `FileError`."""
+    """What SQLite says inside is a `FileError`, and so is a value that is no JSON."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         raise FileError(f"{path}: {error}") from error
+    except json.JSONDecodeError as error:
+        raise FileError(f"{path} is damaged: {error}") from error
 
 
 def lock(path: Path) -> int:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What comes of a store: read by others, exported, decoded again; and recordings as campaigns."""
 
+import contextlib
 import csv
 import json
 import math
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +130,10 @@ def test_only_what_was_sent_at_an_snr_or_over_a_channel_is_decoded_again(small_p
     plan = plans.write(tmp_path, small_photos)
     changes = ("pictures.frames=1", "conditions.snr=6,12", "conditions.cbr=1/48")
     path = plans.run(tmp_path / "two.sqlite", plan, *changes)
-    _, rows = again(path, snrs_db=(12.0,), channels=("awgn",))
+    decode, rows = again(path, snrs_db=(12.0,), channels=("awgn",))
     assert [row["snr_db_set"] for row in rows] == [12]
+    decode, rows = again(path)
+    assert decode == 1 and {row["snr_db_set"] for row in rows} == {6, 12} and len(rows) == 2
     with pytest.raises(UsageError, match="--snr 6,12, --channel awgn"):
         again(path, snrs_db=(12.0,), channels=("rayleigh",))
 
@@ -220,3 +224,11 @@ def test_a_recording_is_a_campaign(percast, small_photos, tmp_path):
             assert row["psnr_db"] > 15 and row["cbr_asked"] == "1/24"
             assert math.isfinite(row["snr_db_measured"])
     assert symbols.size == rows[0]["symbols"]
+
+
+def test_a_record_that_is_damaged_is_one_line(copy, percast):
+    with contextlib.closing(sqlite3.connect(copy)) as db, db:
+        db.execute("UPDATE frozen SET value = substr(value, 1, 9) WHERE key = 'plan'")
+    for verb in ("report", "resume"):
+        found = percast("campaign", verb, copy)
+        assert found.code == FileError.exit_code and "is damaged" in found.complaint
