@@ -136,7 +136,11 @@ def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):
          f"ipc://{tmp_path}/iq", "--json", "-v"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert any("generator" in line for line in process.stderr)  # told when it is ready
+    missing = {"generator", "kernels"}  # told when they are ready
+    while missing:
+        line = process.stderr.readline()
+        assert line, missing
+        missing = {word for word in missing if word not in line}
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     start = time.monotonic()

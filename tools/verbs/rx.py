@@ -14,6 +14,7 @@ from percast.blocks.recordings.reader import ARCHIVE, META
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.recordings.writer import check_not_read
 from percast.blocks.stats.tree import ReceiverStats
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.codecs.decoders import Decoders
@@ -197,6 +198,8 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
         source = _open_input(wanted, stack)
         codecs = Decoders(open_codec(wanted.code, wanted.sink.size, ("decode",)), wanted.code)
         stack.callback(codecs.close)
+        # Whoever sees a recording begin may end it, and has it whole with a summary.
+        kernels.warm_up()
         out = stack.enter_context(wanted.sink.open())
         scorer = wanted.sink.scorer()
         heard, recorder = _open_recorder(wanted, source, stack)
