@@ -13,12 +13,14 @@ import os
 from collections.abc import Iterator
 
 _SINK = "hackrf_sink"  # how GNU Radio names the sink's thread
+_NICER = 10  # than the thread that wakes it, where other programs want this CPU, too
 
 
 @contextlib.contextmanager
 def woken_last() -> Iterator[None]:
     """Inside, that thread runs only when the one that wakes it has gone to sleep: all threads of
-    this process share one CPU, and a thread for batches takes nobody's turn when it is woken."""
+    this process share one CPU, and a thread for batches takes nobody's turn when it is woken. Where
+    other programs take that turn, the nicer of the two is the last to get it back."""
     before = {thread: _cpus(thread) for thread in _threads()}
     one = {min(os.sched_getaffinity(0))}
     try:
@@ -27,6 +29,8 @@ def woken_last() -> Iterator[None]:
                 os.sched_setaffinity(thread, one)
                 if _name(thread).startswith(_SINK):
                     os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
+                    nice = os.getpriority(os.PRIO_PROCESS, thread) + _NICER
+                    os.setpriority(os.PRIO_PROCESS, thread, nice)
         yield
     finally:
         usual = before[os.getpid()]
