@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import zmq
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from percast.blocks.images.messages import PICTURES, TOPICS
 
@@ -31,10 +32,11 @@ def at_page(address: str, clients: int) -> Iterator[_Count]:
 
     async def listen(url: str) -> None:
         async with connect(url, max_size=1 << 23) as ws:
-            while not ended.is_set():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ws.recv(), 0.5)
-                    count.messages += 1
+            with contextlib.suppress(ConnectionClosed):  # the receiver may end first
+                while not ended.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(ws.recv(), 0.5)
+                        count.messages += 1
 
     async def all_listen(url: str) -> None:
         await asyncio.gather(*(listen(url) for _ in range(clients - deaf)))
