@@ -171,7 +171,7 @@ def test_ends_on_machines_of_their_own_are_reached_with_keys_and_may_start_again
     end, port = ends["receiver"]
     end.popen.kill()
     end.popen.wait()
-    run.wait_until(lambda: "waiting for the receiver" in run.err, 60)
+    run.wait_until(lambda: "waiting for the receiver" in run.err, 100)
     start(right, "receiver", port)
     assert run.wait(200) == 0, run.err
     rows = rows_of(path)

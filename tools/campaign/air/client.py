@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _START = 60.0  # seconds for an end to start and open its radio
 _GRACE = 15.0  # for it to let go of it
+_STATUS = 10.0  # to say how it does
 _ANSWER = 20.0  # to any other question
 
 
@@ -58,7 +59,8 @@ class RemoteEnd:
 
     def ask(self, do: str, frames: Sequence[bytes] = (), **more: Any) -> Answer:
         """Raises `DeviceError` where it does not answer, or says that it cannot."""
-        return self._client.ask({"do": do, **more}, frames, _ANSWER)
+        timeout = _STATUS if do == "status" else _ANSWER
+        return self._client.ask({"do": do, **more}, frames, timeout)
 
     def healthy(self, look: bool = True) -> dict[str, Any] | None:
         """Its status while samples go through its radio; None while they do not.
@@ -82,8 +84,9 @@ class RemoteEnd:
                 self.open()
             return told["error"] or "its radio gives no samples"
         except Silent as error:
-            if self._process is not None:
-                self._kill()
+            if self._folder is None:  # somebody has to start it, there
+                return str(error)
+            self._kill()
             try:
                 self.open()
             except DeviceError as again:

@@ -123,7 +123,10 @@ class Client:
         try:
             socket.send_multipart([json.dumps(head).encode(), *frames])
             if not socket.poll(round(1e3 * timeout)):
-                raise Silent(f"{self.address}: does not answer")
+                theirs = " with the other half of these keys" if self._keys else ""
+                raise Silent(
+                    f"{self.address}: does not answer; is `percast campaign end` running{theirs}?"
+                )
             answer, *blobs = socket.recv_multipart()
             told = json.loads(answer)
         except (zmq.ZMQError, ValueError, Silent) as error:
