@@ -103,10 +103,9 @@ class OfdmModulator(Guarded, gr.sync_block):
         may_come = len(pictures) == len(self._waiting) < self._share
         if may_come and could_share(self.profile, coded):
             return False
-        count, packets = modulate_all(self.profile, coded, self.papr_db)
+        count, packets = modulate_all(self.profile, coded, self.papr_db, self.scale)
         for samples in packets:
             self.burst_samples += len(samples)
-            samples *= self.scale
             self._queue.append(_Piece(samples, is_packet=True))
         done = (self._waiting.popleft() for _ in range(count))
         after = tuple(pmt.from_long(x.header.image) for x in done)

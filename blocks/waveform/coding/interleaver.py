@@ -8,12 +8,15 @@ every OFDM symbol.
 
 import numpy as np
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.coding.hashing import permutation, signs
 
 
 def interleave(symbols: np.ndarray, seed: int) -> np.ndarray:
     """complex64 [n] in latent order -> complex64 [n] in the order on the air."""
     n = len(symbols)
+    if (fast := kernels.ready()) is not None:
+        return fast.sending.interleaved(symbols, permutation(seed, n), signs(seed, n))
     out = symbols.take(permutation(seed, n))
     out *= signs(seed, n)
     return out
