@@ -152,7 +152,7 @@ def modulate_all(
     pictures: Sequence[tuple[Header, np.ndarray]],
     papr_db: float | None = DEFAULT_PAPR_DB,
     level: float = 1.0,
-) -> tuple[int, list[np.ndarray]]:
+) -> tuple[int, Iterator[np.ndarray]]:
     """The packets of the first of these pictures, and of those after it that can share its packet.
 
     Args:
@@ -160,17 +160,17 @@ def modulate_all(
         pictures: headers and symbols, as in `modulate`.
 
     Returns:
-        How many pictures these are; complex64 [packet_len] each.
+        How many pictures these are; their packets, complex64 [packet_len] each.
     """
     headers = [replace(h, symbols=len(x), packet=0, packets=1) for h, x in pictures]
     count = sharing(profile, headers)
     if count == 1:
-        return 1, list(modulate(profile, *pictures[0], papr_db, level))
+        return 1, modulate(profile, *pictures[0], papr_db, level)
     p = profile.towards(headers[0].design_snr_db)
     headers = [replace(h, version=p.kind.version) for h in headers[:count]]
     latents = [interleave(x, h.seed) for h, (_, x) in zip(headers, pictures, strict=False)]
     payload = np.concatenate([listed(p, headers), *latents])
-    return count, [_packet(p, leading(headers), payload, papr_db, level)]
+    return count, iter([_packet(p, leading(headers), payload, papr_db, level)])
 
 
 def could_share(profile: Profile, pictures: Sequence[tuple[Header, np.ndarray]]) -> bool:

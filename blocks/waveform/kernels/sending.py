@@ -33,9 +33,7 @@ def interleaved(symbols, order, signs):
 
 
 @kernel(types.void, C2, C1, F1, C1, F2, I1, I1, INT, INT, OUT_C2)
-def laid_out(
-    header, payload, filler, known, pilots, data_bins, pilot_bins, reference, first, grid
-):
+def laid_out(header, payload, filler, known, pilots, data_bins, pilot_bins, reference, first, grid):
     """`ofdm.spread` of `transmit.packet_carriers`, of some of its symbols.
 
     Args:
