@@ -9,7 +9,7 @@ runs in numpy: slower, and the same.
 - `front`: the stream: damaged samples, DC offset, detection, timing, windows and carriers
 - `first_pass`: the header and its code
 - `second_pass`, `track`, `bursts`: channel, tracking, equalised symbols and their noise
-- `sending`: the transmitter's: interleaving, bins, peaks, prefixes and edges
+- `interleaver`; `sending`: bins, peaks, prefixes and edges of the transmitter
 - `jit`: how they are compiled; `cache`: where they are kept
 """
 
@@ -68,6 +68,7 @@ def _load() -> tuple[SimpleNamespace, int]:
             bursts,
             first_pass,
             front,
+            interleaver,
             jit,
             second_pass,
             sending,
@@ -79,6 +80,7 @@ def _load() -> tuple[SimpleNamespace, int]:
         bursts=bursts,
         first_pass=first_pass,
         front=front,
+        interleaver=interleaver,
         second_pass=second_pass,
         sending=sending,
         track=track,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernels of the transmitter: interleaving, symbols to bins, peaks, edges. Together they are
+"""Kernels of the transmitter: symbols to bins, peaks, edges. Together they are
 what `transmit.modulate` does in numpy."""
 
 import math
@@ -21,15 +21,6 @@ from percast.blocks.waveform.kernels.jit import (
 )
 
 f32 = np.float32
-
-
-@kernel(OUT_C1, C1, I1, F1)
-def interleaved(symbols, order, signs):
-    """`interleaver.interleave`, complex64 [n]."""
-    out = np.empty(len(symbols), np.complex64)
-    for i in range(len(symbols)):
-        out[i] = symbols[order[i]] * signs[i]
-    return out
 
 
 @kernel(types.void, C2, C1, F1, C1, F2, I1, I1, INT, INT, OUT_C2)

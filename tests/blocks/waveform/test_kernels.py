@@ -24,7 +24,7 @@ from percast.blocks.waveform import (
     track,
     transmit,
 )
-from percast.blocks.waveform.coding import header_code
+from percast.blocks.waveform.coding import header_code, interleaver
 from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.kernels import cache
 from percast.blocks.waveform.profile import PRESETS, open_profile
@@ -248,6 +248,15 @@ def test_a_whole_picture_sent(preset, kind, symbols, papr_db, both, rng):
         return np.concatenate(list(transmit.modulate(p, header, latent, papr_db, level=0.25)))
 
     close(*both(send), 1e-6)
+
+
+@pytest.mark.parametrize("symbols", [1, 192, 24_577])
+def test_the_interleaver(symbols, both, rng):
+    latent, variance = complex_noise(rng, symbols), rng.random(symbols, np.float32)
+    variance[::7] = np.inf
+    np.testing.assert_array_equal(*both(interleaver.interleave, latent[::-1], 77))
+    for fast, slow in zip(*both(interleaver.deinterleave, latent, variance, 77), strict=True):
+        np.testing.assert_array_equal(fast, slow)
 
 
 @pytest.mark.parametrize("symbols", [1, 2, 8, 30, 80, 200])
