@@ -23,6 +23,7 @@ from percast.blocks.channel.config import MODELS, ChannelConfig
 from percast.blocks.grc import support as grc_support
 from percast.blocks.images import PictureSink, open_source
 from percast.blocks.images.zmq_keys import create_keys
+from percast.blocks.waveform.formats.kinds import SENT
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.engines.manifest import load_model
 from percast.engines.runtimes.engine import ENGINES, PRECISIONS
@@ -179,6 +180,7 @@ def test_what_can_be_chosen_is_what_there_is(platform):
         "channel": MODELS,
         "engine": ("auto", *ENGINES),
         "precision": PRECISIONS,
+        "header": SENT,
         "cbr": tuple(map(str, load_model("base").rates)),
     }
     seen = set()
@@ -203,7 +205,8 @@ BAD = {
     "channel": ["wire"], "snr": ["-101", "201"], "delay_spread": ["-1", "2e-3"],
     "doppler": ["-1", "2e6"], "freq_offset": ["-2e9", "2e9"], "clock_ppm": ["-201", "201"],
     "phase_noise": ["-1", "2e6"], "iq_gain_db": ["-21", "21"], "iq_phase_deg": ["-46", "46"],
-    "adc_bits": ["1", "17"], "seed": ["-1"], "hold_for": ["a b"], "source": [""], "file": [""],
+    "adc_bits": ["1", "17"], "seed": ["-1"], "header": ["middle"],
+    "prefix": ["15", "129", "32.5"], "share": ["0", "33"], "hold_for": ["a b"], "source": [""], "file": [""],
     "out": ["zmq:", "zmq:5555"],
 }  # fmt: skip
 
@@ -211,6 +214,20 @@ BAD = {
 @pytest.mark.parametrize("path", FILES, ids=KEYS)
 def test_every_block_checks_its_values(path):
     assert yaml.safe_load(path.read_text())["asserts"]
+
+
+def test_both_ends_can_have_another_prefix_and_the_sender_other_headers(platform, photos):
+    sends, hears = {"header": "long", "prefix": "48", "share": "3"}, {"prefix": "48"}
+    source = build(place(platform, "percast_image_source", source=str(photos), share="3"))[0].it
+    modulator = build(place(platform, "percast_ofdm_modulator", **sends))[0].it
+    sender = build(place(platform, "percast_transmitter", source=str(photos), **sends))[0].it
+    assert source._credit._value == sender.source._credit._value == 3 + 2  # or none would come
+    for block in (modulator, sender.modulator):
+        assert (block.profile.header, block.profile.cp_len, block._share) == ("long", 48, 3)
+    demodulator = build(place(platform, "percast_ofdm_demodulator", **hears))[0].it
+    receiver = build(place(platform, "percast_receiver", **hears))[0].it
+    for block in (demodulator, receiver.demodulator):
+        assert block.receiver.profile.cp_len == 48
 
 
 def test_only_clients_with_keys_may_connect_where_a_block_names_them(platform, tmp_path):
