@@ -74,7 +74,8 @@ class OfdmModulator(Guarded, gr.sync_block):
         self.profile, self.papr_db, self._share = profile, papr_db, share
         self.scale = np.float32(10 ** (tx_level / 20))
         self.burst_samples = 0  # without the silence, for the overhead
-        self.ended = threading.Event()  # the last sample is out
+        self.ended = threading.Event()  # the last sample is out, and counted
+        self._over = False
         self._gap, self._tail = np.zeros(gap, np.complex64), np.zeros(tail, np.complex64)
         self._piece: _Piece | None = None  # that is played
         self._next: Iterator[_Piece] = iter(())  # the rest of its picture
@@ -124,6 +125,8 @@ class OfdmModulator(Guarded, gr.sync_block):
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
+        if self._over:  # not before: what a call gives is counted when it has returned
+            self.ended.set()
         out = output_items[0]
         filled = 0
         while filled < len(out) and self._fetch():
@@ -141,7 +144,7 @@ class OfdmModulator(Guarded, gr.sync_block):
                 break
             self._piece = None
             if piece.after and piece.after[0] is END:
-                self.ended.set()
+                self._over = True
                 self.add_item_tag(0, position + len(part) - 1, END, pmt.PMT_T)
                 continue
             for message in piece.after:
