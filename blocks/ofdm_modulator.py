@@ -4,8 +4,9 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 
 import numpy as np
 import pmt
@@ -25,6 +26,8 @@ from percast.blocks.waveform.transmit import (
 IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
 # On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
 PACKET_LEN = pmt.intern("packet_len")
+_LEAST_BUFFER = 1 << 15  # samples
+_AHEAD = 0.02  # seconds of samples that may wait for who takes them while the next packet is made
 
 
 @dataclass
@@ -71,14 +74,16 @@ class OfdmModulator(Guarded, gr.sync_block):
         self.profile, self.papr_db, self._share = profile, papr_db, share
         self.scale = np.float32(10 ** (tx_level / 20))
         self.burst_samples = 0  # without the silence, for the overhead
-        self.ended = threading.Event()  # the last sample is out
+        self.ended = threading.Event()  # the last sample is out, and counted
+        self._over = False
         self._gap, self._tail = np.zeros(gap, np.complex64), np.zeros(tail, np.complex64)
-        self._queue: deque[_Piece] = deque()
+        self._piece: _Piece | None = None  # that is played
+        self._next: Iterator[_Piece] = iter(())  # the rest of its picture
         self._waiting: deque[PictureSymbols | _Piece] = deque()
         self.message_port_register_in(pmt.intern("symbols"))
         self.message_port_register_out(pmt.intern("sent"))
         self.set_msg_handler(pmt.intern("symbols"), self._take)
-        self.set_min_output_buffer(1 << 15)
+        self.set_min_output_buffer(max(_LEAST_BUFFER, int(_AHEAD * profile.samp_rate)))
 
     @guarded()
     def _take(self, message) -> None:
@@ -91,38 +96,44 @@ class OfdmModulator(Guarded, gr.sync_block):
             return
         self._waiting.append(PictureSymbols.from_pdu(message))
 
-    def _fill(self) -> bool:
-        """Queue what has waited longest, a picture together with what shares its packet; false
-        where it has to wait for more."""
+    def _fetch(self) -> bool:
+        """Whether there is a piece to play; false where there is nothing, or a picture that has to
+        wait for one to share its packet with."""
+        if self._piece is None:
+            self._piece = next(self._next, None)
+        if self._piece is None and self._waiting and (pieces := self._pieces()) is not None:
+            self._next = pieces
+            self._piece = next(pieces)
+        return self._piece is not None
+
+    def _pieces(self) -> Iterator[_Piece] | None:
+        """What has waited longest, a picture together with what shares its packet; packets are made
+        when their turn comes."""
         if isinstance(self._waiting[0], _Piece):
-            self._queue.append(self._waiting.popleft())
-            return True
+            return iter([self._waiting.popleft()])
         waiting = islice(self._waiting, self._share)
         pictures = list(takewhile(lambda x: not isinstance(x, _Piece), waiting))
         coded = [(x.header, x.symbols) for x in pictures]
         may_come = len(pictures) == len(self._waiting) < self._share
         if may_come and could_share(self.profile, coded):
-            return False
-        count, packets = modulate_all(self.profile, coded, self.papr_db)
-        for samples in packets:
-            self.burst_samples += len(samples)
-            samples *= self.scale
-            self._queue.append(_Piece(samples, is_packet=True))
-        done = (self._waiting.popleft() for _ in range(count))
+            return None
+        count, packets = modulate_all(self.profile, coded, self.papr_db, float(self.scale))
+        done = [self._waiting.popleft() for _ in range(count)]
         after = tuple(pmt.from_long(x.header.image) for x in done)
-        self._queue.append(_Piece(self._gap, after=after))
-        return True
+        played = (_Piece(samples, is_packet=True) for samples in packets)
+        return chain(played, [_Piece(self._gap, after=after)])
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
+        if self._over:  # not before: what a call gives is counted when it has returned
+            self.ended.set()
         out = output_items[0]
         filled = 0
-        while filled < len(out) and (self._queue or self._waiting):
-            if not self._queue and not self._fill():
-                break
-            piece = self._queue[0]
+        while filled < len(out) and self._fetch():
+            piece = self._piece
             position = self.nitems_written(0) + filled
             if piece.is_packet and piece.done == 0:
+                self.burst_samples += len(piece.samples)
                 length = pmt.from_long(len(piece.samples))
                 self.add_item_tag(0, position, PACKET_LEN, length)
             part = piece.samples[piece.done : piece.done + len(out) - filled]
@@ -131,9 +142,9 @@ class OfdmModulator(Guarded, gr.sync_block):
             piece.done += len(part)
             if piece.done < len(piece.samples):
                 break
-            self._queue.popleft()
+            self._piece = None
             if piece.after and piece.after[0] is END:
-                self.ended.set()
+                self._over = True
                 self.add_item_tag(0, position + len(part) - 1, END, pmt.PMT_T)
                 continue
             for message in piece.after:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Messages between blocks: a dictionary and an array of bytes, as GNU Radio PDUs.
 
-Bytes travel as a u8vector built by `pmt.deserialize_str`, because `pmt.init_u8vector` takes
-148 ms for a 768x512 picture and this takes 0.2 ms. Text in the dictionary travels as UTF-8 in a
+Bytes travel as a u8vector that is copied into once and read in place, by its address: what
+`pmt.init_u8vector` and `pmt.u8vector_elements` make of every byte, a Python number, takes 148 ms
+for a 768x512 picture. Text in the dictionary travels as UTF-8 in a
 u8vector too: a PMT string is a symbol, and symbols are never freed.
 
 A PMT cannot hold a Python object. What blocks hand each other as objects is packed and unpacked
 here, and nowhere else.
 """
 
-import struct
+import ctypes
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -22,16 +23,38 @@ from percast.blocks.waveform.header import Header
 # GNU Radio's own end of stream is not used: it stops blocks that still have messages waiting.
 END = pmt.intern("percast-end")
 _LEFT_OUT = pmt.intern("percast-left-out")
-_U8VECTOR = b"\x0a\x00"
-_U8VECTOR_HEADER_BYTES = 8
+
+_capsule_of = ctypes.pythonapi.PyCapsule_New
+_capsule_of.restype = ctypes.py_object
+_capsule_of.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+_address_in = ctypes.pythonapi.PyCapsule_GetPointer
+_address_in.restype = ctypes.c_void_p
+_address_in.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
-def _to_u8vector(data: bytes) -> pmt.pmt_base:
-    return pmt.deserialize_str(_U8VECTOR + struct.pack(">I", len(data)) + b"\x01\x00" + data)
+class _Elements:
+    """The bytes of a u8vector as numpy sees them, who keeps this, and so the vector, alive."""
+
+    def __init__(self, vector: pmt.pmt_base):
+        self.vector = vector
+        self.__array_interface__ = {
+            "data": (_address_in(pmt.blob_data(vector), None), True),
+            "shape": (pmt.blob_length(vector),),
+            "typestr": "|u1",
+            "version": 3,
+        }
+
+
+def _to_u8vector(*parts: bytes | np.ndarray) -> pmt.pmt_base:
+    """Of bytes, or contiguous arrays, one behind the other."""
+    arrays = [np.frombuffer(part, np.uint8) for part in parts if len(part)]
+    data = arrays[0] if len(arrays) == 1 else np.concatenate([*arrays, np.empty(0, np.uint8)])
+    return pmt.make_blob(_capsule_of(data.ctypes.data, None, None), len(data))
 
 
 def _from_u8vector(vector: pmt.pmt_base) -> np.ndarray:
-    return np.frombuffer(pmt.serialize_str(vector), np.uint8, offset=_U8VECTOR_HEADER_BYTES)
+    """Its bytes in place, uint8 [n], read-only."""
+    return np.asarray(_Elements(vector)) if pmt.blob_length(vector) else np.empty(0, np.uint8)
 
 
 def _bytes(vector: pmt.pmt_base) -> bytes:
@@ -46,11 +69,11 @@ def _from_item(item: pmt.pmt_base) -> object:
     return _bytes(item).decode() if pmt.is_u8vector(item) else pmt.to_python(item)
 
 
-def _join(items: dict[str, pmt.pmt_base], data: bytes) -> pmt.pmt_base:
+def _join(items: dict[str, pmt.pmt_base], *data: bytes | np.ndarray) -> pmt.pmt_base:
     fields = pmt.make_dict()
     for key, item in items.items():
         fields = pmt.dict_add(fields, pmt.intern(key), item)
-    return pmt.cons(fields, _to_u8vector(data))
+    return pmt.cons(fields, _to_u8vector(*data))
 
 
 def _split(pdu: pmt.pmt_base) -> tuple[dict[str, pmt.pmt_base], np.ndarray]:
@@ -99,7 +122,7 @@ class PictureSymbols:
     def to_pdu(self) -> pmt.pmt_base:
         items = {key: _to_item(value) for key, value in self.figures.items()}
         items["header"] = _to_u8vector(self.header.pack())
-        return _join(items, self.symbols.tobytes() + self.noise_var.tobytes())
+        return _join(items, self.symbols, self.noise_var)
 
     @classmethod
     def from_pdu(cls, pdu: pmt.pmt_base) -> Self:

@@ -36,22 +36,36 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 
 
 def modem(args: argparse.Namespace) -> None:
-    """Frames of 4,096 symbols through percast's modem and GNU Radio's stock OFDM blocks."""
+    """Frames of 4,096 symbols through percast's modem and GNU Radio's stock OFDM blocks, in turns;
+    medians. "CPU" is by a second of processor time, of all threads, instead of by the clock."""
     from percast.tools.benchmark_modem import run_percast, run_stock
 
+    runs = {"percast": run_percast, "stock": run_stock}
     rows = []
-    for snr in (3.0, 10.0, 25.0):
-        ours, stock = run_percast(args.frames, snr), run_stock(args.frames, snr)
-        for name, run in (("percast", ours), ("stock", stock)):
+    for snr in args.snr:
+        turns = [[run(args.frames, snr) for run in runs.values()] for _ in range(args.rounds)]
+        for which, name in enumerate(runs):
+            mine = [turn[which] for turn in turns]
+            received = sum(run.received for run in mine)
+            ratios = (
+                np.median([turn[which].rate(*about) / turn[1].rate(*about) for turn in turns])
+                for about in _RATES
+            )
             rows.append(
-                (f"{snr:g}", name, f"{run.received}/{args.frames}", run.samples / run.seconds / 1e6,
-                 run.symbols / run.seconds / 1e6, f"{stock.seconds / run.seconds:.2f}")
+                (f"{snr:g}", name, f"{received}/{args.rounds * args.frames}",
+                 float(np.median([run.rate("samples", "seconds") for run in mine])) / 1e6,
+                 float(np.median([run.rate("symbols", "seconds") for run in mine])) / 1e6,
+                 *(f"{x:.2f}" for x in ratios))
             )  # fmt: skip
     show(
         "modem: 4,096 complex symbols a frame, whole chain in one flowgraph, AWGN",
-        ("SNR dB", "modem", "frames received", "Msamples/s", "Msymbols/s", "speed / stock"),
+        ("SNR dB", "modem", "frames received", "Msamples/s", "Msymbols/s", "samples / stock",
+         "symbols / stock", "samples, CPU", "symbols, CPU"),
         rows,
-    )
+    )  # fmt: skip
+
+
+_RATES = [(of, per) for per in ("seconds", "cpu_seconds") for of in ("samples", "symbols")]
 
 
 def waveform(args: argparse.Namespace) -> None:
@@ -209,7 +223,9 @@ def main(argv: list[str] | None = None) -> int:
             sub.add_argument("--sizes", nargs="+", default=sizes.split(), metavar="WxH")
         return sub
 
-    verb(modem, "modem", frames=200)
+    sub = verb(modem, "modem", frames=400)
+    sub.add_argument("--rounds", type=int, default=5, help="pairs of runs (default 5)")
+    sub.add_argument("--snr", type=float, nargs="+", default=[3.0, 10.0, 25.0], metavar="DB")
     sub = verb(waveform, "waveform")
     sub.add_argument("--samples", type=int, default=400_000, help="of each run (default 400,000)")
     sub.add_argument("--rounds", type=int, default=7, help="pairs of runs (default 7)")

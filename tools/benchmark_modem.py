@@ -21,14 +21,23 @@ _STOCK_FFT, _STOCK_OCCUPIED = 64, 52  # the defaults of gr-digital's ofdm_txrx.p
 _STOCK_BYTES = SYMBOLS * 2 // 8 - 4  # QPSK, less the CRC-32 that ofdm_tx adds
 _STOCK_BUFFER = 1 << 17  # frames, and longer ones that a damaged header claims, must fit
 _TAG = "packet_len"
+_AIR_BUFFER = 1 << 15  # samples that may wait behind the noise, for either modem
 
 
 @dataclass(frozen=True)
 class ModemRun:
+    """One run: frames received, samples and symbols that went through, seconds by the clock and of
+    processor time, of all threads."""
+
     received: int
     samples: int
     symbols: int
     seconds: float
+    cpu_seconds: float
+
+    def rate(self, of: str, per: str) -> float:
+        """Samples or symbols by one kind of seconds."""
+        return getattr(self, of) / getattr(self, per)
 
 
 class _Counter(gr.basic_block):
@@ -47,9 +56,17 @@ class _Counter(gr.basic_block):
             self.count += 1
 
 
+def _air(noise: float) -> tuple:
+    """A source of noise of that RMS amplitude, and what adds it."""
+    source, add = analog.fastnoise_source_c(analog.GR_GAUSSIAN, noise, 1), blocks.add_cc()
+    for block in (source, add):
+        block.set_min_output_buffer(_AIR_BUFFER)
+    return source, add
+
+
 def run_percast(frames: int, snr_db: float) -> ModemRun:
     """`frames` pictures of `SYMBOLS` Gaussian symbols through `OfdmModulator`, noise and
-    `OfdmDemodulator`."""
+    `OfdmDemodulator`. They are designed for that SNR, so their headers are short from 12 dB on."""
     profile = open_profile()
     rng = np.random.default_rng(0)
     latent = rng.standard_normal(2 * SYMBOLS).astype(np.float32) / np.float32(np.sqrt(2))
@@ -57,7 +74,7 @@ def run_percast(frames: int, snr_db: float) -> ModemRun:
 
     graph = gr.top_block()
     modulator, demodulator = OfdmModulator(profile, tx_level=0), OfdmDemodulator(profile)
-    source, add = analog.fastnoise_source_c(analog.GR_GAUSSIAN, noise, 1), blocks.add_cc()
+    source, add = _air(noise)
     counter = _Counter()
     graph.connect(modulator, (add, 0))
     graph.connect(source, (add, 1))
@@ -68,21 +85,21 @@ def run_percast(frames: int, snr_db: float) -> ModemRun:
     for i in range(frames):
         header = Header(
             session=1, image=i, packet=0, packets=1, width=256, height=256, cbr=Fraction(1, 48),
-            symbols=SYMBOLS, codec=1, codec_word=32, model=b"test", design_snr_db=10.0,
+            symbols=SYMBOLS, codec=1, codec_word=32, model=b"test", design_snr_db=snr_db,
             realism=1.0, seed=1, callsign="", timestamp_us=0,
         )  # fmt: skip
         picture = PictureSymbols(header, latent.view(np.complex64))
         modulator.to_basic_block()._post(port, picture.to_pdu())
     modulator.to_basic_block()._post(port, END)
 
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     graph.start()
     counter.done.wait(600)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     graph.stop()
     graph.wait()
     samples = demodulator.receiver.stats.samples
-    return ModemRun(counter.count, samples, frames * SYMBOLS, seconds)
+    return ModemRun(counter.count, samples, frames * SYMBOLS, seconds, cpu)
 
 
 def _stock_transmitter(frames: int) -> list:
@@ -109,7 +126,7 @@ def run_stock(frames: int, snr_db: float) -> ModemRun:
     """The same number of QPSK symbols through gr-digital's `ofdm_tx` and `ofdm_rx`."""
     noise = np.sqrt(_stock_power() * _STOCK_FFT / _STOCK_OCCUPIED / 10 ** (snr_db / 10))
     graph = gr.top_block()
-    source, add = analog.fastnoise_source_c(analog.GR_GAUSSIAN, noise, 1), blocks.add_cc()
+    source, add = _air(noise)
     # The transmitter's tags would tell the receiver where frames are.
     gate = blocks.tag_gate(gr.sizeof_gr_complex, False)
     receiver = digital.ofdm_rx(packet_length_tag_key=_TAG, bps_payload=2, scramble_bits=True)
@@ -119,8 +136,8 @@ def run_stock(frames: int, snr_db: float) -> ModemRun:
     graph.connect(source, (add, 1))
     graph.connect(add, gate, receiver, sink)
 
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     graph.run()
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     received = len(sink.data()) // _STOCK_BYTES
-    return ModemRun(received, gate.nitems_written(0), frames * SYMBOLS, seconds)
+    return ModemRun(received, gate.nitems_written(0), frames * SYMBOLS, seconds, cpu)

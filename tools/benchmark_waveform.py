@@ -54,10 +54,10 @@ def traffic(profile: Profile, symbols: int, samples: int, snr_db: float) -> np.n
 
 def sending(profile: Profile, symbols: int) -> float:
     """Msamples per second of this thread's own time."""
-    seen, pictures = 0, max(1, 60_000 // symbols)
+    seen, pictures, latent = 0, max(1, 60_000 // symbols), latents(symbols)
     start = time.thread_time()
     for _ in range(pictures):
-        seen += sum(len(s) for s in modulate(profile, header(symbols), latents(symbols)))
+        seen += sum(len(s) for s in modulate(profile, header(symbols), latent))
     return seen / (time.thread_time() - start) / 1e6
 
 

@@ -22,7 +22,8 @@ from percast.blocks.images import PictureSink, PictureSource
 from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.stats.scoring import Scorer
-from percast.blocks.waveform.profile import open_profile
+from percast.blocks.waveform.formats.kinds import AUTO
+from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.engines.codecs.config import DEFAULT_THREADS, CodecConfig, parse_cbr
 from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.decoders import Decoders
@@ -108,6 +109,13 @@ def open_generator(codec: str, model: str, engine: str, precision: str, threads:
         threads=threads or DEFAULT_THREADS,
     )
     return _closed_at_exit(Decoders(open_codec(config.codec, config, ("decode",)), config))
+
+
+def open_profile(
+    profile: str, samp_rate: float | None = None, prefix: int | None = None, header: str = AUTO
+) -> Profile:
+    """See `WaveformConfig`; None for what the preset says."""
+    return WaveformConfig(profile, samp_rate, header, prefix).open()
 
 
 def amplitude(level: float) -> np.float32:

@@ -131,7 +131,10 @@ class RecordingWriter:
     def annotate(
         self, start: int, length: int, label: str, comment: str | None = None, **fields: object
     ) -> None:
-        """Note a stretch of samples; `fields` go into the percast namespace. Any thread may."""
+        """Note a stretch of samples, where the file has place for notes; `fields` go into the
+        percast namespace. Any thread may."""
+        if not self._sigmf:
+            return
         note = {"core:sample_start": start, "core:sample_count": length, "core:label": label}
         if comment:
             note["core:comment"] = comment

@@ -4,7 +4,6 @@
 import numpy as np
 from scipy import fft
 
-from percast.blocks.waveform import kernels
 from percast.blocks.waveform.profile import Profile
 
 
@@ -22,9 +21,6 @@ def to_samples(profile: Profile, carriers: np.ndarray, cp_len: int = 0) -> np.nd
     time = fft.ifft(spread(carriers, n), axis=1, overwrite_x=True)
     out = np.empty((len(carriers), cp_len + n), np.complex64)
     scale = np.float32(n / np.sqrt(len(profile.occupied)))
-    if (fast := kernels.ready()) is not None:
-        fast.clipping.prefixed(time, cp_len, scale, out)
-        return out
     np.multiply(time, scale, out=out[:, cp_len:])
     out[:, :cp_len] = out[:, n:]
     return out
@@ -50,10 +46,6 @@ def to_carriers(
 def spread(carriers: np.ndarray, bins: int) -> np.ndarray:
     """Occupied carriers, which lie without a gap about DC, to the bins of a transform, complex64
     [symbols, n_occupied] to [symbols, bins]."""
-    if (fast := kernels.ready()) is not None:
-        grid = np.empty((len(carriers), bins), np.complex64)
-        fast.clipping.spread(np.ascontiguousarray(carriers, np.complex64), grid)
-        return grid
     half = carriers.shape[1] // 2
     grid = np.zeros((len(carriers), bins), np.complex64)
     grid[:, -half:] = carriers[:, :half]

@@ -5,60 +5,60 @@ Source: J. Armstrong, "Peak-to-average power reduction for OFDM by repeated clip
 frequency domain filtering", Electronics Letters 38(5), 2002.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import fft
 
-from percast.blocks.waveform import kernels
 from percast.blocks.waveform.ofdm import gathered, spread
 from percast.blocks.waveform.profile import Profile
 
 OVERSAMPLING = 2  # peaks lie between the samples
+ROUNDS = 2  # of clipping and filtering: filtering lets the peaks grow again a little
 
 
-def clip_and_filter(
-    profile: Profile, carriers: np.ndarray, papr_db: float, rounds: int = 2
-) -> np.ndarray:
+def clip_and_filter(profile: Profile, carriers: np.ndarray, papr_db: float) -> np.ndarray:
     """Clip the envelope of every symbol and keep what falls on occupied carriers.
 
     The mean power of what is sent is restored, so that clipping costs EVM but no power.
 
     Args:
         carriers: complex64 [symbols, n_occupied], mean power 1.
-        papr_db: envelope limit above the mean power, dB. Filtering lets the peaks grow again
-            a little; `rounds` repeats the pair.
+        papr_db: envelope limit above the mean power, dB.
 
     Returns:
         complex64 [symbols, n_occupied].
     """
-    n, count = profile.fft_size * OVERSAMPLING, len(profile.occupied)
-    limit = np.float32(10 ** (papr_db / 20) * np.sqrt(count) / n)
-    fast = kernels.ready()
-    clip, put_back = (_clip, _put_back) if fast is None else (fast.clipping.clip, fast.clipping.put)
+    n, most = profile.fft_size * OVERSAMPLING, limit(profile, papr_db)
     out, rows = carriers.astype(np.complex64), np.arange(len(carriers))
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         time = fft.ifft(spread(out[rows], n), axis=1, overwrite_x=True)
+        over = time.real**2 + time.imag**2 > most**2
+        peaks = time[over]
+        time[over] = peaks * (most / np.abs(peaks))
         # Most symbols have no peak, and stay as they are.
-        clipped = clip(time, limit)
+        clipped = over.any(1)
         rows, time = rows[clipped], time[clipped]
-        put_back(fft.fft(time, axis=1, overwrite_x=True), rows, out)
+        out[rows] = gathered(fft.fft(time, axis=1), out.shape[1], np.float32(1))
     power = np.vdot(out, out).real / np.vdot(carriers, carriers).real
     out *= np.float32(1 / np.sqrt(power))
     return out
 
 
-def _clip(time: np.ndarray, limit: float) -> np.ndarray:
-    """Puts samples beyond `limit` back to it, in complex64 [symbols, n]; the symbols that had any,
-    int [symbols]."""
-    over = time.real**2 + time.imag**2 > limit**2
-    peaks = time[over]
-    time[over] = peaks * (limit / np.abs(peaks))
-    return np.flatnonzero(over.any(1))
+def limit(profile: Profile, papr_db: float) -> np.float32:
+    """Largest magnitude of the oversampled inverse FFT of carriers of mean power 1."""
+    bins = profile.fft_size * OVERSAMPLING
+    return np.float32(10 ** (papr_db / 20) * np.sqrt(len(profile.occupied)) / bins)
 
 
-def _put_back(grid: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
-    """The occupied ones of the bins, complex64 [len(rows), bins], into those rows of complex64
-    [symbols, n_occupied]."""
-    out[rows] = gathered(grid, out.shape[1], np.float32(1))
+@lru_cache(maxsize=8)
+def response(profile: Profile) -> np.ndarray:
+    """What the filter, which leaves the occupied carriers, makes of an impulse, twice over, so that
+    the impulse at sample k has it from n - k on: float32 [2 n], n = fft_size * OVERSAMPLING. It is
+    real, for the occupied carriers are symmetric."""
+    ones = np.ones((1, len(profile.occupied)), np.complex128)
+    one = fft.ifft(spread(ones, profile.fft_size * OVERSAMPLING), axis=1)[0].real
+    return np.tile(one, 2).astype(np.float32)
 
 
 def papr(samples: np.ndarray) -> float:

@@ -23,6 +23,7 @@ from percast.blocks.channel.config import MODELS, ChannelConfig
 from percast.blocks.grc import support as grc_support
 from percast.blocks.images import PictureSink, open_source
 from percast.blocks.images.zmq_keys import create_keys
+from percast.blocks.waveform.formats.kinds import SENT
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.engines.manifest import load_model
 from percast.engines.runtimes.engine import ENGINES, PRECISIONS
@@ -179,6 +180,7 @@ def test_what_can_be_chosen_is_what_there_is(platform):
         "channel": MODELS,
         "engine": ("auto", *ENGINES),
         "precision": PRECISIONS,
+        "header": SENT,
         "cbr": tuple(map(str, load_model("base").rates)),
     }
     seen = set()
@@ -203,7 +205,8 @@ BAD = {
     "channel": ["wire"], "snr": ["-101", "201"], "delay_spread": ["-1", "2e-3"],
     "doppler": ["-1", "2e6"], "freq_offset": ["-2e9", "2e9"], "clock_ppm": ["-201", "201"],
     "phase_noise": ["-1", "2e6"], "iq_gain_db": ["-21", "21"], "iq_phase_deg": ["-46", "46"],
-    "adc_bits": ["1", "17"], "seed": ["-1"], "hold_for": ["a b"], "source": [""], "file": [""],
+    "adc_bits": ["1", "17"], "seed": ["-1"], "header": ["middle"],
+    "prefix": ["15", "129", "32.5"], "share": ["0", "33"], "hold_for": ["a b"], "source": [""], "file": [""],
     "out": ["zmq:", "zmq:5555"],
 }  # fmt: skip
 
@@ -211,6 +214,20 @@ BAD = {
 @pytest.mark.parametrize("path", FILES, ids=KEYS)
 def test_every_block_checks_its_values(path):
     assert yaml.safe_load(path.read_text())["asserts"]
+
+
+def test_both_ends_can_have_another_prefix_and_the_sender_other_headers(platform, photos):
+    sends, hears = {"header": "long", "prefix": "48", "share": "3"}, {"prefix": "48"}
+    source = build(place(platform, "percast_image_source", source=str(photos), share="3"))[0].it
+    modulator = build(place(platform, "percast_ofdm_modulator", **sends))[0].it
+    sender = build(place(platform, "percast_transmitter", source=str(photos), **sends))[0].it
+    assert source._credit._value == sender.source._credit._value == 3 + 2  # or none would come
+    for block in (modulator, sender.modulator):
+        assert (block.profile.header, block.profile.cp_len, block._share) == ("long", 48, 3)
+    demodulator = build(place(platform, "percast_ofdm_demodulator", **hears))[0].it
+    receiver = build(place(platform, "percast_receiver", **hears))[0].it
+    for block in (demodulator, receiver.demodulator):
+        assert block.receiver.profile.cp_len == 48
 
 
 def test_only_clients_with_keys_may_connect_where_a_block_names_them(platform, tmp_path):
@@ -308,74 +325,6 @@ def test_an_error_is_told_once_and_ends_the_graph(small_photos, capsys, error, t
     text = capsys.readouterr().err
     assert text.count(told) == 1 and text.strip().endswith(told)
     assert ("Traceback" in text) == isinstance(error, ZeroDivisionError)
-
-
-# percast grc
-
-
-def names(folder) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def test_install_and_uninstall_leave_other_files_alone(percast, tmp_path):
-    (tmp_path / "percast_mine.block.yml").write_text("mine")
-    (tmp_path / "other.block.yml").write_text("other")
-    (tmp_path / "percast_link.block.yml").symlink_to(tmp_path / "other.block.yml")
-    before = names(tmp_path)
-    for _ in range(2):
-        run = percast("grc", "install", "--dest", tmp_path)
-        assert run.code == 0, run.err
-        first = run.err.splitlines()[0]
-        assert f"{len(KEYS)} blocks" in first and f"GRC_BLOCKS_PATH={DESCRIPTIONS}" in first
-    assert names(tmp_path) - before == {path.name for path in FILES}
-    assert (tmp_path / FILES[0].name).read_text() == FILES[0].read_text()
-    assert percast("grc", "uninstall", "--dest", tmp_path).code == 0
-    assert names(tmp_path) == before
-    assert (tmp_path / "percast_mine.block.yml").read_text() == "mine"
-
-
-def test_an_upgrade_replaces_links_and_forgets_blocks_that_are_gone(percast, tmp_path):
-    old = tmp_path / "old/site-packages/percast/blocks/grc"
-    dest = tmp_path / "dest"
-    dest.mkdir()
-    for name in (FILES[0].name, "percast_gone.block.yml"):
-        (dest / name).symlink_to(old / name)
-    assert percast("grc", "install", "--dest", dest).code == 0
-    assert names(dest) == {path.name for path in FILES}
-    assert (dest / FILES[0].name).resolve() == FILES[0].resolve()
-
-
-def test_a_foreign_file_of_our_name_is_exit_6_and_nothing_changes(percast, tmp_path):
-    (tmp_path / FILES[-1].name).write_text("mine")
-    run = percast("grc", "install", "--dest", tmp_path)
-    assert run.code == 6 and FILES[-1].name in run.complaint
-    assert names(tmp_path) == {FILES[-1].name}
-
-
-def test_an_unwritable_folder_is_exit_6(percast, tmp_path):
-    (tmp_path / "file").write_text("")
-    for dest in (tmp_path / "file", "/proc/percast"):
-        run = percast("grc", "install", "--dest", dest)
-        assert run.code == 6 and "--dest" in run.complaint
-
-
-def test_the_folder_is_the_one_that_gnu_radio_companion_reads(percast, tmp_path):
-    def linked(**env: str) -> str:
-        run = percast("grc", "install", HOME=str(tmp_path), **env)
-        assert run.code == 0, run.err
-        return run.err.splitlines()[0]
-
-    assert f"into {tmp_path}/.grc_gnuradio " in linked()
-    config = tmp_path / ".gnuradio"
-    config.mkdir()
-    (config / "config.conf").write_text("[grc]\nlocal_blocks_path = ~/blocks\n")
-    assert f"into {tmp_path}/blocks " in linked()
-    assert f"into {tmp_path}/hier " in linked(GRC_HIER_PATH=str(tmp_path / "hier"))
-
-
-def test_path_is_all_that_a_shell_needs(percast):
-    run = percast("grc", "path")
-    assert (run.code, run.out, run.err) == (0, f"{DESCRIPTIONS}\n", "")
 
 
 def test_gnu_radios_own_blocks_stay_reachable():

@@ -5,6 +5,7 @@ else it does is missing here."""
 import time
 
 import pytest
+from PIL import Image
 
 from tests.flowgraphs.test_over_the_air import Ends, interrupt
 from tests.flowgraphs.traffic import record
@@ -28,6 +29,22 @@ def test_a_minute_of_ten_megahertz_is_decoded_within_a_minute(percast, photos, t
     print(f"replay of {SECONDS} s of wide-10m: {told['real_time_ratio']:.2f} times real time")
     assert told["decoded"] == pictures
     assert told["real_time_ratio"] >= 1
+
+
+def test_twenty_megahertz_are_sent_as_fast_as_they_are_played(percast, photos, tmp_path):
+    """Full traffic. Pictures and code cost nothing here, for no engine makes so many."""
+    easy, path = tmp_path / "easy", tmp_path / "sent.cf32"
+    easy.mkdir()
+    for photo in photos.iterdir():
+        Image.open(photo).resize((256, 256)).save(easy / f"{photo.stem}.bmp")
+    run = percast("tx", "--source", easy, "--frames", 600, "--cbr", "1/2",
+                  "--codec", "tests.flowgraphs.ready:Ready", "--profile", "wide-20m",
+                  "--device", "file", "--args", path, "--json")  # fmt: skip
+    assert run.code == 0, run.err
+    took = run.json["sent"] / run.json["frames_per_second"]
+    played = path.stat().st_size / 8 / 20e6
+    print(f"{played:.2f} s of wide-20m in {took:.2f} s: {played / took:.2f} times real time")
+    assert took <= played
 
 
 def test_a_board_of_ten_megahertz_loses_no_sample_in_a_minute(air, launch, tmp_path, small_photos):

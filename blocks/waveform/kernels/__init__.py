@@ -9,7 +9,7 @@ runs in numpy: slower, and the same.
 - `front`: the stream: damaged samples, DC offset, detection, timing, windows and carriers
 - `first_pass`: the header and its code
 - `second_pass`, `track`, `bursts`: channel, tracking, equalised symbols and their noise
-- `clipping`: peaks, bins and prefixes of the transmitter
+- `interleaver`; `sending`: bins, peaks, prefixes and edges of the transmitter
 - `jit`: how they are compiled; `cache`: where they are kept
 """
 
@@ -66,21 +66,23 @@ def _load() -> tuple[SimpleNamespace, int]:
             log.warning("compiling the modem's kernels, which takes half a minute%s", cache.why())
         from percast.blocks.waveform.kernels import (
             bursts,
-            clipping,
             first_pass,
             front,
+            interleaver,
             jit,
             second_pass,
+            sending,
             track,
         )
     finally:
         numba.config.CACHE_DIR = before
     kernels = SimpleNamespace(
         bursts=bursts,
-        clipping=clipping,
         first_pass=first_pass,
         front=front,
+        interleaver=interleaver,
         second_pass=second_pass,
+        sending=sending,
         track=track,
     )
     return kernels, jit.compiled

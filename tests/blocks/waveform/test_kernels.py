@@ -24,7 +24,7 @@ from percast.blocks.waveform import (
     track,
     transmit,
 )
-from percast.blocks.waveform.coding import header_code
+from percast.blocks.waveform.coding import header_code, interleaver
 from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.kernels import cache
 from percast.blocks.waveform.profile import PRESETS, open_profile
@@ -235,23 +235,40 @@ def test_timing_and_carriers(kind, both, rng):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 35, 261])
-def test_the_transmitters_carriers(rows, both, rng):
+@pytest.mark.parametrize("papr_db", [3.0, 6.0, 8.5, 20.0])
+def test_clipping_in_time_is_clipping_and_filtering(rows, papr_db, rng):
     p = PRESETS["standard-4m"]
     carriers = complex_noise(rng, rows * 200).reshape(rows, 200)
-    close(*both(papr.clip_and_filter, p, carriers, 6.0), 1e-5)
-    close(*both(ofdm.to_samples, p, carriers, p.cp_len), 1e-5)
-    np.testing.assert_array_equal(*both(ofdm.spread, carriers, 512))
+    slow = ofdm.to_samples(p, papr.clip_and_filter(p, carriers, papr_db))
+    time = np.fft.ifft(ofdm.spread(carriers, 512), axis=1).astype(np.complex64)
+    fast, most = np.empty((rows, 256), np.complex64), papr.limit(p, papr_db)
+    before, after = kernels.ready().sending.clipped(
+        time, papr.response(p), most, papr.ROUNDS, papr.OVERSAMPLING, 0, fast
+    )
+    fast *= np.float32(512 / np.sqrt(200 * after / before))
+    close(fast, slow, 1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_whole_packet_sent(kind, both, rng):
-    p = open_profile("wide-10m").of(kind)
-    header, latent = Link(p).header(symbols=9000), complex_noise(rng, 9000)
+@pytest.mark.parametrize(("preset", "kind"), SHAPES)
+@pytest.mark.parametrize("symbols", [1, 192, 9000, 24_577])
+@pytest.mark.parametrize("papr_db", [None, 8.0])
+def test_a_whole_picture_sent(preset, kind, symbols, papr_db, both, rng):
+    p = open_profile(preset).of(kind)  # of 24,577 symbols, short packets have a reference symbol
+    header, latent = Link(p).header(symbols=symbols), complex_noise(rng, symbols)
 
     def send():
-        return np.concatenate(list(transmit.modulate(p, header, latent, 8.0)))
+        return np.concatenate(list(transmit.modulate(p, header, latent, papr_db, level=0.25)))
 
-    close(*both(send), 1e-5)
+    close(*both(send), 1e-6)
+
+
+@pytest.mark.parametrize("symbols", [1, 192, 24_577])
+def test_the_interleaver(symbols, both, rng):
+    latent, variance = complex_noise(rng, symbols), rng.random(symbols, np.float32)
+    variance[::7] = np.inf
+    np.testing.assert_array_equal(*both(interleaver.interleave, latent[::-1], 77))
+    for fast, slow in zip(*both(interleaver.deinterleave, latent, variance, 77), strict=True):
+        np.testing.assert_array_equal(fast, slow)
 
 
 @pytest.mark.parametrize("symbols", [1, 2, 8, 30, 80, 200])

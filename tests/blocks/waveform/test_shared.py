@@ -64,6 +64,7 @@ def test_only_what_is_alike_and_fits_shares_a_packet(link):
     assert modulate_all(link.profile, [sent[0], (sent[1][0], sent[1][1][:-1])])[0] == 1
     large = pictures(link, 4, symbols=4096)
     count, packets = modulate_all(link.profile, large)
+    packets = list(packets)
     assert (count, len(packets)) == (2, 1)  # of 22 OFDM symbols each, of 64
     assert modulate_all(open_profile().of("long"), sent)[0] == 1
     weak = pictures(link, 2, design_snr_db=3.0)
