@@ -24,7 +24,10 @@ PHONE = {
     "has_touch": True,
     "is_mobile": True,
 }
+LAPTOP = {"viewport": {"width": 1366, "height": 650}}
+SMALL_PHONE = PHONE | {"viewport": {"width": 375, "height": 667}, "device_scale_factor": 2}
 READY = "#stage:not(.blank)"
+NO_SOONER = 320  # ms after the pictures have come: what is pressed before is no answer
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +92,15 @@ def number(page) -> int:
     return int(page.inner_text("#progress").split()[0])
 
 
+def look(page) -> None:
+    """At the pictures, for as long as an answer takes at least."""
+    page.wait_for_selector(READY)
+    page.wait_for_timeout(NO_SOONER)
+
+
 def press(page, key: str) -> None:
     """Answers, and waits for the next trial or the end."""
-    page.wait_for_selector(READY)
+    look(page)
     now = number(page)
     page.keyboard.press(key)
     page.wait_for_function(
@@ -129,6 +138,7 @@ def test_twenty_trials_by_two_observers_with_connection_and_tab_lost_in_between(
             for page, mine in zip(pages, wanted, strict=True):
                 press(page, mine[i])
         # The browser is offline when the answer is given, and comes back.
+        look(pages[0])
         one.set_offline(True)
         pages[0].keyboard.press(wanted[0][5])
         pages[0].wait_for_selector("#away:not([hidden])")
@@ -140,7 +150,7 @@ def test_twenty_trials_by_two_observers_with_connection_and_tab_lost_in_between(
         )
         # The server is gone when the answer is given, the tab is lost with it, and a new tab finds
         # the answer where the last one left it.
-        pages[0].wait_for_selector(READY)
+        look(pages[0])
         port = server.port
         assert server.end()[0] == 130
         pages[0].keyboard.press(wanted[0][6])
@@ -247,11 +257,12 @@ def test_a_finger_answers_on_a_phone_at_whole_pixels(browser, site):
         sizes = [page.locator(f).bounding_box() for f in ("#first", "#second")]
         assert all(round(size["width"] * 3) == 64 * 3 for size in sizes)
         assert "3 × 3" in page.inner_text("#zoom")
+        look(page)
         page.tap("#second")
         page.wait_for_function(
             "() => document.getElementById('progress').textContent.startsWith('2 ')"
         )
-        page.wait_for_selector(READY)
+        look(page)
         page.tap("#equal")
         page.wait_for_function(
             "() => document.getElementById('progress').textContent.startsWith('3 ')"
@@ -271,6 +282,160 @@ def test_a_window_that_is_too_small_says_so(browser, site):
         page.set_viewport_size({"width": 100, "height": 420})
         page.wait_for_function("() => document.getElementById('zoom').textContent.includes('%')")
         assert page.locator("#first").bounding_box()["width"] < width
+
+
+@pytest.fixture(scope="module")
+def large(photos, tmp_path_factory) -> Iterator[Served]:
+    """A server of pictures that fill a small window."""
+    folder = make_study(photos, tmp_path_factory.mktemp("large"), side=400, trials=4, catches=0)
+    with served(folder.path) as server:
+        server.folder = folder
+        yield server
+
+
+INSIDE = """() => {
+    const room = document.getElementById("stage").getBoundingClientRect();
+    return ["first", "second"].map((id) => {
+        const box = document.getElementById(id).getBoundingClientRect();
+        const inside = Math.min(box.left - room.left, box.top - room.top, room.right - box.right,
+            room.bottom - box.bottom) > -0.5;
+        return [inside, box.width * devicePixelRatio];
+    });
+}"""
+
+
+@pytest.mark.parametrize("device", [LAPTOP, SMALL_PHONE], ids=["laptop", "phone"])
+def test_both_pictures_lie_wholly_in_sight_from_the_first_trial_on_and_their_zoom_is_noted(
+    browser, large, device
+):
+    with visiting(browser, **device) as context:
+        page = context.new_page()
+        begin(page, large.invitation)
+        zooms = []
+        for again in (False, True):
+            if again:
+                page.reload()
+                page.wait_for_selector(READY)
+            sides = page.evaluate(INSIDE)
+            assert all(inside for inside, _ in sides)
+            zooms.append(sides[0][1] / 400)
+            press(page, "ArrowLeft")
+        # A line above that takes of their room: they are laid out anew, and that is what is noted.
+        look(page)
+        page.evaluate("document.getElementById('away').hidden = false")
+        page.wait_for_timeout(100)
+        sides = page.evaluate(INSIDE)
+        assert all(inside for inside, _ in sides)
+        zooms.append(sides[0][1] / 400)
+        press(page, "ArrowLeft")
+        assert zooms[2] < zooms[0] <= 1 or zooms[0] == 1
+        assert context.complaints == []
+    assert [given.zoom for given in newest(large)] == pytest.approx(zooms, abs=1e-3)
+
+
+def test_a_double_click_answers_one_trial(browser, site):
+    """As does a second press of any kind, when what is to be judged has only just appeared."""
+    with visiting(browser, **DESKTOP) as context:
+        page = context.new_page()
+        begin(page, site.invitation)
+        look(page)
+        page.evaluate(
+            """new MutationObserver(() => {
+              const stage = document.getElementById("stage");
+              if (stage.classList.contains("blank")) return;
+              document.getElementById("first").click();
+              document.getElementById("right").click();
+              dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
+            }).observe(document.getElementById("stage"), { attributeFilter: ["class"] })"""
+        )
+        page.dblclick("#second")
+        page.wait_for_function(
+            "() => document.getElementById('progress').textContent.startsWith('2 ')"
+        )
+        look(page)
+        page.wait_for_timeout(300)
+        assert number(page) == 2
+        press(page, "ArrowLeft")
+        assert number(page) == 3 and context.complaints == []
+    assert [given.choice for given in newest(site)] == ["right", "left"]
+
+
+def test_after_a_click_on_pause_the_space_bar_shows_the_original_again(browser, site):
+    with visiting(browser, **DESKTOP) as context:
+        page = context.new_page()
+        begin(page, site.invitation)
+        page.click("#pause")
+        page.wait_for_selector("#stage.blank")
+        page.click("#pause")
+        page.wait_for_selector(READY)
+        page.keyboard.down(" ")
+        page.wait_for_selector("#stage.bare")
+        page.keyboard.up(" ")
+        page.wait_for_selector("#stage:not(.bare):not(.blank)")
+
+
+def test_who_comes_next_to_a_shared_machine_does_not_go_on_as_the_last(browser, site):
+    with visiting(browser, **DESKTOP) as context:
+        page = context.new_page()
+        first = begin(page, site.invitation)
+        press(page, "ArrowLeft")
+        page.close()
+        page = context.new_page()
+        page.goto(site.invitation)
+        page.click("#same")
+        page.wait_for_selector(READY)
+        assert number(page) == 2 and page.url == first
+        page.close()
+        page = context.new_page()
+        page.goto(site.invitation)
+        page.click("#other")
+        page.wait_for_selector("#welcome:not([hidden])")
+        assert page.input_value("#link") not in (first, site.invitation)
+        # Nobody loses the last one's place by that.
+        page.goto(first)
+        page.wait_for_selector(READY)
+        assert number(page) == 2 and context.complaints == []
+
+
+def test_the_last_page_lets_another_person_in_also_when_it_is_opened_again(
+    browser, small_photos, tmp_path
+):
+    folder = make_study(small_photos, tmp_path, side=64, trials=1, repeats=0, catches=0)
+    with served(folder.path) as server, visiting(browser, **DESKTOP) as context:
+        page = context.new_page()
+        own = begin(page, server.invitation)
+        press(page, "ArrowLeft")
+        page.wait_for_selector("#end:not([hidden])")
+        page.reload()
+        page.click("#anew")
+        page.wait_for_selector("#welcome:not([hidden])")
+        assert page.input_value("#link") != own
+        # Whom the link was sent to has nobody to let in.
+        with visiting(browser, **DESKTOP) as elsewhere:
+            page = elsewhere.new_page()
+            page.goto(own)
+            page.wait_for_selector("#end:not([hidden])")
+            assert page.is_hidden("#anew")
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_a_link_is_called_copied_only_when_it_was(browser, site, able):
+    with visiting(browser, **DESKTOP) as context:
+        page = context.new_page()
+        # As over plain HTTP in a room.
+        page.add_init_script(
+            "Object.defineProperty(Navigator.prototype, 'clipboard', { get: () => undefined });"
+            + ("" if able else "document.execCommand = () => false;")
+        )
+        page.goto(site.invitation)
+        page.wait_for_selector("#welcome:not([hidden])")
+        page.evaluate("addEventListener('copy', () => { window.taken = String(getSelection()); })")
+        page.click("#copy")
+        page.wait_for_selector("#copied:not(:empty)")
+        assert ("Copied" in page.inner_text("#copied")) == able
+        assert page.evaluate("window.taken") == (page.input_value("#link") if able else None)
+        chosen = page.locator("#link").evaluate("e => e.value.slice(e.selectionStart, e.selectionEnd)")
+        assert chosen == page.input_value("#link")
 
 
 def test_every_control_has_a_name_and_the_keyboard_reaches_it(browser, site):
@@ -306,6 +471,7 @@ def test_an_answer_outlives_a_proxy_that_does_not_know_us(browser, site):
     with visiting(browser, **DESKTOP) as visitor:
         page = visitor.new_page()
         begin(page, site.invitation)
+        look(page)
         page.route("**/api/answer", lambda route: route.fulfill(status=404, body="no such site"))
         page.keyboard.press("ArrowLeft")
         page.wait_for_selector("#wait:not([hidden])")
