@@ -160,7 +160,10 @@ def test_no_condition_is_named_in_anything_that_is_sent(traffic):
     with served(folder.path) as server:
         guest = Caller(server.port, token_of(server.invitation))
         sent.append(str(guest.joined().call("hello")))
-        page = ["", *(f"{n}.js" for n in ("main", "stage", "calls", "copy", "kept", "pictures", "zoom"))]
+        page = [
+            "",
+            *(f"{n}.js" for n in ("main", "stage", "calls", "copy", "kept", "pictures", "zoom")),
+        ]
         sent += [guest.ask("GET", f"/{name}")[2].decode() for name in page]
     secret = [BLURRED, NOISY, "hevc", "percast@", "1/96", *(p.name for p in folder.study.pictures)]
     secret += [file for picture in folder.study.pictures for file in picture.files]

@@ -434,7 +434,9 @@ def test_a_link_is_called_copied_only_when_it_was(browser, site, able):
         page.wait_for_selector("#copied:not(:empty)")
         assert ("Copied" in page.inner_text("#copied")) == able
         assert page.evaluate("window.taken") == (page.input_value("#link") if able else None)
-        chosen = page.locator("#link").evaluate("e => e.value.slice(e.selectionStart, e.selectionEnd)")
+        chosen = page.locator("#link").evaluate(
+            "e => e.value.slice(e.selectionStart, e.selectionEnd)"
+        )
         assert chosen == page.input_value("#link")
 
 

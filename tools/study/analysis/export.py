@@ -85,7 +85,7 @@ def summary(
 def _figures(study: Study, results: Results) -> dict[str, Any]:
     margins = results.scores.margin
     return {
-        "equal_bandwidth": [_equality(each) for each in (*results.equal, *results.equal_at)],
+        "equal_bandwidth": [equality_table(each) for each in (*results.equal, *results.equal_at)],
         "scores": {
             condition.name: {"score": float(value), "margin": _finite(margin)}
             for condition, value, margin in zip(
@@ -101,17 +101,22 @@ def _figures(study: Study, results: Results) -> dict[str, Any]:
     }
 
 
-def _equality(found: Equality) -> dict[str, Any]:
+def equality_table(found: Equality) -> dict[str, Any]:
+    saved = found.saved
     return {
         "ours": found.ours,
         "theirs": found.theirs,
         "at": found.rate,
         "ratio": found.ratio,
-        "saved": None if found.ratio is None else 1 - found.ratio,
         "bound": found.bound,
         "low": found.low,
         "high": found.high,
         "compared": [found.least, found.most],
+        "saved": saved.value,
+        "saved_bound": saved.bound,
+        "saved_limit": saved.limit,
+        "saved_low": saved.low,
+        "saved_high": saved.high,
     }
 
 

@@ -27,6 +27,7 @@ from percast.tools.study.analysis.power import Size
 from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.rule import Verdict
 from percast.tools.study.analysis.scores import JOD, margin_text
+from percast.tools.study.analysis.words import percent
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
 
@@ -102,28 +103,26 @@ def _equal_section(results: Results) -> Section:
         name = f"Bandwidth of {found.ours}, of {found.theirs}'s, where people find both equal"
         remark = f"{found.remark}; " if found.remark else ""
         tiles[name] = (found.brief, f"{remark}95% interval: {found.interval}")
-        if found.ratio is not None and found.ratio < 1:
-            saved = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
-            tiles[saved] = (f"{1 - found.ratio:.0%}", f"95% interval: {_saved(found)}")
+        if found.bound != "unknown":
+            name = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
+            tiles[name] = (found.saved, f"{remark}95% interval: {found.saved.interval}")
     blocks.append(Facts(tiles, large=True))
     blocks += [_curve(number, found) for number, found in enumerate(results.equal)]
     if results.equal_at:
         caption = "At each rate by itself; of so many intervals one in twenty may miss the truth."
         rows = [
-            (f"{e.theirs} at {e.rate}", e.ours, e.brief, e.interval, _percent(e.least, e.most))
+            (
+                f"{e.theirs} at {e.rate}",
+                e.ours,
+                e.brief,
+                e.interval,
+                f"{percent(e.least)} to {percent(e.most)}",
+            )
             for e in results.equal_at
         ]
         heads = ("Compared with", "code", "needs of its bandwidth", "95% interval", "compared")
         blocks.append(Table(caption, heads, rows, "equal-at"))
     return Section("equal", "Equal to the eye", blocks)
-
-
-def _saved(found: Equality) -> str:
-    if not np.isfinite(found.fit.quantile):
-        return found.interval
-    low = f"less than {1 - found.most:.0%}" if found.high is None else f"{1 - found.high:.0%}"
-    high = f"more than {1 - found.least:.0%}" if found.low is None else f"{1 - found.low:.0%}"
-    return f"{low} to {high}"
 
 
 def _percent(low: float, high: float) -> str:
@@ -133,7 +132,7 @@ def _percent(low: float, high: float) -> str:
 def _curve(number: int, found: Equality) -> Figure:
     x = np.linspace(np.log(found.least), np.log(found.most), _CURVE)
     share, low, high = found.band(x)
-    known = np.isfinite(found.fit.quantile)
+    known = found.known
     line = [
         Point(
             100 * float(np.exp(at)), 100 * y, 100 * a if known else None, 100 * b if known else None

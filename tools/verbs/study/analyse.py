@@ -93,6 +93,8 @@ def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> N
         at = f" at {each.rate}" if each.rate else ""
         print(f"equal      {each.ours} takes {each} of {each.theirs}'s bandwidth{at}")
         print(f"           95% interval {each.interval}")
+        if each.bound != "unknown":
+            print(f"saved      {each.saved}, 95% interval {each.saved.interval}")
     for condition, value, margin in zip(
         folder.study.conditions, found.scores.value, found.scores.margin, strict=True
     ):
