@@ -14,6 +14,7 @@ from percast.engines.pictures import BadPicture, decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools.campaign.store import Store
 from percast.tools.study.folders import Load
+from percast.tools.study.ratios import OURS
 
 Conditions = dict[str, dict[str, Load]]
 
@@ -27,7 +28,6 @@ _COLUMNS = {
     "doppler": "doppler_hz",
     "delay-spread": "delay_spread_s",
 }
-_OURS = "percast"
 _OF_THE_CODE = tuple(key for key in KEYS if key not in ("codec", "cbr"))
 
 
@@ -70,7 +70,7 @@ def conditions_of(
     conditions: Conditions = {}
     settings: dict[str, tuple[int, float]] = {}
     # Ours first: it is ours whose share of the other's bandwidth is asked for.
-    for row in sorted(rows, key=lambda r: (_code(r) != _OURS, r["codec"], r["cbr"], r["repeat"])):
+    for row in sorted(rows, key=lambda r: (_code(r) != OURS, r["codec"], r["cbr"], r["repeat"])):
         words = [_code(row), *(f"{key} {_text(row, key)}" for key in told)]
         name = f"{' '.join(words)}@{row['cbr_asked']}"
         this = row["condition"], row["realism"]
@@ -87,7 +87,7 @@ def _came_out(row: dict[str, Any]) -> bool:
 
 
 def _code(row: dict[str, Any]) -> str:
-    return _OURS if row["codec"] == "learned" else row["codec"]
+    return OURS if row["codec"] == "learned" else row["codec"]
 
 
 def _several(rows: list[dict[str, Any]], key: str) -> bool:

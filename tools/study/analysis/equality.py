@@ -21,6 +21,7 @@ from percast.tools.study.analysis.saved import Saved
 from percast.tools.study.analysis.tally import Floats
 from percast.tools.study.analysis.words import DOWN, UP, percent
 from percast.tools.study.plan import Condition
+from percast.tools.study.ratios import oriented
 
 _PRIOR = 1e-2  # of the squares of a and b: keeps them finite where all prefer one
 _STEPS, _LONGEST, _CLOSE = 60, 3.0, 1e-9
@@ -126,29 +127,26 @@ def find(
     """
     _, counts = draws.tally.totals()
     used, logs, signs = [], [], []
-    for number, (first, second) in enumerate(draws.tally.pairs):
-        a, b = conditions[first], conditions[second]
-        if {a.code, b.code} != {ours, theirs} or a.cbr is None or b.cbr is None:
-            continue
-        mine, other = (a, b) if a.code == ours else (b, a)
-        if counts[number] and rate in (None, other.rate):
+    for number, pair in enumerate(draws.tally.pairs):
+        both = oriented(conditions, pair, ours, theirs)
+        if both is not None and counts[number] and rate in (None, both[1].rate):
             used.append(number)
-            logs.append(np.log(mine.cbr / other.cbr))
-            signs.append(a.code == ours)
+            logs.append(np.log(both[0].cbr / both[1].cbr))
+            signs.append(conditions[pair[0]].code == ours)
     x = np.array(logs)
     if len(np.unique(x.round(9))) < 2:
         return None
     first = np.array(signs)
 
-    def oriented(wins: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def ours_first(wins: Floats, counts: Floats) -> tuple[Floats, Floats]:
         wins, counts = wins[..., used], counts[..., used]
         return np.where(first, wins, counts - wins), counts
 
-    fit = draws.of(lambda wins, counts: fit_logistic(x, *oriented(wins, counts)))
+    fit = draws.of(lambda wins, counts: fit_logistic(x, *ours_first(wins, counts)))
     ratio, bound, low, high = _crossing(fit, x.min(), x.max())
     return Equality(
         ours, theirs, rate, ratio, bound, low, high, float(np.exp(x.min())),
-        float(np.exp(x.max())), fit, _points(x, *oriented(*draws.tally.totals())),
+        float(np.exp(x.max())), fit, _points(x, *ours_first(*draws.tally.totals())),
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from percast.tools.study.analysis.scores import JOD, margin_text
 from percast.tools.study.analysis.words import percent
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
+from percast.tools.study.ratios import too_few
 
 _CURVE = 41  # points
 _NONE = "\N{EN DASH}"
@@ -68,8 +69,9 @@ def make_page(
         )
         lead = f"Simulated. {lead}"
     sections = []
-    if results.equal:
-        sections.append(_equal_section(results))
+    missing = list(too_few(study))
+    if results.equal or missing:
+        sections.append(_equal_section(results, missing))
     sections += [
         _scores_section(study, results),
         _observers_section(study, verdicts, results, everybody),
@@ -97,8 +99,9 @@ def _marked(block: Block) -> Block:
     return block
 
 
-def _equal_section(results: Results) -> Section:
-    tiles, blocks = {}, []
+def _equal_section(results: Results, missing: Sequence[str]) -> Section:
+    tiles: dict[str, object] = {}
+    blocks: list[Block] = [Prose(f"{words}.", "warning") for words in missing]
     for found in results.equal:
         name = f"Bandwidth of {found.ours}, of {found.theirs}'s, where people find both equal"
         remark = f"{found.remark}; " if found.remark else ""
@@ -106,7 +109,8 @@ def _equal_section(results: Results) -> Section:
         if found.bound != "unknown":
             name = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
             tiles[name] = (found.saved, f"{remark}95% interval: {found.saved.interval}")
-    blocks.append(Facts(tiles, large=True))
+    if tiles:
+        blocks.append(Facts(tiles, large=True))
     blocks += [_curve(number, found) for number, found in enumerate(results.equal)]
     if results.equal_at:
         caption = "At each rate by itself; of so many intervals one in twenty may miss the truth."

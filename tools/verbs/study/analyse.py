@@ -11,6 +11,7 @@ from percast.tools.options import add_output_options
 from percast.tools.study.analysis.config import AnalyseConfig
 from percast.tools.study.answers import Answers
 from percast.tools.study.plan import Folder
+from percast.tools.study.ratios import too_few
 
 HELP = "scores, preferences and the bandwidth at equality, with a report"
 
@@ -95,6 +96,8 @@ def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> N
         print(f"           95% interval {each.interval}")
         if each.bound != "unknown":
             print(f"saved      {each.saved}, 95% interval {each.saved.interval}")
+    for words in too_few(folder.study):
+        print(f"equal      unknown: {words}")
     for condition, value, margin in zip(
         folder.study.conditions, found.scores.value, found.scores.margin, strict=True
     ):

@@ -13,6 +13,7 @@ from percast.tools.study.cells import conditions_of, parse_where
 from percast.tools.study.config import PlanConfig, RuleConfig
 from percast.tools.study.folders import pictures_in, split_spec
 from percast.tools.study.make import make
+from percast.tools.study.ratios import too_few
 from percast.tools.study.schedule import trials_of
 
 HELP = "make a study of folders of pictures, or of a campaign's cells"
@@ -58,6 +59,8 @@ def main(args: argparse.Namespace) -> int:
         report.say(
             f"percast: {len(study.left_out)} originals are left out, which not all conditions have"
         )
+    for words in too_few(study):
+        report.say(f"percast: {words}")
     each = len(trials_of(study, 0))
     cells = len(study.pairs) * len(study.pictures)
     if args.json:
