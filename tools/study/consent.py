@@ -50,8 +50,8 @@ def plain_text(asks: Sequence[str], original: bool) -> str:
         "You will see pairs of pictures and choose one of each.\n\n"
         f"Stored of you: {'; '.join(of_you)}.\n\n"
         f"Stored of each answer: {'; '.join(of_answers)}.\n\n"
-        "Neither your name nor your address is asked for or stored, nor the time of day. If you "
-        "were given a link of your own, whoever gave it to you can tell which answers are yours.\n\n"
+        "Neither your address, nor the time of day, nor anything else is stored. If you were given "
+        "a link of your own, whoever gave it to you can tell which answers are yours.\n\n"
         "You may stop whenever you like; what you have answered by then stays stored. Your browser "
         "keeps your link, so that you can go on later."
     )

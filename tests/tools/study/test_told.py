@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a study tells those who make it, who take part, and who read of it."""
 
+import csv
 import html
 import json
+import re
+import shutil
 import sqlite3
 
-from percast.tools.study.answers import Answers
+from percast.tools.study.answers import Answer, Answers, Given
 from percast.tools.study.config import PlanConfig
 from percast.tools.study.consent import KEPT
 from percast.tools.study.messages import DISPLAY
-from percast.tools.study.plan import Folder
+from percast.tools.study.plan import ORIGINAL, Folder
 from percast.tools.study.ratios import code_pairs
+from percast.tools.study.schedule import trials_of
 from tests.tools.study.studies import BLURRED, NOISY, made
 
 
@@ -57,7 +61,8 @@ def test_one_ratio_of_bandwidths_is_too_few_and_that_is_said(study, folders, tmp
 def test_ours_is_percast_whoever_is_named_first(study, folders, tmp_path):
     done = study(
         "make", f"{NOISY}={folders[NOISY]}", f"other@1/12={folders[NOISY]}",
-        f"{BLURRED}={folders[BLURRED]}", "--reference", folders["original"], "--out", tmp_path / "s",
+        f"{BLURRED}={folders[BLURRED]}", "--reference", folders["original"],
+        "--out", tmp_path / "s",
     )  # fmt: skip
     assert done.code == 0, done.err
     pairs = code_pairs(Folder.open(tmp_path / "s").study)
@@ -89,3 +94,64 @@ def test_simulated_reports_say_so_and_people_are_not_touched(study, folders, tmp
     again = study("analyse", folder, "--simulated", "--resamples", 200, "--json")
     assert again.json["preferences"] == found["preferences"]
     assert json.dumps(again.json["scores"]) == json.dumps(found["scores"])
+
+
+def test_what_is_kept_of_each_observer_is_a_table_in_which_no_strangers_text_is_a_formula(
+    study, folders, tmp_path
+):
+    ask = "=1+1"
+    assert made(study, folders, tmp_path / "study", "--ask", ask, "--ask", "Glasses?").code == 0
+    folder = Folder.open(tmp_path / "study")
+    texts = (
+        ['=HYPERLINK("http://evil")', "no"],
+        ["+49 30", "-"],
+        ["@x", "yes, two\nlines"],
+        ["", ""],
+    )
+    with Answers.open(folder, create=True) as answers:
+        for slot, asked in enumerate(texts):
+            answers.join(lambda slot: f"token {slot}")
+            answers.agree(slot, {"pixel_mm": 0.25, "steps": 15.0} if slot else {}, asked)
+        answers.join(lambda slot: f"token {slot}")  # and never agrees
+        given = [
+            Answer(slot, trial, Given("left" if slot == 2 or trial.left == ORIGINAL
+                or (trial.right != ORIGINAL and trial.left == 1) else "right", 900.0))
+            for slot in range(3) for trial in trials_of(folder.study, slot)
+        ]  # fmt: skip
+        answers.add_all(given)
+    done = study("analyse", folder.path, "--resamples", 100)
+    assert done.code == 0, done.err
+    with (folder.path / "report" / "observers.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[-3:] == ["simulated", "'=1+1", "Glasses?"]
+    assert [row["observer"] for row in rows] == list("12345")
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row["day"]) for row in rows)
+    assert [row["agreed"] for row in rows] == list("11110")
+    assert [(row["display_pixel_mm"], row["display_steps"]) for row in rows[:2]] == [
+        ("", ""), ("0.25", "15.0"),
+    ]  # fmt: skip
+    assert [row["counted"] for row in rows] == list("11000")
+    assert "one side" in rows[2]["reasons"] and rows[3]["reasons"] == "answered nothing"
+    assert (rows[0]["done"], rows[0]["catch_right"], rows[0]["median_reaction_s"]) == (
+        "1.0", "1.0", "0.9",
+    )  # fmt: skip
+    found = [(row["'=1+1"], row["Glasses?"]) for row in rows]
+    assert found[:3] == [
+        ("'=HYPERLINK(\"http://evil\")", "no"), ("'+49 30", "'-"), ("'@x", "yes, two\nlines"),
+    ]  # fmt: skip
+
+
+def test_a_pictures_name_is_no_formula_either(study, folders, tmp_path):
+    turned = {name: tmp_path / name.partition("@")[0] for name in (BLURRED, NOISY, "original")}
+    for name, out in turned.items():
+        out.mkdir()
+        for path in folders[name].glob("*.png"):
+            shutil.copy(path, out / f"=cmd {path.name}")
+    assert made(study, turned, tmp_path / "study", "--trials", 6).code == 0
+    simulate = ("simulate", tmp_path / "study", "--metric", "psnr", "--observers", 4)
+    assert study(*simulate, "--resamples", 100).code == 0
+    out = tmp_path / "study" / "report-simulated"
+    with (out / "answers.csv").open(newline="", encoding="utf-8") as file:
+        assert all(row["picture"].startswith("'=cmd ") for row in csv.DictReader(file))
+    with (out / "observers.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["simulated"] for row in csv.DictReader(file)] == list("1111")

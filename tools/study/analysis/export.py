@@ -2,7 +2,7 @@
 """The raw answers as a table, and the figures as one JSON object."""
 
 import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ HEADS = (
     "observer", "trial", "kind", "picture", "left", "right", "choice", "preferred", "reaction_ms",
     "original_ms", "shows", "zoom", "pixel_ratio", "counted", "simulated",
 )  # fmt: skip
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def name_of(study: Study, condition: int) -> str:
@@ -42,15 +43,20 @@ def rows(
         )  # fmt: skip
 
 
-def write_csv(path: Path, table: Iterator[tuple]) -> None:
+def write_csv(path: Path, heads: Sequence[str], table: Iterable[Sequence[object]]) -> None:
     """Raises `FileError` where it cannot."""
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file)
-            writer.writerow(HEADS)
-            writer.writerows(table)
+            writer.writerows([harmless(cell) for cell in row] for row in (heads, *table))
     except OSError as error:
         raise FileError(f"{path}: {error.strerror}") from error
+
+
+def harmless(cell: object) -> object:
+    """Text of others, which a spreadsheet would take for a formula and run, behind an apostrophe
+    (OWASP, "CSV injection")."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
 
 
 def summary(

@@ -38,14 +38,15 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
     """
     # Other verbs of `study` do without what this loads.
     from percast.tools.pages import write_page
-    from percast.tools.study.analysis import export, power, results, rule
+    from percast.tools.study.analysis import export, people, power, results, rule
     from percast.tools.study.analysis.report import make_page
 
     study = folder.study
     with Answers.open(folder, simulated=config.simulated) as store:
         answers = store.rows()
-        displays = [each["display"] for each in store.observers() if each["agreed"]]
+        observers = store.observers()
         simulated = store.simulated
+    displays = [each["display"] for each in observers if each["agreed"]]
     verdicts = rule.judge(study, answers)
     if not verdicts:
         raise LinkError(f"{folder.path}: nobody has answered yet")
@@ -65,7 +66,10 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{out}: {error.strerror}") from error
-    export.write_csv(out / "answers.csv", export.rows(study, answers, set(stays), bool(simulated)))
+    counted = export.rows(study, answers, set(stays), bool(simulated))
+    export.write_csv(out / "answers.csv", export.HEADS, counted)
+    joined = people.rows(study, observers, verdicts, bool(simulated))
+    export.write_csv(out / "observers.csv", people.heads(study), joined)
     page = make_page(folder, answers, verdicts, found, everybody, displays, simulated, sizes)
     write_page(out / "report.html", page)
     summary = dict(export.summary(study, folder.sha256, verdicts, found, everybody, simulated))
