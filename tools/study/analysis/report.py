@@ -108,7 +108,9 @@ def _equal_section(results: Results, missing: Sequence[str]) -> Section:
         tiles[name] = (found.brief, f"{remark}95% interval: {found.interval}")
         if found.bound != "unknown":
             name = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
-            tiles[name] = (found.saved, f"{remark}95% interval: {found.saved.interval}")
+            saved = found.saved
+            remark = f"{saved.remark}; " if saved.remark else remark
+            tiles[name] = (saved.brief, f"{remark}95% interval: {saved.interval}")
     if tiles:
         blocks.append(Facts(tiles, large=True))
     blocks += [_curve(number, found) for number, found in enumerate(results.equal)]

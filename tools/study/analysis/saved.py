@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from percast.tools.study.analysis.words import DOWN, NEAREST, UP, percent, times
 
-_NOTHING = 0.005
+_NOTHING, _ROUND = 0.005, 1e-9
+_NONE, _PERHAPS = "none", "perhaps none"
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,28 @@ class Saved:
     known: bool
 
     def __str__(self) -> str:
-        """ "60%", "more than 93.7%", "none: needs at least 3.1 times as much"."""
+        return f"{self.brief}: {self.remark}" if self.remark else self.brief
+
+    @property
+    def brief(self) -> str:
+        """ "60%", "more than 93.7%", "none"."""
         if self.value is not None:
-            saves = self.value > -_NOTHING
-            return percent(max(self.value, 0)) if saves else f"none: needs {_need(self.value)}"
+            return percent(max(self.value, 0)) if self.value > -_NOTHING else _NONE
         if self.limit is None:
             return self.bound
         if self.limit >= 0:
-            return f"{self.bound} {percent(self.limit, _away(self.bound))}"
+            return _share(self.limit, self.bound, "")
+        return _NONE if self.bound == "less than" else _PERHAPS
+
+    @property
+    def remark(self) -> str:
+        """ "needs 3.1 times as much", where nothing is saved."""
+        if self.value is not None and self.value <= -_NOTHING:
+            return f"needs {_need(self.value)}"
+        if self.limit is None or self.limit >= 0:
+            return ""
         if self.bound == "less than":
-            return f"none: needs at least {_need(self.limit, DOWN)}"
+            return f"needs at least {_need(self.limit, DOWN)}"
         return f"needs at most {_need(self.limit, UP)}"
 
     @property
@@ -78,6 +91,8 @@ def _alone(share: float, bound: str) -> str:
 
 def _share(share: float, bound: str, rounding: str) -> str:
     """An end of an interval; with a bound it is one of what was compared."""
+    if bound == "less than" and share < _ROUND:
+        return _NONE
     return f"{bound} {percent(share, _away(bound))}" if bound else percent(share, rounding)
 
 

@@ -99,7 +99,7 @@ def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> N
         print(f"equal      {each.ours} takes {each} of {each.theirs}'s bandwidth{at}")
         print(f"           95% interval {each.interval}")
         if each.bound != "unknown":
-            print(f"saved      {each.saved}, 95% interval {each.saved.interval}")
+            print(f"saved      {each.saved} (95% interval {each.saved.interval})")
     for words in too_few(folder.study):
         print(f"equal      unknown: {words}")
     for condition, value, margin in zip(
