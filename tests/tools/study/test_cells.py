@@ -59,7 +59,8 @@ def of_number(number: int, kind: int) -> np.ndarray:
 
 def test_a_campaigns_cells_become_conditions(study, tmp_path):
     campaign(tmp_path / "c.sqlite", of_number)
-    ask = ("make", "--campaign", tmp_path / "c.sqlite")
+    # Pictures of one colour each, which make no catch trial.
+    ask = ("make", "--campaign", tmp_path / "c.sqlite", "--catches", 0)
     done = study(*ask, "--where", "snr=10", "--out", tmp_path / "study")
     assert done.code == 0, done.err
     folder = Folder.open(tmp_path / "study")
@@ -75,6 +76,7 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
             assert np.array_equal(load(folder.picture(file)), wanted)
     # Without --where both SNRs are conditions, told apart by their names.
     done = study(*ask, "--out", tmp_path / "all", "--json")
+    assert "snr differs (10, 4) and no --where names it" in done.err
     assert "percast snr 4@1/96" in done.json["conditions"] and len(done.json["conditions"]) == 8
     with sqlite3.connect(tmp_path / "c.sqlite") as db:
         db.execute("UPDATE conditions SET snr_db_set = 10")
@@ -82,3 +84,20 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
     assert alike.code == 2 and "several conditions" in alike.complaint
     none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
     assert none.code == 2 and "no cell" in none.complaint
+
+
+def test_a_codec_without_models_is_not_called_by_its_name_twice(study, tmp_path):
+    campaign(tmp_path / "c.sqlite", of_number)
+    with sqlite3.connect(tmp_path / "c.sqlite") as db:
+        db.execute("UPDATE decodes SET model = 'hevc-ldpc' WHERE cell IN (SELECT cell FROM cells "
+                   "JOIN shots USING (shot) WHERE condition >= 4)")  # fmt: skip
+        db.execute("UPDATE decodes SET model = 'lite' WHERE cell IN (SELECT cell FROM cells "
+                   "JOIN shots USING (shot) WHERE condition < 2)")  # fmt: skip
+    done = study(
+        "make", "--campaign", tmp_path / "c.sqlite", "--where", "snr=10", "--where",
+        "model=base,lite,hevc-ldpc", "--catches", 0, "--out", tmp_path / "study", "--json",
+    )  # fmt: skip
+    assert done.code == 0 and "differs" not in done.err
+    assert sorted(done.json["conditions"]) == [
+        "hevc-ldpc@1/48", "hevc-ldpc@1/96", "percast model base@1/48", "percast model lite@1/96",
+    ]  # fmt: skip

@@ -4,6 +4,7 @@
 import html
 import io
 import json
+import shutil
 import sqlite3
 
 import numpy as np
@@ -240,3 +241,17 @@ def test_where_the_rule_leaves_out_everybody_it_says_why(study, folders, tmp_pat
     done = study("analyse", folder.path)
     assert done.code == 5 and "median reaction 0.05 s" in done.complaint
     assert not (folder.path / "report").exists()
+
+
+def test_a_picture_that_is_like_its_spoilt_copy_catches_nobody_and_is_refused(
+    study, folders, tmp_path
+):
+    plain = np.full((64, 64, 3), 90, np.uint8)
+    with_plain = {name: tmp_path / name.partition("@")[0] for name in ("original", BLURRED, NOISY)}
+    for name, out in with_plain.items():
+        shutil.copytree(folders[name], out)
+        Image.fromarray(plain).save(out / "wall.png")
+    refused = made(study, with_plain, tmp_path / "study")
+    assert refused.code == 6 and "'wall' is so plain" in refused.complaint
+    assert not (tmp_path / "study").exists()
+    assert made(study, with_plain, tmp_path / "study", "--catches", 0).code == 0
