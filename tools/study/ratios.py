@@ -42,6 +42,6 @@ def too_few(study: Study) -> Iterator[str]:
             (ratio,) = ratios
             yield (
                 f"{ours} and {theirs} are compared at one ratio of bandwidths alone "
-                f"({float(ratio):.0%}): at which one people find both equal takes two or more, so "
-                "another rate of either"
+                f"({float(ratio):.0%}); which one makes both equal to people takes two or more to "
+                "tell: add another rate of either"
             )

@@ -84,6 +84,12 @@ def test_simulated_reports_say_so_and_people_are_not_touched(study, folders, tmp
     assert not (folder / "answers.sqlite").exists()
     page = (folder / "report-simulated" / "report.html").read_text("utf-8")
     assert '<p class="banner" role="note">SIMULATED: 8 observers who answer by PSNR' in page
+    # With everybody, who always pressed left shares in each pair's figures.
+    (pair,) = found["preferences"]
+    (all_,) = found["with_everybody"]["preferences"]
+    assert pair["share"] != all_["share"] and f"{BLURRED} preferred to {NOISY}" in page
+    line = page[page.index(f"{BLURRED} preferred to {NOISY}") :].partition("</tr>")[0]
+    assert f"{pair['share']:.0%}</td>" in line and f"{all_['share']:.0%}</td>" in line
     assert page.count("Simulated: ") > 8  # every figure and table, also where it is taken away
     assert "default-src 'none'" in html.unescape(page) and "<script src" not in page
     rows = (folder / "report-simulated" / "answers.csv").read_text("utf-8").splitlines()
