@@ -33,7 +33,7 @@ fi
 
 pip_install -e '.[test]'
 # Drives Debian's Chromium; its own browsers are not fetched.
-pip_install 'playwright>=1.40' || true
+pip_install 'playwright>=1.40' 'pypdfium2>=4.20' || true
 # These build TensorRT plans without a GPU; they exist for this processor only.
 if [ "$(uname -m)" = x86_64 ]; then
   pip_install tensorrt_rtx_cu13_libs==1.7.1.116 tensorrt_rtx_cu13_bindings==1.7.1.116

@@ -7,6 +7,8 @@
 
 plan      what is asked, of whom, about which pictures, and who is left out; fixed and hashed.
 make      its pictures, from folders (`folders`) or a campaign's cells (`cells`).
+consent   what is kept of an observer, in words.
+ratios    whose bandwidth is compared with whose.
 schedule  the trials of each observer.
 names     what observers, trials and pictures are called outside: nothing can be read off it.
 answers   every answer, the moment that it comes.

@@ -14,6 +14,7 @@ from percast.engines.pictures import BadPicture, decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools.campaign.store import Store
 from percast.tools.study.folders import Load
+from percast.tools.study.ratios import OURS
 
 Conditions = dict[str, dict[str, Load]]
 
@@ -27,7 +28,6 @@ _COLUMNS = {
     "doppler": "doppler_hz",
     "delay-spread": "delay_spread_s",
 }
-_OURS = "percast"
 _OF_THE_CODE = tuple(key for key in KEYS if key not in ("codec", "cbr"))
 
 
@@ -48,8 +48,8 @@ def parse_where(text: str) -> tuple[str, tuple[str, ...]]:
 
 def conditions_of(
     stack: contextlib.ExitStack, path: Path, where: Sequence[tuple[str, tuple[str, ...]]]
-) -> tuple[dict[str, Load], Conditions]:
-    """Originals and conditions of a campaign.
+) -> tuple[dict[str, Load], Conditions, list[str]]:
+    """Originals and conditions of a campaign, and remarks: what differs that `where` does not name.
 
     Args:
         stack: closes the store.
@@ -70,15 +70,21 @@ def conditions_of(
     conditions: Conditions = {}
     settings: dict[str, tuple[int, float]] = {}
     # Ours first: it is ours whose share of the other's bandwidth is asked for.
-    for row in sorted(rows, key=lambda r: (_code(r) != _OURS, r["codec"], r["cbr"], r["repeat"])):
-        words = [_code(row), *(f"{key} {_text(row, key)}" for key in told)]
+    for row in sorted(rows, key=lambda r: (_code(r) != OURS, r["codec"], r["cbr"], r["repeat"])):
+        words = [_code(row), *(f"{key} {_text(row, key)}" for key in told if _tells(row, key))]
         name = f"{' '.join(words)}@{row['cbr_asked']}"
         this = row["condition"], row["realism"]
         if settings.setdefault(name, this) != this:
             raise UsageError(f"{path}: '{name}' are several conditions that --where cannot tell")
         conditions.setdefault(name, {}).setdefault(row["picture"], _cell(store, row["cell"]))
     originals = {each["name"]: _original(store, each["sha256"]) for each in store.pictures()}
-    return originals, conditions
+    named = {key for key, _ in where}
+    remarks = [
+        f"{key} differs ({', '.join(sorted({_text(row, key) for row in rows}))}) and no --where "
+        "names it: so many more conditions"
+        for key in told if key not in named
+    ]  # fmt: skip
+    return originals, conditions, remarks
 
 
 def _came_out(row: dict[str, Any]) -> bool:
@@ -87,13 +93,18 @@ def _came_out(row: dict[str, Any]) -> bool:
 
 
 def _code(row: dict[str, Any]) -> str:
-    return _OURS if row["codec"] == "learned" else row["codec"]
+    return OURS if row["codec"] == "learned" else row["codec"]
 
 
 def _several(rows: list[dict[str, Any]], key: str) -> bool:
     """Whether a setting differs between conditions of one code."""
     codes = {_code(row) for row in rows}
     return any(len({_text(row, key) for row in rows if _code(row) == code}) > 1 for code in codes)
+
+
+def _tells(row: dict[str, Any], key: str) -> bool:
+    """Codecs without models have their own name there."""
+    return key != "model" or row["model"] != row["codec"]
 
 
 def _text(row: dict[str, Any], key: str) -> str:

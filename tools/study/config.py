@@ -11,6 +11,7 @@ from pathlib import Path
 from percast.blocks.images.picture import parse_size
 from percast.errors import UsageError
 from percast.settings import SettingError, Settings, setting
+from percast.tools.study.consent import plain_text
 
 QUESTIONS = {
     "closer": "Which picture is closer to the original?",
@@ -144,17 +145,13 @@ class PlanConfig(Settings):
             yield SettingError("size", str(error))
 
     def consent_text(self) -> str:
-        """The operator's text, or a plain one.
+        """The operator's text, or one that says what is kept.
 
         Raises:
             UsageError: the file cannot be read, or is too long.
         """
         if self.consent is None:
-            return (
-                "You will see pairs of pictures and choose one of each. Your choices and the time "
-                "that they take are stored under a random number, and nothing else about you. You "
-                "may stop whenever you like."
-            )
+            return plain_text(self.asks, not self.without_original)
         try:
             text = self.consent.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:

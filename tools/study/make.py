@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from percast.engines.metrics import psnr
 from percast.errors import FileError, UsageError
 from percast.tools.study.config import PlanConfig, RuleConfig, parse_label
 from percast.tools.study.folders import Load, in_all
 from percast.tools.study.plan import PICTURES, Condition, Folder, Shown, Study, told
 
 _SPOILT = 12  # pixels of the original for one of its spoilt copy
+_OBVIOUS_DB = 35.0  # PSNR of a spoilt copy above which it may be taken for the original
 
 
 def make(
@@ -54,7 +56,9 @@ def make(
     try:
         with told(out):
             (out / PICTURES).mkdir(parents=True)
-            shown = tuple(_store(out, name, originals, conditions) for name in names)
+            shown = tuple(
+                _store(out, name, originals, conditions, plan.catches > 0) for name in names
+            )
         study = Study(
             title=plan.title,
             question=plan.question,
@@ -100,9 +104,16 @@ def _store(
     name: str,
     originals: Mapping[str, Load],
     conditions: Mapping[str, Mapping[str, Load]],
+    catches: bool,
 ) -> Shown:
     original = originals[name]()
     height, width = original.shape[:2]
+    spoilt = _spoil(original)
+    if catches and (alike := psnr(original, spoilt)) > _OBVIOUS_DB:
+        raise FileError(
+            f"'{name}' is so plain that nobody can tell it from its spoilt copy (PSNR {alike:.0f} "
+            "dB), so it makes no catch trial: leave it out, or give --catches 0"
+        )
     files = []
     for condition, pictures in conditions.items():
         rgb = pictures[name]()
@@ -112,9 +123,7 @@ def _store(
                 f"{width}x{height}: --size fits originals to what was sent"
             )
         files.append(_write(out, rgb))
-    return Shown(
-        name, width, height, _write(out, original), _write(out, _spoil(original)), tuple(files)
-    )
+    return Shown(name, width, height, _write(out, original), _write(out, spoilt), tuple(files))
 
 
 def _write(out: Path, rgb: np.ndarray) -> str:

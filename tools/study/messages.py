@@ -10,7 +10,7 @@ from percast.tools.study.plan import Study
 MAX_BYTES = 16384
 _DAY_MS = 86_400_000.0
 _MOST_ASKED = 500  # characters
-_DISPLAY = {  # what the display check finds: name -> range
+DISPLAY = {  # what the display check finds: name -> range
     "width": (1, 100_000),  # of the screen, the page's pixels
     "height": (1, 100_000),
     "pixel_ratio": (0.1, 20),
@@ -52,13 +52,15 @@ def parse_begin(message: dict[str, Any], study: Study) -> tuple[dict[str, float]
         raise ValueError("nobody takes part without agreeing")
     if not isinstance(display, dict) or not isinstance(asked, list):
         raise ValueError("display must be an object, asked a list")
-    if not display.keys() <= _DISPLAY.keys():
+    if not display.keys() <= DISPLAY.keys():
         raise ValueError("display has unknown fields")
     if len(asked) != len(study.asks) or any(
         not isinstance(each, str) or len(each) > _MOST_ASKED for each in asked
     ):
         raise ValueError(f"asked must be {len(study.asks)} texts")
-    return {name: _number(display, name, *_DISPLAY[name]) for name in display}, asked
+    for each in asked:
+        each.encode()  # half of a surrogate pair is no text; `UnicodeEncodeError` is a `ValueError`
+    return {name: _number(display, name, *DISPLAY[name]) for name in display}, asked
 
 
 def parse_answer(message: dict[str, Any], study: Study) -> tuple[str, Given]:

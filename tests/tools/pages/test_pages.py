@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import re
+import shutil
 import xml.etree.ElementTree as xml
 from html import unescape
 from urllib.parse import unquote
@@ -126,7 +127,39 @@ def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
-def test_a_banner_is_on_the_page_and_on_every_sheet_of_paper():
-    text = render(Page("Study", "of nobody", [], banner="Simulated observers"))
-    assert 'class="banner" role="note">Simulated observers' in text
-    assert re.search(r"@media print \{.*\.banner \{ position: fixed", text, re.DOTALL)
+def test_a_banner_is_on_the_page_and_on_every_sheet_of_paper_with_room_of_its_own(tmp_path):
+    banner = "Simulated observers"
+    lines = [f"Line {number}." for number in range(200)]
+    page = Page("Study", "of nobody", [Section("one", "One", [Prose(lines)])], banner=banner)
+    assert f'class="banner" role="note">{banner}' in render(page)
+    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
+    pdfium = pytest.importorskip("pypdfium2", reason="pip install pypdfium2")
+    if (chromium := shutil.which("chromium")) is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    write_page(tmp_path / "page.html", page)
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        sheet = browser.new_page()
+        sheet.goto((tmp_path / "page.html").as_uri())
+        sheet.pdf(path=tmp_path / "page.pdf")
+        browser.close()
+    document = pdfium.PdfDocument(tmp_path / "page.pdf")
+    assert len(document) > 3
+    printed = []
+    for sheet in document:
+        text = sheet.get_textpage()
+        signs = [
+            (text.get_text_range(i, 1), text.get_charbox(i)) for i in range(text.count_chars())
+        ]
+        signs = [(sign, box) for sign, box in signs if sign.strip()]
+        whole, wanted = "".join(sign for sign, _ in signs), banner.replace(" ", "")
+        assert whole.count(wanted) == 1
+        begins = whole.index(wanted)
+        floor = min(bottom for _, (_, bottom, _, _) in signs[begins : begins + len(wanted)])
+        for found in re.finditer(r"Line(\d+)\.", whole):
+            printed.append(f"Line {found[1]}.")
+            assert signs[found.start()][1][3] < floor  # the top of its L
+        text.close()
+        sheet.close()
+    document.close()
+    assert printed == lines

@@ -142,3 +142,10 @@ class Caller:
 
 def token_of(link: str) -> str:
     return link.partition("=")[2]
+
+
+def made(study, folders, out, *more):
+    """`percast study make` of both conditions."""
+    conditions = [f"{name}={folders[name]}" for name in (BLURRED, NOISY)]
+    reference = () if "--reference" in more else ("--reference", folders["original"])
+    return study("make", *conditions, *reference, "--out", out, *more)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from percast.tools.pages import render
-from percast.tools.study.analysis import equality, power, scores
-from percast.tools.study.analysis.draws import Draws
+from percast.tools.study.analysis import equality, export, power, scores
+from percast.tools.study.analysis.draws import Draws, Estimated
+from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute, of_tally
 from percast.tools.study.analysis.rule import judge
 from percast.tools.study.analysis.synthetic import Layout, Truth, expected_shares, simulate
+from percast.tools.study.analysis.words import DOWN, NEAREST, UP, percent
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
 from percast.tools.study.plan import Condition, Folder
 from percast.tools.study.schedule import CATCH, trials_of
@@ -50,7 +52,7 @@ def test_known_scores_and_the_known_bandwidth_lie_within_their_intervals_in_90_o
     shares = expected_shares(layout, truth)
     many = np.full(len(shares), 1e9)  # what the scores of all people and pictures would be
     known = scores.by_newton(scores.won_matrix(layout.tally.pairs, 8, shares * many, many))
-    of_scores, of_shares, of_bandwidth, widths = [], [], [], []
+    of_scores, of_shares, of_bandwidth, widths, ratios = [], [], [], [], []
     for run in range(100):
         draws = Draws(simulate(layout, truth, np.random.default_rng(run)), resamples=200)
         found = scores.score(draws)
@@ -64,9 +66,12 @@ def test_known_scores_and_the_known_bandwidth_lie_within_their_intervals_in_90_o
         equal = equality.find(draws, plan.conditions, "percast", "hevc-ldpc")
         of_bandwidth.append((equal.low or 0) <= SHARE <= (equal.high or np.inf))
         widths.append((equal.high or np.inf) - (equal.low or 0))
+        ratios.append((equal.ratio, equal.saved.value))
     assert (np.sum(of_scores, 0) >= 90).all()
     assert (np.sum(of_shares, 0) >= 90).all()
     assert np.sum(of_bandwidth) >= 90
+    # The figures themselves are neither askew nor turned round.
+    assert np.median(ratios, 0) == pytest.approx([SHARE, 1 - SHARE], abs=0.02)
     # Intervals that always hold the truth because they are wide would say nothing.
     assert np.median(widths) < 0.25
     assert np.mean(of_scores) < 0.999
@@ -149,9 +154,9 @@ def test_three_in_ten_who_press_at_random_pass_the_rule_and_fewer_with_more_catc
     assert passed == [pytest.approx(5 / 16 * 15 / 16, abs=0.08), pytest.approx(1 / 7, abs=0.06)]
 
 
-def of_scores(plan, values, observers: int = 20):
+def of_scores(plan, values, observers: int = 20, seed: int = 1):
     return of_tally(
-        plan, simulate(Layout.of(plan, observers), Truth(values), np.random.default_rng(1)), 200
+        plan, simulate(Layout.of(plan, observers), Truth(values), np.random.default_rng(seed)), 200
     )
 
 
@@ -166,10 +171,125 @@ def test_beyond_the_ratios_that_were_compared_there_is_a_bound_and_no_number():
     assert "more than" in worse.interval
 
 
-def test_where_more_bandwidth_helps_nobody_there_is_no_answer():
+@pytest.mark.parametrize(
+    ("share", "observers", "steep", "rate"),
+    [(SHARE, 5, STEEP, None), (3.0, 10, 0.5, None), (SHARE, 6, 0.3, None), (0.05, 10, 0.5, "1/96")],
+)
+def test_the_bandwidth_lies_within_its_interval_also_of_few_observers_or_a_flat_curve(
+    share, observers, steep, rate
+):
+    plan, _ = rated()
+    values = [
+        steep * np.log(c.cbr / (share if c.code == "percast" else 1)) for c in plan.conditions
+    ]
+    layout, held = Layout.of(plan, observers), 0
+    truth = Truth(np.array(values) - np.mean(values), 0.3, 0.4)
+    for run in range(100):
+        draws = Draws(simulate(layout, truth, np.random.default_rng(run)), resamples=200)
+        found = equality.find(draws, plan.conditions, "percast", "hevc-ldpc", rate)
+        held += (found.low or 0) <= share <= (found.high or np.inf)
+    assert held >= 90
+
+
+@pytest.mark.parametrize(("preferred", "bound"), [(0.98, "less than"), (0.02, "more than")])
+def test_who_wins_or_loses_at_every_ratio_is_told_so_whatever_the_slope_happens_to_be(
+    preferred, bound
+):
+    plan, _ = rated()
+    layout = Layout.of(plan, 20)
+    ours = np.array([c.code == "percast" for c in plan.conditions])
+    truth, slopes = Truth(np.log(preferred / (1 - preferred)) * ours), []
+    for run in range(20):
+        draws = Draws(simulate(layout, truth, np.random.default_rng(run)), resamples=200)
+        found = equality.find(draws, plan.conditions, "percast", "hevc-ldpc")
+        slopes.append(found.fit.value[1] > 0)
+        assert found.bound == bound and found.ratio is None
+        # Every ratio that was compared is out.
+        ends = (found.least, None) if bound == "less than" else (None, found.most)
+        assert (found.high, found.low) == ends
+        assert (
+            found.interval == {"less than": "less than 6.3%", "more than": "more than 400%"}[bound]
+        )
+    assert 0 < np.sum(slopes) < 20
+
+
+def test_where_more_bandwidth_surely_hurts_there_is_no_answer():
     plan, values = rated()
-    flat = of_scores(plan, -values).equal[0]
-    assert flat.bound == "unknown" and flat.ratio is flat.low is flat.high is None
+    turned = of_scores(plan, -values).equal[0]
+    assert turned.bound == "unknown" and turned.ratio is turned.low is turned.high is None
+    assert str(turned.saved) == "unknown"
+
+
+def test_where_the_slope_is_none_there_is_no_answer_unless_one_is_surely_better_somewhere():
+    plan, values = rated()
+    found = [of_scores(plan, 0 * values, seed=seed).equal[0] for seed in range(12)]
+    flat = [each for each in found if each.fit.value[1] <= 0]
+    for each in flat:
+        _, low, high = each.band(np.linspace(np.log(each.least), np.log(each.most), 101))
+        assert (each.bound == "unknown") == bool((low < 0.5).all() and (high > 0.5).all())
+    assert np.sum([each.bound == "unknown" for each in flat]) >= 3
+
+
+def equal_at(ratio=None, bound="", low=None, high=None, least=0.125, most=4.0, quantile=2.0):
+    """An equality of these ends."""
+    some = np.eye(2)
+    fit = Estimated(np.zeros(2), some, some, some, some, quantile)
+    points = np.zeros((0, 3))
+    return Equality("percast", "hevc", None, ratio, bound, low, high, least, most, fit, points)
+
+
+@pytest.mark.parametrize(
+    ("found", "brief", "interval", "saved", "saved_interval"),
+    [
+        (equal_at(0.4, low=0.341, high=0.461), "40%", "34% to 47%", "60%", "53% to 66%"),
+        (equal_at(0.25, low=0.25, high=0.5), "25%", "25% to 50%", "75%", "50% to 75%"),
+        (equal_at(0.07, low=0.05, high=None), "7%", "5% to more than 400%", "93%",
+         "from needing more than 4 times as much to saving 95%"),
+        (equal_at(0.9, low=0.7, high=1.23), "90%", "70% to 123%", "10%",
+         "from needing 1.23 times as much to saving 30%"),
+        (equal_at(1.0, low=None, high=2), "100%", "less than 13% to 200%", "0%",
+         "from needing 2 times as much to saving more than 87%"),
+        (equal_at(3.14, low=2.27, high=3.61), "314%", "227% to 361%",
+         "none: needs 3.1 times as much", "needs 2.2 times to 3.7 times as much"),
+        (equal_at(None, "less than", None, 0.0625, least=0.0625), "less than 6.3%",
+         "less than 6.3%", "more than 93.7%", "more than 93.7%"),
+        (equal_at(None, "less than", None, 0.3, least=0.25), "less than 25%",
+         "less than 25% to 30%", "more than 75%", "70% to more than 75%"),
+        (equal_at(None, "more than", 3.1, None, most=3.1), "more than 310%", "more than 310%",
+         "none: needs at least 3.1 times as much", "needs more than 3.1 times as much"),
+        (equal_at(None, "more than", 0.7, None, most=0.8), "more than 80%", "70% to more than 80%",
+         "less than 20%", "less than 20% to 30%"),
+        (equal_at(None, "less than", None, 2.0, least=2.0), "less than 200%", "less than 200%",
+         "perhaps none: needs at most 2 times as much", "needs less than 2 times as much"),
+        (equal_at(None, "more than", 1.0, None, most=1.0), "more than 100%", "more than 100%",
+         "none", "none"),
+        (equal_at(None, "unknown"), "unknown", "less than 13% to more than 400%", "unknown",
+         "from needing more than 4 times as much to saving more than 87%"),
+        (equal_at(0.4, quantile=np.inf), "40%", "no interval of so few observers or pictures",
+         "60%", "no interval of so few observers or pictures"),
+    ],
+)  # fmt: skip
+def test_what_is_saved_is_what_is_missing_of_the_ratio_and_no_bound_claims_too_much(
+    found, brief, interval, saved, saved_interval
+):
+    assert (found.brief, found.interval) == (brief, interval)
+    assert (str(found.saved), found.saved.interval) == (saved, saved_interval)
+    table = export.equality_table(found)
+    assert table["saved"] == (None if found.ratio is None else 1 - found.ratio)
+    assert table["saved_low"] == (None if found.high is None else 1 - found.high)
+    assert table["saved_high"] == (None if found.low is None else 1 - found.low)
+
+
+@pytest.mark.parametrize(
+    ("share", "rounding", "text"),
+    [
+        (0.0625, NEAREST, "6.2%"), (0.0625, UP, "6.3%"), (0.0625, DOWN, "6.2%"), (0.5, UP, "50%"),
+        (np.exp(np.log(0.25)), UP, "25%"), (0.9375, DOWN, "93.7%"), (0.0, UP, "0%"),
+        (1.0, DOWN, "100%"), (3.141, UP, "315%"), (0.004, DOWN, "0.4%"),
+    ],
+)  # fmt: skip
+def test_a_bound_is_rounded_so_that_it_holds(share, rounding, text):
+    assert percent(share, rounding) == text
 
 
 def test_each_rate_is_compared_by_itself_too():

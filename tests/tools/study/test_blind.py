@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from percast.tools.study.app import PLACES
 from percast.tools.study.plan import ORIGINAL
-from percast.tools.study.schedule import CATCH, trials_of
+from percast.tools.study.schedule import CATCH, REPEAT, trials_of
 from tests.tools.study.studies import BLURRED, NOISY, Caller, make_study, served, token_of
 
 pytestmark = pytest.mark.timeout(240)
@@ -107,15 +107,36 @@ def test_nor_where_the_right_answer_of_a_catch_trial_is(traffic):
     assert accuracy(rows, labels) < chance(labels)
 
 
-def test_nor_whether_a_trial_is_a_catch_trial(traffic):
+def of_kind(traffic, kind: str):
+    """Features, and whether a trial is of that kind, of as many that are as are not."""
     _, found = traffic
     rows = np.array([features(*each) for each in found])
-    labels = np.array([each[0].kind == CATCH for each in found])
+    labels = np.array([each[0].kind == kind for each in found])
     draw = np.random.default_rng(0)
     others = draw.choice(np.flatnonzero(~labels), labels.sum(), replace=False)
     same = np.concatenate([np.flatnonzero(labels), others])
+    return rows[same], labels[same]
+
+
+def test_nor_whether_a_trial_is_a_catch_trial(traffic):
+    rows, labels = of_kind(traffic, CATCH)
     # Of the place in the order too: catch trials lie anywhere.
-    assert accuracy(rows[same], labels[same]) < chance(labels[same])
+    assert accuracy(rows, labels) < chance(labels)
+
+
+def test_nor_whether_one_is_a_repeat_but_for_its_place_which_is_late(traffic):
+    rows, labels = of_kind(traffic, REPEAT)
+    assert accuracy(rows[:, 1:], labels) < chance(labels)
+
+
+def test_the_classifier_would_see_a_delay_of_one_condition(traffic):
+    """Of ten milliseconds, or of twice what times differ by on this machine anyway."""
+    chosen, rows, labels = labelled(traffic, 0)
+    seconds = [[pictures[i][3] for i in (0, 1)] for _, _, pictures, _ in chosen]
+    delay = max(0.010, 2 * np.std(np.diff(seconds)))
+    slow = np.array(seconds) + delay * np.column_stack([labels, ~labels])
+    leaky = np.column_stack([rows, slow, np.diff(slow)])
+    assert accuracy(leaky, labels) > 0.9, f"{1000 * delay:.0f} ms"
 
 
 def test_the_classifier_would_see_the_length_of_a_compressed_picture(traffic):
@@ -160,7 +181,10 @@ def test_no_condition_is_named_in_anything_that_is_sent(traffic):
     with served(folder.path) as server:
         guest = Caller(server.port, token_of(server.invitation))
         sent.append(str(guest.joined().call("hello")))
-        page = ["", *(f"{n}.js" for n in ("main", "stage", "calls", "kept", "pictures", "zoom"))]
+        page = [
+            "",
+            *(f"{n}.js" for n in ("main", "stage", "calls", "copy", "kept", "pictures", "zoom")),
+        ]
         sent += [guest.ask("GET", f"/{name}")[2].decode() for name in page]
     secret = [BLURRED, NOISY, "hevc", "percast@", "1/96", *(p.name for p in folder.study.pictures)]
     secret += [file for picture in folder.study.pictures for file in picture.files]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a study is made of, and what is said of what it cannot be made of."""
 
-import hashlib
 import html
 import io
 import json
+import shutil
 import sqlite3
 
 import numpy as np
@@ -12,9 +12,7 @@ import pytest
 from PIL import Image
 
 from percast.blocks.images.sinks import open_sink
-from percast.errors import FileError, PercastError
-from percast.tools.campaign.store import Done, Store
-from percast.tools.cli import build_parser
+from percast.errors import FileError
 from percast.tools.pages import render
 from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute
@@ -25,37 +23,8 @@ from percast.tools.study.folders import pictures_in
 from percast.tools.study.make import plain_png
 from percast.tools.study.plan import ORIGINAL, Folder
 from percast.tools.study.schedule import trials_of
-from tests.conftest import Run, load
-from tests.tools.study.studies import BLURRED, NOISY, degraded
-
-
-@pytest.fixture(scope="module")
-def folders(small_photos, tmp_path_factory):
-    return degraded(small_photos, tmp_path_factory.mktemp("folders"), side=64)
-
-
-@pytest.fixture
-def study(capsys):
-    """Runs `percast study` here, where the interpreter has started already."""
-
-    def run(*argv: object) -> Run:
-        words = ["study", *map(str, argv)]
-        try:
-            args = build_parser(words).parse_args(words)
-            code, problem = args.main(args), ""
-        except PercastError as error:
-            code, problem = error.exit_code, f"percast: {error}\n"
-        out, err = capsys.readouterr()
-        return Run(code, out, err + problem)
-
-    return run
-
-
-def made(study, folders, out, *more):
-    """`percast study make` of both conditions."""
-    conditions = [f"{name}={folders[name]}" for name in (BLURRED, NOISY)]
-    reference = () if "--reference" in more else ("--reference", folders["original"])
-    return study("make", *conditions, *reference, "--out", out, *more)
+from tests.conftest import load
+from tests.tools.study.studies import BLURRED, NOISY, made
 
 
 def test_a_study_holds_the_very_pixels_under_random_names(study, folders, tmp_path):
@@ -274,100 +243,15 @@ def test_where_the_rule_leaves_out_everybody_it_says_why(study, folders, tmp_pat
     assert not (folder.path / "report").exists()
 
 
-def campaign(path, rgb_of) -> None:
-    """A campaign of two pictures by two codes at two rates, two SNRs and two repeats."""
-    with Store.open(path, create=True) as store:
-        pictures = []
-        for number in range(2):
-            rgb = rgb_of(number, 0)
-            digest = hashlib.sha256(rgb.tobytes()).hexdigest()
-            pictures.append(
-                {"sha256": digest, "number": number, "name": f"p{number}.png", "width": 48,
-                 "height": 32, "image": plain_png(rgb)}
-            )  # fmt: skip
-        conditions = [
-            {"condition": number, "codec": codec, "model": "base", "cbr": cbr,
-             "design_snr_db": 10.0, "channel": "awgn", "snr_db_set": snr, "settings": "{}"}
-            for number, (codec, cbr, snr) in enumerate(
-                (codec, cbr, snr) for codec in ("learned", "hevc-ldpc")
-                for cbr in ("1/96", "1/48") for snr in (4.0, 10.0)
-            )
-        ]  # fmt: skip
-        shots = [
-            {"picture": picture["sha256"], "repeat": repeat, "condition": c["condition"], "seed": 0}
-            for picture in pictures for c in conditions for repeat in (0, 1)
-        ]  # fmt: skip
-        shots = [{"shot": number, "seq": number, **shot} for number, shot in enumerate(shots)]
-        cells = [{"cell": s["shot"], "shot": s["shot"], "realism": 1.0} for s in shots]
-        store.lay_out(pictures, conditions, shots, cells)
-        for shot in shots:
-            number = [p["sha256"] for p in pictures].index(shot["picture"])
-            # The first transmission of one condition was lost.
-            lost = shot["condition"] == 1 and shot["repeat"] == 0
-            rgb = rgb_of(number, 1 + shot["condition"] + 10 * shot["repeat"])
-            # Of another something arrived, but no picture.
-            useless = shot["condition"] == 7 and shot["repeat"] == 0
-            decode = {
-                "cell": shot["shot"], "realism": 1.0, "model": "base", "undecodable": int(useless),
-                "image": None if lost or useless else plain_png(rgb),
-            }  # fmt: skip
-            arrival = {"received": int(not lost), "attempts": 1}
-            store.done(Done(shot["shot"], arrival, [decode]))
-
-
-def of_number(number: int, kind: int) -> np.ndarray:
-    return np.full((32, 48, 3), 20 * number + 5 * kind, np.uint8)
-
-
-def test_a_campaigns_cells_become_conditions(study, tmp_path):
-    campaign(tmp_path / "c.sqlite", of_number)
-    ask = ("make", "--campaign", tmp_path / "c.sqlite")
-    done = study(*ask, "--where", "snr=10", "--out", tmp_path / "study")
-    assert done.code == 0, done.err
-    folder = Folder.open(tmp_path / "study")
-    names = ["percast@1/96", "percast@1/48", "hevc-ldpc@1/96", "hevc-ldpc@1/48"]
-    assert [c.name for c in folder.study.conditions] == names
-    kinds = {"percast@1/96": 1 + 1 + 10, "percast@1/48": 1 + 3, "hevc-ldpc@1/96": 1 + 5,
-             "hevc-ldpc@1/48": 1 + 7 + 10}  # fmt: skip
-    for number, shown in enumerate(folder.study.pictures):
-        assert load(folder.picture(shown.original))[0, 0, 0] == 20 * number
-        for condition, file in zip(folder.study.conditions, shown.files, strict=True):
-            # What was lost is there by its second transmission.
-            wanted = of_number(number, kinds[condition.name])
-            assert np.array_equal(load(folder.picture(file)), wanted)
-    # Without --where both SNRs are conditions, told apart by their names.
-    done = study(*ask, "--out", tmp_path / "all", "--json")
-    assert "percast snr 4@1/96" in done.json["conditions"] and len(done.json["conditions"]) == 8
-    with sqlite3.connect(tmp_path / "c.sqlite") as db:
-        db.execute("UPDATE conditions SET snr_db_set = 10")
-    alike = study(*ask, "--out", tmp_path / "alike")
-    assert alike.code == 2 and "several conditions" in alike.complaint
-    none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
-    assert none.code == 2 and "no cell" in none.complaint
-
-
-def test_simulated_reports_say_so_and_people_are_not_touched(study, folders, tmp_path):
-    folder = tmp_path / "study"
-    assert made(study, folders, folder, "--trials", 6, "--consent", __file__).code == 0
-    early = study("analyse", folder)
-    assert early.code == 6 and "no answers yet" in early.complaint
-    done = study(
-        "simulate", folder, "--metric", "psnr", "--observers", 8, "--always-left", 1,
-        "--resamples", 200, "--json",
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    found = done.json
-    assert "PSNR" in found["simulated"] and "9" in found["left_out"]
-    assert not (folder / "answers.sqlite").exists()
-    page = (folder / "report-simulated" / "report.html").read_text("utf-8")
-    assert '<p class="banner" role="note">SIMULATED: 8 observers who answer by PSNR' in page
-    assert page.count("Simulated: ") > 8  # every figure and table, also where it is taken away
-    # In print the banner is on every sheet, and a reader who starts anywhere is told.
-    assert ".banner { position: fixed; top: 0;" in page
-    assert "default-src 'none'" in html.unescape(page) and "<script src" not in page
-    rows = (folder / "report-simulated" / "answers.csv").read_text("utf-8").splitlines()
-    assert len(rows) == 1 + 9 * 13 and all(row.endswith(",1") for row in rows[1:])
-    # Again gives the same figures: nothing else is random.
-    again = study("analyse", folder, "--simulated", "--resamples", 200, "--json")
-    assert again.json["preferences"] == found["preferences"]
-    assert json.dumps(again.json["scores"]) == json.dumps(found["scores"])
+def test_a_picture_that_is_like_its_spoilt_copy_catches_nobody_and_is_refused(
+    study, folders, tmp_path
+):
+    plain = np.full((64, 64, 3), 90, np.uint8)
+    with_plain = {name: tmp_path / name.partition("@")[0] for name in ("original", BLURRED, NOISY)}
+    for name, out in with_plain.items():
+        shutil.copytree(folders[name], out)
+        Image.fromarray(plain).save(out / "wall.png")
+    refused = made(study, with_plain, tmp_path / "study")
+    assert refused.code == 6 and "'wall' is so plain" in refused.complaint
+    assert not (tmp_path / "study").exists()
+    assert made(study, with_plain, tmp_path / "study", "--catches", 0).code == 0

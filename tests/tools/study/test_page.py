@@ -1,41 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Observers in real browsers: no answer is lost, whatever happens in between."""
 
-import contextlib
-import shutil
-from collections.abc import Iterator
-
 import pytest
 
 pytest.importorskip("uvicorn")
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 
-from percast.tools.study.answers import Answers
 from percast.tools.study.plan import Folder
+from tests.tools.study.browsing import (
+    DESKTOP,
+    PHONE,
+    READY,
+    answers,
+    begin,
+    look,
+    newest,
+    number,
+    press,
+    visiting,
+)
 from tests.tools.study.studies import Served, make_study, served
 
 pytestmark = pytest.mark.timeout(240)
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-DESKTOP = {"viewport": {"width": 1280, "height": 800}}
-PHONE = {
-    "viewport": {"width": 360, "height": 740},
-    "device_scale_factor": 3,
-    "has_touch": True,
-    "is_mobile": True,
-}
-READY = "#stage:not(.blank)"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -43,78 +28,6 @@ def folder(small_photos, tmp_path_factory) -> Folder:
     """20 trials for each observer: 6 pictures of 2 conditions with two more pairs of them."""
     out = tmp_path_factory.mktemp("page")
     return make_study(small_photos, out, side=64, trials=6, repeats=3, catches=11, equal=True)
-
-
-@pytest.fixture(scope="module")
-def site(small_photos, tmp_path_factory) -> Iterator[Served]:
-    """A server for all tests that need no one of their own."""
-    other = make_study(small_photos, tmp_path_factory.mktemp("site"), side=64, equal=True)
-    with served(other.path) as server:
-        server.folder = other
-        yield server
-
-
-@contextlib.contextmanager
-def visiting(browser, **context) -> Iterator:
-    """A context whose pages note what goes wrong in them."""
-    opened = browser.new_context(**context)
-    opened.complaints = []
-
-    def watch(page) -> None:
-        page.set_default_timeout(60000)
-        page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        page.on("console", lambda line: opened.complaints.append(line.text))
-
-    opened.on("page", watch)
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-def begin(page, link: str) -> str:
-    """Agrees; gives the observer's own link."""
-    page.goto(link)
-    page.wait_for_selector("#welcome:not([hidden])")
-    page.check("#nocard")
-    page.check("#agree")
-    own = page.input_value("#link")
-    page.click("#begin")
-    page.wait_for_selector(READY)
-    return own
-
-
-def number(page) -> int:
-    """Of the trial on show, from 1."""
-    return int(page.inner_text("#progress").split()[0])
-
-
-def press(page, key: str) -> None:
-    """Answers, and waits for the next trial or the end."""
-    page.wait_for_selector(READY)
-    now = number(page)
-    page.keyboard.press(key)
-    page.wait_for_function(
-        """now => !document.getElementById("end").hidden
-            || parseInt(document.getElementById("progress").textContent) > now""",
-        arg=now,
-    )
-
-
-def answers(folder: Folder) -> dict[int, list]:
-    """Choices of each observer, by trial."""
-    with Answers.open(folder) as store:
-        found: dict[int, list] = {}
-        for row in store.rows():
-            assert row.trial.number == len(found.setdefault(row.slot, []))
-            found[row.slot].append(row.given)
-    return found
-
-
-def newest(site: Served) -> list:
-    """What the observer who came last has answered."""
-    found = answers(site.folder)
-    return found[max(found)]
 
 
 def test_twenty_trials_by_two_observers_with_connection_and_tab_lost_in_between(browser, folder):
@@ -129,6 +42,7 @@ def test_twenty_trials_by_two_observers_with_connection_and_tab_lost_in_between(
             for page, mine in zip(pages, wanted, strict=True):
                 press(page, mine[i])
         # The browser is offline when the answer is given, and comes back.
+        look(pages[0])
         one.set_offline(True)
         pages[0].keyboard.press(wanted[0][5])
         pages[0].wait_for_selector("#away:not([hidden])")
@@ -140,7 +54,7 @@ def test_twenty_trials_by_two_observers_with_connection_and_tab_lost_in_between(
         )
         # The server is gone when the answer is given, the tab is lost with it, and a new tab finds
         # the answer where the last one left it.
-        pages[0].wait_for_selector(READY)
+        look(pages[0])
         port = server.port
         assert server.end()[0] == 130
         pages[0].keyboard.press(wanted[0][6])
@@ -236,43 +150,6 @@ def test_the_original_is_shown_while_it_is_held_and_that_is_noted(browser, site)
     assert 0 < given.original_ms <= given.reaction_ms
 
 
-def test_a_finger_answers_on_a_phone_at_whole_pixels(browser, site):
-    with visiting(browser, **PHONE) as context:
-        page = context.new_page()
-        begin(page, site.invitation)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        for control in ("#left", "#equal", "#right", "#original"):
-            box = page.locator(control).bounding_box()
-            assert box["height"] >= 44 and box["x"] >= 0 and box["x"] + box["width"] <= 360
-        sizes = [page.locator(f).bounding_box() for f in ("#first", "#second")]
-        assert all(round(size["width"] * 3) == 64 * 3 for size in sizes)
-        assert "3 × 3" in page.inner_text("#zoom")
-        page.tap("#second")
-        page.wait_for_function(
-            "() => document.getElementById('progress').textContent.startsWith('2 ')"
-        )
-        page.wait_for_selector(READY)
-        page.tap("#equal")
-        page.wait_for_function(
-            "() => document.getElementById('progress').textContent.startsWith('3 ')"
-        )
-        assert context.complaints == []
-    given = newest(site)
-    assert [each.choice for each in given] == ["right", "equal"] and given[0].zoom == 3
-
-
-def test_a_window_that_is_too_small_says_so(browser, site):
-    small = {"viewport": {"width": 320, "height": 340}}
-    with visiting(browser, **small) as context:
-        page = context.new_page()
-        begin(page, site.invitation)
-        assert "too small" in page.inner_text("#zoom") or "native" in page.inner_text("#zoom")
-        width = page.locator("#first").bounding_box()["width"]
-        page.set_viewport_size({"width": 100, "height": 420})
-        page.wait_for_function("() => document.getElementById('zoom').textContent.includes('%')")
-        assert page.locator("#first").bounding_box()["width"] < width
-
-
 def test_every_control_has_a_name_and_the_keyboard_reaches_it(browser, site):
     with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
@@ -306,6 +183,7 @@ def test_an_answer_outlives_a_proxy_that_does_not_know_us(browser, site):
     with visiting(browser, **DESKTOP) as visitor:
         page = visitor.new_page()
         begin(page, site.invitation)
+        look(page)
         page.route("**/api/answer", lambda route: route.fulfill(status=404, body="no such site"))
         page.keyboard.press("ArrowLeft")
         page.wait_for_selector("#wait:not([hidden])")

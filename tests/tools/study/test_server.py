@@ -100,6 +100,8 @@ def test_nothing_is_asked_before_the_observer_agrees(guest):
     assert observer.ask("POST", "/api/trials", b"{}")[0] == 409
     wrong = {"agree": False, "asked": [""], "display": {}}
     assert observer.ask("POST", "/api/begin", json.dumps(wrong).encode())[0] == 400
+    broken = {"agree": True, "asked": ["\ud800"], "display": {}}  # no text, and in no CSV
+    assert observer.ask("POST", "/api/begin", json.dumps(broken).encode())[0] == 400
     display = {"steps": 16, "pixel_mm": 0.25}
     observer.call("begin", {"agree": True, "asked": ["44"], "display": display})
     assert observer.call("hello")["begun"] is True

@@ -2,10 +2,12 @@
 """The bandwidth at which two codes are equally good.
 
 Where one code has r times the bandwidth of the other, it is preferred with probability
-1 / (1 + exp(-(a + b log r))): the codes are equal at r = exp(-a / b). Its interval holds every r at
-which a + b log r may be zero (E. C. Fieller, "Some problems in interval estimation", J. R. Statist.
-Soc. B 16, 1954), also where the slope is hardly known. Nothing is extrapolated: what lies beyond
-the ratios that were compared is a bound.
+1 / (1 + exp(-(a + b log r))): the codes are equal at r = exp(-a / b). More bandwidth cannot hurt
+(b >= 0), so that both can be equal only above every r at which that line is surely below zero, and
+only below every r at which it is surely above: that is the interval. Where the slope is well known
+it is Fieller's ("Some problems in interval estimation", J. R. Statist. Soc. B 16, 1954); where it
+is not, as when one code wins at every ratio, the side on which they are equal may be known
+nevertheless. Nothing is extrapolated: what lies beyond the ratios that were compared is a bound.
 """
 
 from collections.abc import Sequence
@@ -15,11 +17,15 @@ import numpy as np
 from scipy.special import expit
 
 from percast.tools.study.analysis.draws import Draws, Estimated
+from percast.tools.study.analysis.saved import Saved
 from percast.tools.study.analysis.tally import Floats
+from percast.tools.study.analysis.words import DOWN, UP, percent
 from percast.tools.study.plan import Condition
+from percast.tools.study.ratios import oriented
 
 _PRIOR = 1e-2  # of the squares of a and b: keeps them finite where all prefer one
 _STEPS, _LONGEST, _CLOSE = 60, 3.0, 1e-9
+_FINE = 2001  # ratios within the compared range at which the line is looked at
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,9 @@ class Equality:
         ratio: ours divided by theirs; None where none of those compared is it.
         bound: "" for a ratio that was found, "less than" where ours is better at the smallest ratio
             already, "more than" where it is worse at the largest, "unknown" where more bandwidth
-            did not make it better.
+            did not make it better and neither is sure.
         low, high: ends of the interval; None where it goes beyond what was compared on that side.
+            Where it lies beyond altogether, its one end is the largest ratio, or the smallest.
         least, most: ratios that were compared.
         fit: a and b.
         points: log ratio, share that prefer ours, answers; of each ratio, float64 [ratios, 3].
@@ -59,9 +66,11 @@ class Equality:
         """The ratio, or its bound; `remark` says why it is one."""
         if self.bound == "unknown":
             return self.bound
+        if self.bound == "less than":
+            return f"{self.bound} {percent(self.least, UP)}"
         if self.bound:
-            return f"{self.bound} {self.least if self.bound == 'less than' else self.most:.0%}"
-        return f"{self.ratio:.0%}"
+            return f"{self.bound} {percent(self.most, DOWN)}"
+        return percent(self.ratio)
 
     @property
     def remark(self) -> str:
@@ -73,19 +82,38 @@ class Equality:
     @property
     def interval(self) -> str:
         """In words."""
-        if not np.isfinite(self.fit.quantile):
+        if not self.known:
             return "no interval of so few observers or pictures"
-        below, above = f"less than {self.least:.0%}", f"more than {self.most:.0%}"
+        below = f"less than {percent(self.least, UP)}"
+        above = f"more than {percent(self.most, DOWN)}"
         if self.low == self.most or self.high == self.least:
             return above if self.high is None else below
-        low = below if self.low is None else f"{self.low:.0%}"
-        return f"{low} to {above if self.high is None else f'{self.high:.0%}'}"
+        low = below if self.low is None else percent(self.low, DOWN)
+        return f"{low} to {above if self.high is None else percent(self.high, UP)}"
+
+    @property
+    def known(self) -> bool:
+        """Whether there were enough observers and pictures for an interval."""
+        return bool(np.isfinite(self.fit.quantile))
+
+    @property
+    def saved(self) -> Saved:
+        """What ours saves of the bandwidth of theirs: the same, told by what is missing to 1."""
+
+        def missing(ratio: float | None) -> float | None:
+            return None if ratio is None else 1 - ratio
+
+        bound = {"less than": "more than", "more than": "less than"}.get(self.bound, self.bound)
+        limit = {"less than": self.least, "more than": self.most}.get(self.bound)
+        return Saved(
+            missing(self.ratio), bound, missing(limit), missing(self.high), missing(self.low),
+            missing(self.most), missing(self.least), self.known,
+        )  # fmt: skip
 
     def band(self, log_ratios: Floats) -> tuple[Floats, Floats, Floats]:
         """Share that prefer ours by the fit, and its interval, at each ratio."""
         line, error = _line(self.fit, log_ratios)
-        known = np.isfinite(self.fit.quantile)
-        margin = self.fit.quantile * error if known else np.full_like(error, np.inf)
+        margin = _margin(self.fit, error)
         return expit(line), expit(line - margin), expit(line + margin)
 
 
@@ -99,29 +127,26 @@ def find(
     """
     _, counts = draws.tally.totals()
     used, logs, signs = [], [], []
-    for number, (first, second) in enumerate(draws.tally.pairs):
-        a, b = conditions[first], conditions[second]
-        if {a.code, b.code} != {ours, theirs} or a.cbr is None or b.cbr is None:
-            continue
-        mine, other = (a, b) if a.code == ours else (b, a)
-        if counts[number] and rate in (None, other.rate):
+    for number, pair in enumerate(draws.tally.pairs):
+        both = oriented(conditions, pair, ours, theirs)
+        if both is not None and counts[number] and rate in (None, both[1].rate):
             used.append(number)
-            logs.append(np.log(mine.cbr / other.cbr))
-            signs.append(a.code == ours)
+            logs.append(np.log(both[0].cbr / both[1].cbr))
+            signs.append(conditions[pair[0]].code == ours)
     x = np.array(logs)
     if len(np.unique(x.round(9))) < 2:
         return None
     first = np.array(signs)
 
-    def oriented(wins: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    def ours_first(wins: Floats, counts: Floats) -> tuple[Floats, Floats]:
         wins, counts = wins[..., used], counts[..., used]
         return np.where(first, wins, counts - wins), counts
 
-    fit = draws.of(lambda wins, counts: fit_logistic(x, *oriented(wins, counts)))
+    fit = draws.of(lambda wins, counts: fit_logistic(x, *ours_first(wins, counts)))
     ratio, bound, low, high = _crossing(fit, x.min(), x.max())
     return Equality(
         ours, theirs, rate, ratio, bound, low, high, float(np.exp(x.min())),
-        float(np.exp(x.max())), fit, _points(x, *oriented(*draws.tally.totals())),
+        float(np.exp(x.max())), fit, _points(x, *ours_first(*draws.tally.totals())),
     )  # fmt: skip
 
 
@@ -156,28 +181,30 @@ def _line(fit: Estimated, x: Floats) -> tuple[Floats, Floats]:
     return basis @ fit.value, error
 
 
+def _margin(fit: Estimated, error: Floats) -> Floats:
+    return fit.quantile * error if np.isfinite(fit.quantile) else np.full_like(error, np.inf)
+
+
 def _crossing(
     fit: Estimated, least: float, most: float
 ) -> tuple[float | None, str, float | None, float | None]:
     """Ratio, bound, low, high; `least` and `most` are logarithms."""
+    x = np.linspace(least, most, _FINE)
+    line, error = _line(fit, x)
+    margin = _margin(fit, error)
+    worse, better = np.flatnonzero(line + margin < 0), np.flatnonzero(line - margin > 0)
+    if worse.size and better.size and worse[-1] > better[0]:
+        return None, "unknown", None, None  # more bandwidth surely hurt: no ratio can be said
+    low = float(np.exp(x[worse[-1]])) if worse.size else None
+    high = float(np.exp(x[better[0]])) if better.size else None
     a, b = fit.value
-    if b <= 0:
-        return None, "unknown", None, None
-    at = -a / b
-    bound = "less than" if at < least else "more than" if at > most else ""
-    low = high = None
-    if np.isfinite(fit.quantile):
-        # Where the square of the line is that of its margin.
-        square, cross, constant = (
-            fit.value[i] * fit.value[j] - fit.quantile**2 * fit.covariance[i, j]
-            for i, j in ((1, 1), (0, 1), (0, 0))
-        )
-        if square > 0:  # else the slope may be zero, and every ratio is in
-            root = np.sqrt(max(cross * cross - square * constant, 0.0))
-            ends = (-cross - root) / square, (-cross + root) / square
-            low = float(np.exp(min(ends[0], most))) if ends[0] >= least else None
-            high = float(np.exp(max(ends[1], least))) if ends[1] <= most else None
-    return (None if bound else float(np.exp(at))), bound, low, high
+    if b > 0:
+        at = -a / b
+        bound = "less than" if at < least else "more than" if at > most else ""
+        return (None if bound else float(np.exp(at))), bound, low, high
+    # The likeliest slope is none at all, then: better or worse somewhere is so everywhere.
+    bound = "less than" if better.size else "more than" if worse.size else "unknown"
+    return None, bound, low, high
 
 
 def _points(x: Floats, wins: Floats, counts: Floats) -> Floats:

@@ -2,7 +2,7 @@
 """The raw answers as a table, and the figures as one JSON object."""
 
 import csv
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ HEADS = (
     "observer", "trial", "kind", "picture", "left", "right", "choice", "preferred", "reaction_ms",
     "original_ms", "shows", "zoom", "pixel_ratio", "counted", "simulated",
 )  # fmt: skip
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def name_of(study: Study, condition: int) -> str:
@@ -42,15 +43,20 @@ def rows(
         )  # fmt: skip
 
 
-def write_csv(path: Path, table: Iterator[tuple]) -> None:
+def write_csv(path: Path, heads: Sequence[str], table: Iterable[Sequence[object]]) -> None:
     """Raises `FileError` where it cannot."""
     try:
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file)
-            writer.writerow(HEADS)
-            writer.writerows(table)
+            writer.writerows([harmless(cell) for cell in row] for row in (heads, *table))
     except OSError as error:
         raise FileError(f"{path}: {error.strerror}") from error
+
+
+def harmless(cell: object) -> object:
+    """Text of others, which a spreadsheet would take for a formula and run, behind an apostrophe
+    (OWASP, "CSV injection")."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
 
 
 def summary(
@@ -85,7 +91,7 @@ def summary(
 def _figures(study: Study, results: Results) -> dict[str, Any]:
     margins = results.scores.margin
     return {
-        "equal_bandwidth": [_equality(each) for each in (*results.equal, *results.equal_at)],
+        "equal_bandwidth": [equality_table(each) for each in (*results.equal, *results.equal_at)],
         "scores": {
             condition.name: {"score": float(value), "margin": _finite(margin)}
             for condition, value, margin in zip(
@@ -101,17 +107,22 @@ def _figures(study: Study, results: Results) -> dict[str, Any]:
     }
 
 
-def _equality(found: Equality) -> dict[str, Any]:
+def equality_table(found: Equality) -> dict[str, Any]:
+    saved = found.saved
     return {
         "ours": found.ours,
         "theirs": found.theirs,
         "at": found.rate,
         "ratio": found.ratio,
-        "saved": None if found.ratio is None else 1 - found.ratio,
         "bound": found.bound,
         "low": found.low,
         "high": found.high,
         "compared": [found.least, found.most],
+        "saved": saved.value,
+        "saved_bound": saved.bound,
+        "saved_limit": saved.limit,
+        "saved_low": saved.low,
+        "saved_high": saved.high,
     }
 
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from percast.tools.study.analysis import equality, scores
 from percast.tools.study.analysis.draws import Draws, Estimated
-from percast.tools.study.analysis.results import Results, code_pairs
+from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.synthetic import Layout, Truth, simulate
 from percast.tools.study.analysis.tally import Tally
 from percast.tools.study.plan import Study
+from percast.tools.study.ratios import code_pairs
 
 OBSERVERS, PICTURES = (10, 20, 40, 80), (6, 12, 24, 48)
 _RUNS, _RESAMPLES = 20, 200

@@ -27,8 +27,10 @@ from percast.tools.study.analysis.power import Size
 from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.rule import Verdict
 from percast.tools.study.analysis.scores import JOD, margin_text
+from percast.tools.study.analysis.words import percent
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
+from percast.tools.study.ratios import too_few
 
 _CURVE = 41  # points
 _NONE = "\N{EN DASH}"
@@ -67,8 +69,9 @@ def make_page(
         )
         lead = f"Simulated. {lead}"
     sections = []
-    if results.equal:
-        sections.append(_equal_section(results))
+    missing = list(too_few(study))
+    if results.equal or missing:
+        sections.append(_equal_section(results, missing))
     sections += [
         _scores_section(study, results),
         _observers_section(study, verdicts, results, everybody),
@@ -96,34 +99,36 @@ def _marked(block: Block) -> Block:
     return block
 
 
-def _equal_section(results: Results) -> Section:
-    tiles, blocks = {}, []
+def _equal_section(results: Results, missing: Sequence[str]) -> Section:
+    tiles: dict[str, object] = {}
+    blocks: list[Block] = [Prose(f"{words}.", "warning") for words in missing]
     for found in results.equal:
         name = f"Bandwidth of {found.ours}, of {found.theirs}'s, where people find both equal"
         remark = f"{found.remark}; " if found.remark else ""
         tiles[name] = (found.brief, f"{remark}95% interval: {found.interval}")
-        if found.ratio is not None and found.ratio < 1:
-            saved = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
-            tiles[saved] = (f"{1 - found.ratio:.0%}", f"95% interval: {_saved(found)}")
-    blocks.append(Facts(tiles, large=True))
+        if found.bound != "unknown":
+            name = f"Share of {found.theirs}'s bandwidth that {found.ours} saves"
+            saved = found.saved
+            remark = f"{saved.remark}; " if saved.remark else remark
+            tiles[name] = (saved.brief, f"{remark}95% interval: {saved.interval}")
+    if tiles:
+        blocks.append(Facts(tiles, large=True))
     blocks += [_curve(number, found) for number, found in enumerate(results.equal)]
     if results.equal_at:
         caption = "At each rate by itself; of so many intervals one in twenty may miss the truth."
         rows = [
-            (f"{e.theirs} at {e.rate}", e.ours, e.brief, e.interval, _percent(e.least, e.most))
+            (
+                f"{e.theirs} at {e.rate}",
+                e.ours,
+                e.brief,
+                e.interval,
+                f"{percent(e.least)} to {percent(e.most)}",
+            )
             for e in results.equal_at
         ]
         heads = ("Compared with", "code", "needs of its bandwidth", "95% interval", "compared")
         blocks.append(Table(caption, heads, rows, "equal-at"))
     return Section("equal", "Equal to the eye", blocks)
-
-
-def _saved(found: Equality) -> str:
-    if not np.isfinite(found.fit.quantile):
-        return found.interval
-    low = f"less than {1 - found.most:.0%}" if found.high is None else f"{1 - found.high:.0%}"
-    high = f"more than {1 - found.least:.0%}" if found.low is None else f"{1 - found.low:.0%}"
-    return f"{low} to {high}"
 
 
 def _percent(low: float, high: float) -> str:
@@ -133,7 +138,7 @@ def _percent(low: float, high: float) -> str:
 def _curve(number: int, found: Equality) -> Figure:
     x = np.linspace(np.log(found.least), np.log(found.most), _CURVE)
     share, low, high = found.band(x)
-    known = np.isfinite(found.fit.quantile)
+    known = found.known
     line = [
         Point(
             100 * float(np.exp(at)), 100 * y, 100 * a if known else None, 100 * b if known else None
@@ -274,6 +279,14 @@ def _observers_section(
             everybody.scores.value / JOD, everybody.scores.margin / JOD, strict=True,
         )
     ]  # fmt: skip
+    both += [
+        (
+            f"{study.conditions[a.first].name} preferred to {study.conditions[a.second].name}",
+            f"{a.share:.0%}", _percent(a.low, a.high), f"{b.share:.0%}", _percent(b.low, b.high),
+        )
+        for a, b in zip(results.preferences, everybody.preferences, strict=True)
+        if a.answers
+    ]  # fmt: skip
     heads = ("Figure", "by the rule", "95% interval", "with everybody", "95% interval")
     caption = (
         f"The figures without those who were left out ({results.tally.observers} observers), and "
@@ -333,7 +346,8 @@ def _method_section(
         "Intervals are of 95%, by bootstrap over observers and over pictures at once, with "
         "Student's distribution: another study would have others of both. The bandwidth at "
         "equality is where a logistic curve over the logarithm of the ratio of bandwidths crosses "
-        "one half, its interval by Fieller (1954)."
+        "one half; its interval leaves out what is surely too little, and what is surely enough, "
+        "given that more bandwidth does not hurt (where the slope is well known, Fieller's of 1954)."
     )
     blocks: list[Block] = [Prose(text), Facts(facts)]
     if study.left_out:

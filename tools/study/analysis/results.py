@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """All figures of a study, from a set of its observers."""
 
-import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.tally import Tally, tally
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Study
+from percast.tools.study.ratios import code_pairs
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,3 @@ def of_tally(study: Study, counted: Tally, resamples: int = RESAMPLES, seed: int
         )
         at_each += [one for one in each if one is not None]
     return Results(counted, scores.score(draws), found, over_all, at_each)
-
-
-def code_pairs(study: Study) -> list[tuple[str, str]]:
-    """Codes with rates, two and two, in the order in which the operator named them."""
-    codes = list(dict.fromkeys(c.code for c in study.conditions if c.rate))
-    return list(itertools.combinations(codes, 2))

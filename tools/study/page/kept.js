@@ -25,11 +25,16 @@ function write(key, value) {
 }
 
 const joined = (invitation) => `percast-study-joined:${invitation}`;
+const invited = (token) => `percast-study-invited:${token}`;
 const box = (token) => `percast-study-answer:${token}`;
 
 export const observer = {
   recall: (invitation) => read(joined(invitation)),
-  remember: (invitation, token) => write(joined(invitation), token),
+  invitation: (token) => read(invited(token)),
+  remember(invitation, token) {
+    write(joined(invitation), token);
+    write(invited(token), invitation);
+  },
   forget: (invitation) => write(joined(invitation), null),
 };
 

@@ -2,13 +2,14 @@
 // From the link to the last trial.
 
 import { call, Refused } from "./calls.js";
+import { copyFrom } from "./copy.js";
 import * as display from "./display.js";
 import { observer, outbox } from "./kept.js";
 import { load, release } from "./pictures.js";
 import * as stage from "./stage.js";
 
 const byId = (id) => document.getElementById(id);
-const PAGES = ["wait", "welcome", "trial", "end"];
+const PAGES = ["wait", "who", "welcome", "trial", "end"];
 
 function turnTo(page) {
   for (const name of PAGES) byId(name).hidden = name !== page;
@@ -21,20 +22,38 @@ function say(text) {
 
 async function whoAmI() {
   const [, kind, token] = /^#(join|observer)=([\w=-]+)$/.exec(location.hash) ?? [];
-  if (kind === "observer") return token;
+  if (kind === "observer") {
+    offerAnother(observer.invitation(token));
+    return token;
+  }
   if (kind !== "join") throw new Refused(401, "Please open the whole link that you were given.");
   const known = observer.recall(token);
-  const mine = known ?? (await call("join", token)).observer;
+  // On one machine for all that may be whoever sat here last.
+  const mine = known !== null && (await isSame()) ? known : (await call("join", token)).observer;
   observer.remember(token, mine);
-  byId("anew").hidden = false;
-  byId("anew").addEventListener("click", () => {
-    observer.forget(token);
-    location.replace(`#join=${token}`);
-    location.reload();
-  });
+  offerAnother(token);
   // The page may be opened again by its own address: it is this observer's from now on.
   history.replaceState(null, "", `#observer=${mine}`);
   return mine;
+}
+
+function isSame() {
+  turnTo("who");
+  return new Promise((resolve) => {
+    byId("same").addEventListener("click", () => resolve(true));
+    byId("other").addEventListener("click", () => resolve(false));
+  });
+}
+
+// Only who came by an invitation has one for the next.
+function offerAnother(invitation) {
+  if (invitation === null) return;
+  byId("anew").hidden = false;
+  byId("anew").addEventListener("click", () => {
+    observer.forget(invitation);
+    location.replace(`#join=${invitation}`);
+    location.reload();
+  });
 }
 
 function welcome(about, token) {
@@ -51,9 +70,8 @@ function welcome(about, token) {
   });
   byId("link").value = location.href;
   byId("copy").addEventListener("click", async () => {
-    byId("link").select();
-    await navigator.clipboard?.writeText(location.href).catch(() => {});
-    byId("copy").textContent = "Copied";
+    byId("copied").textContent = (await copyFrom(byId("link")))
+      ? "Copied." : "The link is selected: copy it with the keyboard or the menu.";
   });
   turnTo("welcome");
   display.prepare();

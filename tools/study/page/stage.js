@@ -10,10 +10,13 @@ const KEYS = {
   ArrowLeft: "left", ArrowUp: "left", ArrowRight: "right", ArrowDown: "right", "=": "equal", e: "equal", 0: "equal",
 };
 
+const TOO_EARLY = 300; // ms: the second press of a double click, no judgement of what just appeared
+
 let asking = null; // the trial on show
 
 const frame = () => new Promise(requestAnimationFrame);
 
+// Lays the pictures out in the room that there is; again whenever that changes.
 function arrange() {
   if (asking === null) return;
   const room = stage.getBoundingClientRect();
@@ -76,6 +79,7 @@ function pauseOr(on) {
 
 function choose(choice, now) {
   if (asking === null || asking.shown === null || buttons[choice].hidden) return;
+  if (now - asking.shown < TOO_EARLY) return;
   showOriginal(false, now);
   const given = {
     choice,
@@ -110,7 +114,10 @@ export function prepare(equal, original) {
     hold.addEventListener(end, (event) => showOriginal(false, event.timeStamp));
   }
   hold.addEventListener("contextmenu", (event) => event.preventDefault());
-  byId("pause").addEventListener("click", () => pauseOr(!asking?.paused));
+  byId("pause").addEventListener("click", (event) => {
+    if (event.detail > 0) byId("pause").blur(); // by a pointer: the space bar is the original's again
+    pauseOr(!asking?.paused);
+  });
   addEventListener("keydown", (event) => {
     if (asking === null || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === " " && document.activeElement?.id !== "pause") {
@@ -131,7 +138,8 @@ export function prepare(equal, original) {
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) pauseOr(true);
   });
-  addEventListener("resize", arrange);
+  new ResizeObserver(arrange).observe(stage);
+  addEventListener("resize", arrange); // also where pixels alone have another size
 }
 
 // Shows a trial whose pictures are decoded; gives what was answered.

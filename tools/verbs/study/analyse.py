@@ -11,6 +11,7 @@ from percast.tools.options import add_output_options
 from percast.tools.study.analysis.config import AnalyseConfig
 from percast.tools.study.answers import Answers
 from percast.tools.study.plan import Folder
+from percast.tools.study.ratios import too_few
 
 HELP = "scores, preferences and the bandwidth at equality, with a report"
 
@@ -37,14 +38,15 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
     """
     # Other verbs of `study` do without what this loads.
     from percast.tools.pages import write_page
-    from percast.tools.study.analysis import export, power, results, rule
+    from percast.tools.study.analysis import export, people, power, results, rule
     from percast.tools.study.analysis.report import make_page
 
     study = folder.study
     with Answers.open(folder, simulated=config.simulated) as store:
         answers = store.rows()
-        displays = [each["display"] for each in store.observers() if each["agreed"]]
+        observers = store.observers()
         simulated = store.simulated
+    displays = [each["display"] for each in observers if each["agreed"]]
     verdicts = rule.judge(study, answers)
     if not verdicts:
         raise LinkError(f"{folder.path}: nobody has answered yet")
@@ -64,7 +66,10 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{out}: {error.strerror}") from error
-    export.write_csv(out / "answers.csv", export.rows(study, answers, set(stays), bool(simulated)))
+    counted = export.rows(study, answers, set(stays), bool(simulated))
+    export.write_csv(out / "answers.csv", export.HEADS, counted)
+    joined = people.rows(study, observers, verdicts, bool(simulated))
+    export.write_csv(out / "observers.csv", people.heads(study), joined)
     page = make_page(folder, answers, verdicts, found, everybody, displays, simulated, sizes)
     write_page(out / "report.html", page)
     summary = dict(export.summary(study, folder.sha256, verdicts, found, everybody, simulated))
@@ -93,6 +98,10 @@ def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> N
         at = f" at {each.rate}" if each.rate else ""
         print(f"equal      {each.ours} takes {each} of {each.theirs}'s bandwidth{at}")
         print(f"           95% interval {each.interval}")
+        if each.bound != "unknown":
+            print(f"saved      {each.saved} (95% interval {each.saved.interval})")
+    for words in too_few(folder.study):
+        print(f"equal      unknown: {words}")
     for condition, value, margin in zip(
         folder.study.conditions, found.scores.value, found.scores.margin, strict=True
     ):

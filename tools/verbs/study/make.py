@@ -13,6 +13,7 @@ from percast.tools.study.cells import conditions_of, parse_where
 from percast.tools.study.config import PlanConfig, RuleConfig
 from percast.tools.study.folders import pictures_in, split_spec
 from percast.tools.study.make import make
+from percast.tools.study.ratios import too_few
 from percast.tools.study.schedule import trials_of
 
 HELP = "make a study of folders of pictures, or of a campaign's cells"
@@ -49,15 +50,17 @@ def main(args: argparse.Namespace) -> int:
         if args.campaign is not None:
             if args.conditions or args.reference is not None:
                 raise UsageError("--campaign has its own originals and conditions: give no folders")
-            originals, conditions = conditions_of(stack, args.campaign, args.where)
+            originals, conditions, remarks = conditions_of(stack, args.campaign, args.where)
         else:
-            originals, conditions = _folders(args, plan)
+            (originals, conditions), remarks = _folders(args, plan), []
         folder = make(args.out, originals, conditions, plan, rule)
     study = folder.study
     if study.left_out:
         report.say(
             f"percast: {len(study.left_out)} originals are left out, which not all conditions have"
         )
+    for words in (*remarks, *too_few(study)):
+        report.say(f"percast: {words}")
     each = len(trials_of(study, 0))
     cells = len(study.pairs) * len(study.pictures)
     if args.json:
