@@ -20,7 +20,7 @@ from PIL import Image
 from percast.errors import FileError, UsageError
 from percast.tools.study.config import PlanConfig, RuleConfig, parse_label
 from percast.tools.study.folders import Load, in_all
-from percast.tools.study.plan import PICTURES, Condition, Folder, Shown, Study, told
+from percast.tools.study.plan import PICTURES, Condition, Folder, Shown, Study, picture_name, told
 
 _SPOILT = 12  # pixels of the original for one of its spoilt copy
 
@@ -118,8 +118,9 @@ def _store(
 
 
 def _write(out: Path, rgb: np.ndarray) -> str:
-    name = secrets.token_hex(16)
-    (out / PICTURES / f"{name}.png").write_bytes(plain_png(rgb))
+    data = plain_png(rgb)
+    name = picture_name(data)
+    (out / PICTURES / f"{name}.png").write_bytes(data)
     return name
 
 
