@@ -114,7 +114,9 @@ class Desk:
 
     def begin(self, slot: int, message: dict) -> dict:
         """Consent and display check."""
-        self.answers.agree(slot, *messages.parse_begin(message, self.study))
+        begun = messages.parse_begin(message, self.study)
+        if not self.answers.done(slot):  # sent again later it would overwrite what was said
+            self.answers.agree(slot, *begun)
         return self.progress(slot)
 
     def next(self, slot: int) -> dict:

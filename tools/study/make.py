@@ -21,7 +21,7 @@ from percast.engines.metrics import psnr
 from percast.errors import FileError, UsageError
 from percast.tools.study.config import PlanConfig, RuleConfig, parse_label
 from percast.tools.study.folders import Load, in_all
-from percast.tools.study.plan import PICTURES, Condition, Folder, Shown, Study, told
+from percast.tools.study.plan import PICTURES, Condition, Folder, Shown, Study, picture_name, told
 
 _SPOILT = 12  # pixels of the original for one of its spoilt copy
 _OBVIOUS_DB = 35.0  # PSNR of a spoilt copy above which it may be taken for the original
@@ -127,8 +127,9 @@ def _store(
 
 
 def _write(out: Path, rgb: np.ndarray) -> str:
-    name = secrets.token_hex(16)
-    (out / PICTURES / f"{name}.png").write_bytes(plain_png(rgb))
+    data = plain_png(rgb)
+    name = picture_name(data)
+    (out / PICTURES / f"{name}.png").write_bytes(data)
     return name
 
 

@@ -28,7 +28,7 @@ from percast.engines.pictures import decode_picture
 from percast.errors import FileError, PercastError
 from percast.tools.study.config import QUESTIONS, RuleConfig, parse_label
 
-FORMAT = "percast-study/1"
+FORMAT = "percast-study/2"
 ORIGINAL, OBVIOUS = -1, -2
 """In place of a condition's number: the original, and its spoilt copy in catch trials."""
 
@@ -62,7 +62,8 @@ class Shown:
     Attributes:
         name: of its file, for reports.
         width, height: pixels.
-        original, obvious: files in `pictures/`, without suffix.
+        original, obvious: files in `pictures/`, without suffix: `picture_name` of their bytes, so
+            that the hash of `study.json` holds for them too.
         files: likewise, one for each condition.
     """
 
@@ -234,11 +235,21 @@ class Folder:
             return decode_picture(self.picture(file))
 
     def check_pictures(self) -> None:
-        """Raises `FileError` if one is missing: observers would wait for it in vain."""
+        """Raises `FileError` if one is missing, or no more what `study.json` says."""
         for shown in self.study.pictures:
             for file in (shown.original, shown.obvious, *shown.files):
-                if not self.picture(file).is_file():
-                    raise FileError(f"{self.picture(file)} is missing: copy the whole folder again")
+                path = self.picture(file)
+                if not path.is_file():
+                    raise FileError(f"{path} is missing: copy the whole folder again")
+                with told(path):
+                    found = picture_name(path.read_bytes())
+                if found != file:
+                    raise FileError(f"{path} was changed since the study was made: put it back")
+
+
+def picture_name(data: bytes) -> str:
+    """Of a stored picture's file: the first half of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def _settle(file: IO[str]) -> None:

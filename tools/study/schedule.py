@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The trials of each observer.
 
-All pairs of all pictures lie on a ring. Observers take their trials from it one after the other, so
-that all are asked equally often, whoever comes; at each round sides are swapped. The order of an
-observer's trials is a row of a Williams square (E. J. Williams 1949: a Latin square in which every
-trial also follows every other equally often), so that none is always early, late or after the same.
+All pairs of all pictures lie on a ring. Observers take their trials from it one after the other,
+so that all are asked equally often, whoever comes. Which of a pair is on the left is drawn for each
+two rounds, the second of which has it the other way round: sides are balanced, and no place in the
+order tells them. The order of an observer's trials is a row of a Williams square (E. J. Williams
+1949: a Latin square in which every trial also follows every other equally often), so that none is
+always early, late or after the same.
 Hidden repeats and catch trials are put in between.
 """
 
@@ -18,6 +20,7 @@ from percast.tools.study.plan import OBVIOUS, ORIGINAL, Study
 PAIR, REPEAT, CATCH = "pair", "repeat", "catch"
 _APART = 0.4  # of an observer's trials between a pair and its repeat
 _GOLDEN = 0.618034
+_SIDES, _CATCHES = 1, 2  # what a generator draws, beside the study's seed
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,10 @@ def trials_of(study: Study, slot: int) -> tuple[Trial, ...]:
     count = len(pairs)
     shown = [(float(position), PAIR, *pair) for position, pair in enumerate(pairs)]
     shown += _repeats(study, slot, pairs)
+    first = _half(np.random.default_rng((study.seed, _CATCHES, slot)), study.catches)
     for number in range(study.catches):
         picture = (slot * study.catches + number) % len(study.pictures)
-        sides = (ORIGINAL, OBVIOUS) if (slot + number) % 2 else (OBVIOUS, ORIGINAL)
+        sides = (ORIGINAL, OBVIOUS) if first[number] else (OBVIOUS, ORIGINAL)
         place = (number + (slot * _GOLDEN + 0.3) % 1) * count / study.catches
         shown.append((place, CATCH, picture, *sides))
     shown.sort(key=lambda each: each[0])
@@ -65,19 +69,38 @@ def _pairs(study: Study, slot: int) -> list[tuple[int, int, int]]:
     pictures = draw.permutation(len(study.pictures))
     pairs = draw.permutation(len(study.pairs))
     items = draw.permutation(each)
-    cells = len(pictures) * len(pairs)
+    sides: dict[int, np.ndarray] = {}
     found = []
     for item in _williams_row(each, slot):
         step = slot * each + int(items[item])
         turn, kind = divmod(step, len(pairs))
-        rounds = step // cells
+        rounds, place = divmod(turn, len(pictures))
         # A diagonal: neighbours on the ring are of different pictures and different pairs.
         picture = int(pictures[(turn + kind) % len(pictures)])
         a, b = study.pairs[int(pairs[kind])]
-        # Where the number of pictures is even, the turn alone would repeat the sides every round.
-        swapped = (turn + kind + (rounds if len(pictures) % 2 == 0 else 0)) % 2
+        if rounds // 2 not in sides:
+            sides[rounds // 2] = _sides(study, rounds // 2)
+        swapped = sides[rounds // 2][kind, place] ^ rounds % 2
         found.append((picture, b, a) if swapped else (picture, a, b))
     return found
+
+
+def _sides(study: Study, rounds: int) -> np.ndarray:
+    """Whether a pair's first condition is on the right in the first of two rounds, for each pair at
+    each turn of the round, 0 or 1, [pairs, pictures].
+
+    Of two turns that follow each other one is the other's opposite, so that no observer has a
+    condition on one side only.
+    """
+    draw = np.random.default_rng((study.seed, _SIDES, rounds))
+    pictures = len(study.pictures)
+    first = draw.integers(2, size=(len(study.pairs), -(-pictures // 2)))
+    return np.stack([first, 1 - first], 2).reshape(len(study.pairs), -1)[:, :pictures]
+
+
+def _half(draw: np.random.Generator, count: int) -> np.ndarray:
+    """0 and 1, half of each in a random order; the odd one is drawn too."""
+    return draw.permutation((np.arange(count) + draw.integers(2)) % 2)
 
 
 def _williams_row(size: int, row: int) -> list[int]:

@@ -46,7 +46,9 @@ def distances(folder: Folder, metric: str) -> Iterator[tuple[tuple[int, int], fl
         original = folder.load(shown.original)
         yield (number, ORIGINAL), 0.0
         for condition in (OBVIOUS, *range(len(folder.study.conditions))):
-            found = distance(folder.load(shown.file(condition)), original)
+            found = distance(
+                original, folder.load(shown.file(condition))
+            )  # keeps the first's features
             if found is None:
                 raise ModelError(f"{metric} cannot tell of '{shown.name}': it is too small")
             yield (number, condition), found

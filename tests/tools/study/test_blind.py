@@ -70,8 +70,9 @@ def features(trial, told, pictures, reply) -> list[float]:
 
     left, right, original = (of_picture(*picture) for picture in pictures)
     texts = [len(str(told)), len(str(reply)), *bytes.fromhex(told["trial"])]
+    places = np.eye(16)[trial.number]  # one for each, for a side that alternates is no slope
     return [
-        trial.number, *texts, told["width"], told["height"], *left, *right, *original,
+        trial.number, *places, *texts, told["width"], told["height"], *left, *right, *original,
         *np.subtract(left, right),
     ]  # fmt: skip
 

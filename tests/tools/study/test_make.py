@@ -194,6 +194,18 @@ def test_pictures_that_are_missing_or_damaged_are_one_line(study, folders, tmp_p
     assert not (folder.path / "answers.sqlite").exists()
 
 
+def test_pictures_stay_what_they_were_when_the_study_was_made(study, folders, tmp_path):
+    """Who published the hash of study.json has published all that observers see."""
+    assert made(study, folders, tmp_path / "study").code == 0
+    folder = Folder.open(tmp_path / "study")
+    first, other = folder.study.pictures[:2]
+    picture = folder.picture(first.files[0])
+    picture.write_bytes(folder.picture(other.files[0]).read_bytes())
+    for verb in ("serve", "analyse"):
+        done = study(verb, folder.path)
+        assert done.code == 6 and f"{picture} was changed" in done.complaint
+
+
 def test_nobody_makes_links_of_a_secret_that_was_cut_off(study, folders, tmp_path):
     assert made(study, folders, tmp_path / "study").code == 0
     for rest in ("", "00" * 31):

@@ -107,6 +107,15 @@ def test_nothing_is_asked_before_the_observer_agrees(guest):
     assert observer.call("hello")["begun"] is True
 
 
+def test_what_an_observer_said_at_the_beginning_stays(folder, guest):
+    observer = guest.joined()
+    observer.answer(observer.call("trials")["trials"][0], "left")
+    display = {"steps": 3, "pixel_mm": 0.9}
+    observer.call("begin", {"agree": True, "asked": ["later"], "display": display})
+    with Answers.open(folder) as answers:
+        assert not any(each["display"].get("steps") == 3 for each in answers.observers())
+
+
 def test_nobody_gets_in_without_a_link_and_no_other_site_through_a_browser(server, guest):
     for path in ("hello", "trials", "answer", "join"):
         assert Caller(server.port, "").ask("POST", f"/api/{path}", b"{}")[0] == 401

@@ -42,6 +42,7 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
     from percast.tools.study.analysis.report import make_page
 
     study = folder.study
+    folder.check_pictures()
     with Answers.open(folder, simulated=config.simulated) as store:
         answers = store.rows()
         observers = store.observers()
