@@ -108,7 +108,8 @@ def demodulate(
 
     Args:
         rows: complex64 [training + header_symbols + body_symbols, n_occupied], the training symbols,
-            header, and payload with its reference symbol.
+            header, and payload with its reference symbol; `head_amplitude` is taken out of what
+            comes before the payload.
         freq_offset: already removed, cycles per sample.
         start: stream position, for `Packet.start`.
     """

@@ -67,6 +67,11 @@ class Profile:
         return self.kind.header_symbols
 
     @property
+    def head_amplitude(self) -> float:
+        """Of all that comes before the payload, whose own is 1."""
+        return 10 ** (self.kind.boost_db / 20)
+
+    @property
     def max_payload_symbols(self) -> int:
         """OFDM symbols of payload in the longest packets of this kind."""
         return self.longest_payload if self.kind.long_packets else self.kind.payload_symbols

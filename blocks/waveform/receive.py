@@ -174,7 +174,7 @@ class Receiver:
         self.stats.detections += 1
         heads = p.training_symbols + p.header_symbols
         head = np.empty((heads, len(p.occupied)), np.complex64)
-        self._carriers(sync, 0, heads, head)
+        self._carriers(sync, 0, heads, head, p.head_amplitude)
         header = read_header(p, head)
         if not isinstance(header, Header):
             self._unread(sync, header)
@@ -224,11 +224,15 @@ class Receiver:
         """Stream position of the training symbols; the FFT windows lie a little before it."""
         return self._origin + sync.start + WINDOW_ADVANCE
 
-    def _carriers(self, sync: Sync, first: int, last: int, out: np.ndarray) -> None:
-        """OFDM symbols `first` up to `last` of a packet, carrier offset removed, into complex64
-        [last - first, n_occupied]; the training symbols come first."""
+    def _carriers(
+        self, sync: Sync, first: int, last: int, out: np.ndarray, amplitude: float = 1.0
+    ) -> None:
+        """OFDM symbols `first` up to `last` of a packet, its carrier offset removed and the
+        `amplitude` that they are sent with, into complex64 [last - first, n_occupied]; the training
+        symbols come first."""
         starts = _window_starts(sync.profile)[first:last]
-        carriers(sync.profile, self._buffer, sync.start, starts, sync.freq_offset, out)
+        offset = sync.freq_offset
+        carriers(sync.profile, self._buffer, sync.start, starts, offset, out, amplitude)
 
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
@@ -262,7 +266,7 @@ def pictures_of(packet: Packet) -> list[Packet]:
     if lead.packets:
         return [packet]
     first = list_symbols(packet.profile, lead.packet)
-    headers = unlisted(lead, packet.symbols[:first], packet.noise_var[:first])
+    headers = unlisted(packet.profile, lead, packet.symbols[:first], packet.noise_var[:first])
     parts = (
         slice(first + i * lead.symbols, first + (i + 1) * lead.symbols) for i in range(len(headers))
     )

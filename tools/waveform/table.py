@@ -24,7 +24,7 @@ PAYLOADS = {
     "768x512, 1/48": LARGE,
     "768x512, 1/12": 4 * LARGE,
 }
-_START_DB = {"short": 2.0, "long": -3.5, "version-1": -3.5}
+_START_DB = {"short": -0.5, "short-unboosted": 2.0, "long": -3.5, "version-1": -3.5}
 _FADES_DB = 9.0  # that a tdl model takes more, about
 
 

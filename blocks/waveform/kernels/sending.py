@@ -17,6 +17,7 @@ from percast.blocks.waveform.kernels.jit import (
     INT,
     OUT_C1,
     OUT_C2,
+    OUT_D2,
     kernel,
 )
 
@@ -61,8 +62,8 @@ def laid_out(header, payload, filler, known, pilots, data_bins, pilot_bins, refe
                 grid[row, data_bins[k]] = filler[k - here]
 
 
-@kernel(types.UniTuple(types.float64, 2), C2, F1, FLOAT, INT, INT, INT, OUT_C2)
-def clipped(time, response, limit, rounds, step, cp_len, out):
+@kernel(types.void, C2, F1, FLOAT, INT, INT, INT, OUT_C2, OUT_D2)
+def clipped(time, response, limit, rounds, step, cp_len, out, energies):
     """`papr.clip_and_filter`, without the power that is restored in the end: in time, where a
     clipped sample is an impulse, and the filter's response to it is all that there is to do.
 
@@ -73,23 +74,19 @@ def clipped(time, response, limit, rounds, step, cp_len, out):
         rounds: of clipping and filtering.
         step: every which sample is sent.
         out: to be filled behind the prefix, complex64 [symbols, cp_len + bins / step].
-
-    Returns:
-        Energy before and after.
+        energies: to be filled with each symbol's before and after, float64 [symbols, 2].
     """
     n, most = time.shape[1], limit * limit
     re, im = np.empty(n, np.float32), np.empty(n, np.float32)
     peaks, cuts = np.empty(n, np.int64), np.empty((n, 2), np.float32)
-    before = after = 0.0
     for s in range(len(time)):
         energy, over = f32(0), 0
         for i in range(n):
             power = time[s, i].real * time[s, i].real + time[s, i].imag * time[s, i].imag
             energy += power
             over += power > most
-        before += energy
+        energies[s, 0] = energies[s, 1] = energy
         if over == 0:
-            after += energy
             for i in range(n // step):
                 out[s, cp_len + i] = time[s, step * i]
             continue
@@ -111,13 +108,12 @@ def clipped(time, response, limit, rounds, step, cp_len, out):
         energy = f32(0)
         for i in range(n):
             energy += re[i] * re[i] + im[i] * im[i]
-        after += energy
+        energies[s, 1] = energy
         for i in range(n // step):
             out[s, cp_len + i] = complex(re[step * i], im[step * i])
-    return before, after
 
 
-@kernel(types.void, C1, F1, INT, FLOAT, FLOAT, OUT_C1, OUT_C2)
+@kernel(types.void, C1, F1, INT, FLOAT, F1, OUT_C1, OUT_C2)
 def joined(head, rise, cp_len, level, scale, packet, body):
     """`edges.joined`, in place.
 
@@ -126,7 +122,7 @@ def joined(head, rise, cp_len, level, scale, packet, body):
         rise: float32 [window].
         cp_len: samples of prefix.
         level: what the head is multiplied by.
-        scale: and what the OFDM symbols are.
+        scale: and what each OFDM symbol is, float32 [symbols].
         packet: to be filled, complex64 [preamble_len + symbols * symbol_len + window].
         body: the symbols in it, filled behind their prefixes, complex64 [symbols, symbol_len].
     """
@@ -138,7 +134,7 @@ def joined(head, rise, cp_len, level, scale, packet, body):
         packet[i] *= rise[i]
     for s in range(rows):
         for i in range(cp_len, length):
-            body[s, i] *= scale
+            body[s, i] *= scale[s]
         for i in range(cp_len):
             body[s, i] = body[s, n + i]
         for i in range(w):
