@@ -3,19 +3,7 @@
 
 
 def test_six_small_pictures_in_two_packets(percast, small_photos):
-    options = (
-        "--source",
-        small_photos,
-        "--frames",
-        6,
-        "--snr",
-        12,
-        "--header",
-        "short",
-        "--metrics",
-        "none",
-        "--json",
-    )
+    options = ("--source", small_photos, "--frames", 6, "--snr", 12, "--header", "short", "--metrics", "none", "--json")
     shared = percast("loopback", *options, "--share", 3)
     assert shared.code == 0, shared.err
     told = shared.json
