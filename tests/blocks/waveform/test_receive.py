@@ -135,6 +135,28 @@ def test_interference_during_the_payload_is_reported_as_noise(link):
     assert -10 * np.log10(rows[:15].mean()) > 23
 
 
+@pytest.mark.parametrize("kind", ["short-unboosted", "short", "long"])
+@pytest.mark.parametrize("snr_db", [30, 40])
+def test_the_last_samples_before_silence_are_no_packet(make_link, kind, snr_db):
+    """They hold all energy there is, and it was enough that some of them agree."""
+    link = make_link(open_profile().of(kind))
+    silence = np.zeros(900, np.complex64)
+    x = np.concatenate([np.append(silence, link.burst(i, 150)) for i in range(150)])
+    assert len(link.receive(x + link.noise(len(x), snr_db))) == 150
+    assert link.receiver.stats.headers_lost == 0
+
+
+def test_what_looks_like_a_short_part_does_not_hide_the_packet_behind_it(link):
+    """A click before each packet that repeats itself after 8 samples, as the short part does."""
+    parts = []
+    for image in range(40):
+        before = np.zeros(int(link.rng.integers(700, 1100)), np.complex64)
+        before[20:36] = 2 * np.resize(link.rng.standard_normal(8), 16)
+        parts += [before, link.burst(image, 150)]
+    x = np.concatenate(parts)
+    assert len(link.receive(x + link.noise(len(x), 30))) == 40
+
+
 def test_faint_tones_in_the_silence_before_a_packet_do_not_hide_it(link):
     x = send(link, 300, images=3)
     x += (1e-3 * np.exp(2j * np.pi * 0.0371 * np.arange(len(x)))).astype(np.complex64)
