@@ -17,21 +17,24 @@ OVERSAMPLING = 2  # peaks lie between the samples
 ROUNDS = 2  # of clipping and filtering: filtering lets the peaks grow again a little
 
 
-def clip_and_filter(profile: Profile, carriers: np.ndarray, papr_db: float) -> np.ndarray:
+def clip_and_filter(
+    profile: Profile, carriers: np.ndarray, papr_db: float, rounds: int = ROUNDS
+) -> np.ndarray:
     """Clip the envelope of every symbol and keep what falls on occupied carriers.
 
     The mean power of what is sent is restored, so that clipping costs EVM but no power.
 
     Args:
-        carriers: complex64 [symbols, n_occupied], mean power 1.
-        papr_db: envelope limit above the mean power, dB.
+        carriers: complex64 [symbols, n_occupied].
+        papr_db: envelope limit above a mean power of 1, dB.
+        rounds: how often.
 
     Returns:
         complex64 [symbols, n_occupied].
     """
     n, most = profile.fft_size * OVERSAMPLING, limit(profile, papr_db)
     out, rows = carriers.astype(np.complex64), np.arange(len(carriers))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         time = fft.ifft(spread(out[rows], n), axis=1, overwrite_x=True)
         over = time.real**2 + time.imag**2 > most**2
         peaks = time[over]

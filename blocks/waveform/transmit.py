@@ -190,8 +190,9 @@ def _packet(
         return _packet_at_once(fast, p, header, payload, papr_db, level)
     carriers = packet_carriers(p, header, payload)
     if papr_db is not None:  # header and payload keep their powers
-        parts = np.split(carriers, [p.header_symbols])
-        carriers = np.concatenate([clip_and_filter(p, part, papr_db) for part in parts])
+        heads, body = np.split(carriers, [p.header_symbols])
+        heads = clip_and_filter(p, heads, papr_db, p.kind.header_rounds)
+        carriers = np.concatenate([heads, clip_and_filter(p, body, papr_db)])
     out = joined(p, preamble(p), to_samples(p, carriers, p.cp_len))
     out *= np.float32(level)
     return out
@@ -214,6 +215,7 @@ def _packet_at_once(
     packet = np.empty(len(head) + symbols * p.symbol_len + p.window, np.complex64)
     body = packet[len(head) : len(packet) - p.window].reshape(symbols, p.symbol_len)
     grid = np.empty((min(symbols, _AT_ONCE), n * step), np.complex64)
+    rounds = np.repeat([p.kind.header_rounds, ROUNDS], [len(heads), symbols - len(heads)])
     energies = np.empty((symbols, 2))
     for first in range(0, symbols, _AT_ONCE):
         some = grid[: symbols - first]
@@ -224,7 +226,7 @@ def _packet_at_once(
         some = fft.ifft(some, axis=1, overwrite_x=True)
         these = slice(first, first + len(some))
         fast.sending.clipped(
-            some, tables.response, most, ROUNDS, step, p.cp_len, body[these], energies[these]
+            some, tables.response, most, rounds[these], step, p.cp_len, body[these], energies[these]
         )
     scales = np.empty(symbols, np.float32)
     for part in (slice(len(heads)), slice(len(heads), None)):  # both keep their powers

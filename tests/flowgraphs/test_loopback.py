@@ -66,9 +66,12 @@ def test_no_cliff(percast, photos, perceptual_weights):
     assert psnr[-1] > 20 and lpips[-1] < 0.4
 
 
-def test_headers_survive_minus_three_db(percast, small_photos):
-    run = percast("loopback", "--source", small_photos, "--frames", 100, "--snr", -3, "--json",
-                  "--metrics", "none")  # fmt: skip
+@pytest.mark.parametrize(("snr", "options"), [(-3, ("--header", "long")), (0, ())])
+def test_headers_survive_minus_three_db_and_those_for_ten_db_zero(
+    percast, small_photos, snr, options
+):
+    run = percast("loopback", "--source", small_photos, "--frames", 100, "--snr", snr, "--json",
+                  "--metrics", "none", *options)  # fmt: skip
     assert run.json["received"] >= 90
 
 

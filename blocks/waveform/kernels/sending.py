@@ -62,7 +62,7 @@ def laid_out(header, payload, filler, known, pilots, data_bins, pilot_bins, refe
                 grid[row, data_bins[k]] = filler[k - here]
 
 
-@kernel(types.void, C2, F1, FLOAT, INT, INT, INT, OUT_C2, OUT_D2)
+@kernel(types.void, C2, F1, FLOAT, I1, INT, INT, OUT_C2, OUT_D2)
 def clipped(time, response, limit, rounds, step, cp_len, out, energies):
     """`papr.clip_and_filter`, without the power that is restored in the end: in time, where a
     clipped sample is an impulse, and the filter's response to it is all that there is to do.
@@ -71,7 +71,7 @@ def clipped(time, response, limit, rounds, step, cp_len, out, energies):
         time: complex64 [symbols, bins].
         response: float32 [2 bins], see `papr.response`.
         limit: envelope.
-        rounds: of clipping and filtering.
+        rounds: of clipping and filtering each, int64 [symbols].
         step: every which sample is sent.
         out: to be filled behind the prefix, complex64 [symbols, cp_len + bins / step].
         energies: to be filled with each symbol's before and after, float64 [symbols, 2].
@@ -92,7 +92,7 @@ def clipped(time, response, limit, rounds, step, cp_len, out, energies):
             continue
         for i in range(n):
             re[i], im[i] = time[s, i].real, time[s, i].imag
-        for _ in range(rounds):
+        for _ in range(rounds[s]):
             count = 0
             for i in range(n):
                 power = re[i] * re[i] + im[i] * im[i]
