@@ -29,7 +29,7 @@ from percast.blocks.waveform.preamble import pilot_values, preamble, training_ca
 from percast.blocks.waveform.profile import Profile
 
 DEFAULT_PAPR_DB = 8.5
-DEFAULT_TX_LEVEL = -12.0  # dB relative to full scale, mean power of a burst
+DEFAULT_TX_LEVEL = -12.0  # dB relative to full scale, mean power of a payload
 _FILLER = 0x66696C6C
 _AT_ONCE = 64  # OFDM symbols that are transformed together: they stay in a core's cache
 
