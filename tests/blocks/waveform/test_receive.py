@@ -35,20 +35,25 @@ def test_latents_lose_less_than_a_quarter_db_with_papr_reduction(make_link, snr_
 @pytest.mark.parametrize("snr_db", [0, 10, 20])
 @pytest.mark.parametrize("kind", ["long", "short"])
 def test_the_reported_noise_variance_is_true(make_link, kind, snr_db):
-    link = make_link(open_profile().of(kind))
+    link = make_link(open_profile().of(kind), papr_db=8.5)
     packets = link.receive(send(link, snr_db))
     reported = -10 * np.log10(np.mean([p.noise_var.mean() for p in packets]))
     assert reported == pytest.approx(link.latent_snr(packets), abs=0.2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_snr_and_evm_are_the_payloads_however_strong_the_header_is(make_link, kind):
-    link = make_link(open_profile().of(kind))
-    packets = link.receive(send(link, 10, symbols=500))
+@pytest.mark.parametrize("snr_db", [10, 25])
+@pytest.mark.parametrize("papr_db", [None, 8.5, 7.0])
+def test_snr_and_evm_are_the_payloads_however_strong_and_clipped_the_header_is(
+    make_link, kind, snr_db, papr_db
+):
+    link = make_link(open_profile().of(kind), papr_db=papr_db)
+    packets = link.receive(send(link, snr_db, symbols=500))
     assert len(packets) == 10
     snr = 10 * np.log10(np.mean([p.signal for p in packets]) / np.mean([p.noise for p in packets]))
-    assert snr == pytest.approx(10, abs=0.3)
-    assert 10 * np.log10(np.mean([p.evm_squared for p in packets])) == pytest.approx(-10, abs=0.3)
+    assert snr == pytest.approx(snr_db, abs=0.3)
+    evm = 10 * np.log10(np.mean([p.evm_squared for p in packets]))
+    assert evm == pytest.approx(-snr_db, abs=0.3)
 
 
 def test_long_headers_decode_at_minus_three_db(long_link):
