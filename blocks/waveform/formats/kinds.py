@@ -64,7 +64,7 @@ LONG = Kind("long", 2, 3, 80, 2, 2, 12, 1, 2)
 UNBOOSTED = Kind("short-unboosted", 2, -1, 36, 1, 1, 3, 2, 2, long_packets=True)
 SHORT = Kind(
     "short", 2, -2, 36, 1, 1, 3, 2, 2, long_packets=True,
-    boost_db=3.0, header_limit_db=5.5, header_rounds=3,
+    boost_db=3.0, header_limit_db=4.75, header_rounds=3,
 )  # fmt: skip
 KINDS = {kind.name: kind for kind in (VERSION_1, LONG, UNBOOSTED, SHORT)}
 """All that a receiver knows; version 1 and unboosted short ones are sent no more."""

@@ -83,11 +83,12 @@ def test_a_boosted_header_is_clipped_deeper_keeps_its_power_and_peaks_no_higher_
     assert np.mean(np.abs(sent) ** 2) == pytest.approx(1, rel=1e-3)
     pilots = np.stack([pilot_values(p)[: p.header_symbols]] * 100).reshape(300, -1)
     error = np.mean(np.abs(sent[:, p.pilot_index] - pilots) ** 2)
-    assert 22 < -10 * np.log10(error) < 26
+    assert 20 < -10 * np.log10(error) < 23
     payload = complex_noise(link.rng, sent.size).reshape(sent.shape)
     payload = clip_and_filter(p, payload, DEFAULT_PAPR_DB)
-    peaks = [np.abs(to_samples(p, x)).max() for x in (p.head_amplitude * sent, payload)]
-    assert peaks[0] < 1.08 * peaks[1]
+    both = (np.abs(to_samples(p, x)) for x in (p.head_amplitude * sent, payload))
+    header_peaks, payload_peaks = (np.sort(x.ravel())[-30:] for x in both)
+    assert header_peaks.mean() < 1.02 * payload_peaks.mean()
 
 
 @pytest.mark.parametrize(("limit", "least_sdr"), [(7.0, 26.0), (8.5, 36.0)])
