@@ -102,10 +102,12 @@ def clipped(time, response, limits, rounds, step, cp_len, out, energies):
                     peaks[count], cuts[count, 0], cuts[count, 1] = i, less * re[i], less * im[i]
                     count += 1
             for k in range(count):
-                at, cut_re, cut_im = n - peaks[k], cuts[k, 0], cuts[k, 1]
+                # A slice of its own: places known to be in it let vector registers do this.
+                one = response[n - peaks[k] : 2 * n - peaks[k]]
+                cut_re, cut_im = cuts[k, 0], cuts[k, 1]
                 for i in range(n):
-                    re[i] += cut_re * response[at + i]
-                    im[i] += cut_im * response[at + i]
+                    re[i] += cut_re * one[i]
+                    im[i] += cut_im * one[i]
         energy = f32(0)
         for i in range(n):
             energy += re[i] * re[i] + im[i] * im[i]
