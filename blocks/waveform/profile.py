@@ -193,8 +193,8 @@ class WaveformConfig(Settings):
     )  # fmt: skip
     header: str = setting(
         AUTO, "--header",
-        "what the sender makes headers for: short from 2 dB on, long from -3 dB on, auto by "
-        "--design-snr (default %(default)s)", metavar="KIND", parse=str, choices=SENT,
+        "what the sender makes headers for: short from -1 dB on, long from -4 dB on, auto by "
+        "--design-snr: short from 10 dB on (default %(default)s)", metavar="KIND", parse=str, choices=SENT,
     )  # fmt: skip
     cp_len: int | None = setting(
         None, "--prefix",

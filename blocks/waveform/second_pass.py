@@ -48,7 +48,7 @@ def second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int
     """What training, header and pilots tell of a packet, and its symbols with that.
 
     Args:
-        known_head: complex64 [training + header_symbols, n_occupied], training and header, conjugated.
+        known_head: complex64 [training + header_symbols, n_occupied], 1/X of training and header.
         rows: complex64 [training + header_symbols + body_symbols, n_occupied], all of one amplitude:
             so there is less noise on training and header where these are boosted.
         count: symbols of the payload that are used.

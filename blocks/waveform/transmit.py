@@ -29,7 +29,7 @@ from percast.blocks.waveform.preamble import pilot_values, preamble, training_ca
 from percast.blocks.waveform.profile import Profile
 
 DEFAULT_PAPR_DB = 8.5
-DEFAULT_TX_LEVEL = -12.0  # dB relative to full scale, mean power of a burst
+DEFAULT_TX_LEVEL = -12.0  # dB relative to full scale, mean power of a payload
 _FILLER = 0x66696C6C
 _AT_ONCE = 64  # OFDM symbols that are transformed together: they stay in a core's cache
 
@@ -76,6 +76,24 @@ def header_carriers(profile: Profile, header: Header) -> np.ndarray:
     if kind.bits_per_symbol == 2:  # neighbours are real and imaginary part
         coded = (coded * np.float32(np.sqrt(0.5))).view(np.complex64)
     return coded.reshape(shape)
+
+
+def header_as_sent(profile: Profile, header: Header) -> np.ndarray:
+    """Header symbols with pilots as a receiver expects them, clipped where their kind says so, mean
+    power 1, complex64 [header_symbols, n_occupied]."""
+    kind, shape = profile.kind, (profile.header_symbols, len(profile.occupied))
+    out = np.empty(shape, np.complex64)
+    place(profile, header_carriers(profile, header), pilot_values(profile), out)
+    if kind.header_limit_db is not None:
+        out = clip_and_filter(profile, out, kind.header_limit_db, kind.header_rounds)
+    return out
+
+
+def header_limit(profile: Profile, papr_db: float | None) -> float | None:
+    """To which a header is clipped by a sender that clips the payload to `papr_db`, dB above the
+    payload's mean power; None for not at all."""
+    kind = profile.kind
+    return papr_db if kind.header_limit_db is None else kind.header_limit_db + kind.boost_db
 
 
 def packet_carriers(profile: Profile, header: Header, payload: np.ndarray) -> np.ndarray:
@@ -132,7 +150,8 @@ def modulate(
         profile: where it leaves the kind of packet open, that goes by the header's design SNR.
         header: of the picture; version, packet, packets and symbols are filled in here.
         symbols: complex64 [n] in latent order, mean power 1.
-        papr_db: envelope limit for clip-and-filter above the payload's mean power, None for none.
+        papr_db: envelope limit for clip-and-filter above the payload's mean power, None for none;
+            boosted headers have their own.
             On Gaussian latents the clipping noise lies 26 dB below the signal at 7 dB, 36 dB at
             8.5 dB (tests hold these figures).
         level: RMS amplitude of the payload that comes out.
@@ -189,9 +208,12 @@ def _packet(
     if (fast := kernels.ready()) is not None:
         return _packet_at_once(fast, p, header, payload, papr_db, level)
     carriers = packet_carriers(p, header, payload)
-    if papr_db is not None:  # header and payload keep their powers
-        parts = np.split(carriers, [p.header_symbols])
-        carriers = np.concatenate([clip_and_filter(p, part, papr_db) for part in parts])
+    heads, body = np.split(carriers, [p.header_symbols])  # both keep their powers
+    if (limit_db := header_limit(p, papr_db)) is not None:
+        heads = clip_and_filter(p, heads, limit_db, p.kind.header_rounds)
+    if papr_db is not None:
+        body = clip_and_filter(p, body, papr_db)
+    carriers = np.concatenate([heads, body])
     out = joined(p, preamble(p), to_samples(p, carriers, p.cp_len))
     out *= np.float32(level)
     return out
@@ -202,8 +224,8 @@ def _packet_at_once(
 ) -> np.ndarray:
     """The same by kernels, with one transform for every OFDM symbol: at twice the sample rate,
     where peaks are clipped and filtered in time and every other sample is sent."""
-    n, step = p.fft_size, 1 if papr_db is None else OVERSAMPLING
-    most = np.float32(np.inf) if papr_db is None else limit(p, papr_db)
+    n, deepest = p.fft_size, header_limit(p, papr_db)
+    step = 1 if papr_db is None and deepest is None else OVERSAMPLING
     tables, head, up = _tables(p, n * step), preamble(p), rise(p.window)
     rows = payload_symbols(p, len(payload))
     filler = signs(_FILLER, rows * p.data_carriers - len(payload))
@@ -214,6 +236,9 @@ def _packet_at_once(
     packet = np.empty(len(head) + symbols * p.symbol_len + p.window, np.complex64)
     body = packet[len(head) : len(packet) - p.window].reshape(symbols, p.symbol_len)
     grid = np.empty((min(symbols, _AT_ONCE), n * step), np.complex64)
+    parts = [len(heads), symbols - len(heads)]
+    rounds = np.repeat([p.kind.header_rounds, ROUNDS], parts)
+    limits = np.repeat([limit(p, deepest), limit(p, papr_db)], parts)
     energies = np.empty((symbols, 2))
     for first in range(0, symbols, _AT_ONCE):
         some = grid[: symbols - first]
@@ -224,8 +249,9 @@ def _packet_at_once(
         some = fft.ifft(some, axis=1, overwrite_x=True)
         these = slice(first, first + len(some))
         fast.sending.clipped(
-            some, tables.response, most, ROUNDS, step, p.cp_len, body[these], energies[these]
-        )
+            some, tables.response, limits[these], rounds[these], step, p.cp_len,
+            body[these], energies[these],
+        )  # fmt: skip
     scales = np.empty(symbols, np.float32)
     for part in (slice(len(heads)), slice(len(heads), None)):  # both keep their powers
         before, after = energies[part].sum(0)

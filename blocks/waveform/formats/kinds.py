@@ -35,6 +35,11 @@ class Kind:
         window: samples in which an OFDM symbol rises and falls; fewer in a short prefix.
         boost_db: by how much all that comes before the payload is sent above it, dB. The preamble
             of 802.11ax's extended-range PPDU is, by 3 (IEEE 802.11ax-2021, 27.3.11).
+        header_limit_db: above its own mean power, to which a header is clipped whatever the sender
+            does with the payload; None for as the payload. A boosted one is clipped so deep that
+            the receiver has to know of it.
+        header_rounds: of clipping and filtering the header. Clipped deeper, peaks grow again more:
+            one round more, and they are no higher than the payload's.
     """
 
     name: str
@@ -50,12 +55,17 @@ class Kind:
     long_packets: bool = False
     window: int = 10
     boost_db: float = 0.0
+    header_limit_db: float | None = None
+    header_rounds: int = 2
 
 
 VERSION_1 = Kind("version-1", 1, 1, 80, 2, 2, 12, 1, 2, window=0)
 LONG = Kind("long", 2, 3, 80, 2, 2, 12, 1, 2)
 UNBOOSTED = Kind("short-unboosted", 2, -1, 36, 1, 1, 3, 2, 2, long_packets=True)
-SHORT = Kind("short", 2, -2, 36, 1, 1, 3, 2, 2, long_packets=True, boost_db=3.0)
+SHORT = Kind(
+    "short", 2, -2, 36, 1, 1, 3, 2, 2, long_packets=True,
+    boost_db=3.0, header_limit_db=4.75, header_rounds=3,
+)  # fmt: skip
 KINDS = {kind.name: kind for kind in (VERSION_1, LONG, UNBOOSTED, SHORT)}
 """All that a receiver knows; version 1 and unboosted short ones are sent no more."""
 

@@ -216,7 +216,7 @@ def follow(
 
     Args:
         rows: complex64 [symbols, n_occupied]: training, header, body.
-        known: complex64 [heads, n_occupied], training and header, conjugated.
+        known: complex64 [heads, n_occupied], 1/X of training and header.
         pilot_signs: float32 [symbols - training, n_pilots].
         time: float32 [symbols], in symbols since the first of the header.
         occupied: int64 [n_occupied], the carriers' numbers.

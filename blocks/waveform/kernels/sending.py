@@ -62,25 +62,26 @@ def laid_out(header, payload, filler, known, pilots, data_bins, pilot_bins, refe
                 grid[row, data_bins[k]] = filler[k - here]
 
 
-@kernel(types.void, C2, F1, FLOAT, INT, INT, INT, OUT_C2, OUT_D2)
-def clipped(time, response, limit, rounds, step, cp_len, out, energies):
+@kernel(types.void, C2, F1, F1, I1, INT, INT, OUT_C2, OUT_D2)
+def clipped(time, response, limits, rounds, step, cp_len, out, energies):
     """`papr.clip_and_filter`, without the power that is restored in the end: in time, where a
     clipped sample is an impulse, and the filter's response to it is all that there is to do.
 
     Args:
         time: complex64 [symbols, bins].
         response: float32 [2 bins], see `papr.response`.
-        limit: envelope.
-        rounds: of clipping and filtering.
+        limits: envelope of each, float32 [symbols].
+        rounds: of clipping and filtering each, int64 [symbols].
         step: every which sample is sent.
         out: to be filled behind the prefix, complex64 [symbols, cp_len + bins / step].
         energies: to be filled with each symbol's before and after, float64 [symbols, 2].
     """
-    n, most = time.shape[1], limit * limit
+    n = time.shape[1]
     re, im = np.empty(n, np.float32), np.empty(n, np.float32)
     peaks, cuts = np.empty(n, np.int64), np.empty((n, 2), np.float32)
     for s in range(len(time)):
-        energy, over = f32(0), 0
+        limit, energy, over = limits[s], f32(0), 0
+        most = limit * limit
         for i in range(n):
             power = time[s, i].real * time[s, i].real + time[s, i].imag * time[s, i].imag
             energy += power
@@ -92,7 +93,7 @@ def clipped(time, response, limit, rounds, step, cp_len, out, energies):
             continue
         for i in range(n):
             re[i], im[i] = time[s, i].real, time[s, i].imag
-        for _ in range(rounds):
+        for _ in range(rounds[s]):
             count = 0
             for i in range(n):
                 power = re[i] * re[i] + im[i] * im[i]
@@ -101,10 +102,12 @@ def clipped(time, response, limit, rounds, step, cp_len, out, energies):
                     peaks[count], cuts[count, 0], cuts[count, 1] = i, less * re[i], less * im[i]
                     count += 1
             for k in range(count):
-                at, cut_re, cut_im = n - peaks[k], cuts[k, 0], cuts[k, 1]
+                # A slice of its own: places known to be in it let vector registers do this.
+                one = response[n - peaks[k] : 2 * n - peaks[k]]
+                cut_re, cut_im = cuts[k, 0], cuts[k, 1]
                 for i in range(n):
-                    re[i] += cut_re * response[at + i]
-                    im[i] += cut_im * response[at + i]
+                    re[i] += cut_re * one[i]
+                    im[i] += cut_im * one[i]
         energy = f32(0)
         for i in range(n):
             energy += re[i] * re[i] + im[i] * im[i]
