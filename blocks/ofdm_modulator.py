@@ -50,8 +50,9 @@ class OfdmModulator(Guarded, gr.sync_block):
 
     Args:
         profile: the waveform.
-        tx_level: mean power of a burst in dB relative to full scale. With the default envelope
-            limit of 8.5 dB, -12 leaves 3.5 dB for what filtering lets grow again.
+        tx_level: mean power of a packet's payload in dB relative to full scale. With the default
+            envelope limit of 8.5 dB, -12 leaves 3.5 dB for what filtering lets grow again; what
+            short packets send 3 dB above the payload has no higher peaks.
         papr_db: envelope limit of clip-and-filter, None for none.
         gap: samples of silence after each picture.
         share: small pictures that share a packet; the first of them waits for the last. They are

@@ -17,7 +17,7 @@ class TransmitterConfig(Settings):
 
     Args:
         fps: pictures per second, None for as fast as the link goes.
-        tx_level: mean power of a burst, dB relative to full scale.
+        tx_level: mean power of a packet's payload, dB relative to full scale.
         papr_db: envelope limit of clip-and-filter, dB; None or 0 for none.
         callsign: sent in every header, at most 10 ASCII characters.
         share: small pictures that share a packet, which saves headers and waits for the last.
@@ -31,7 +31,7 @@ class TransmitterConfig(Settings):
         metavar="F", least=1e-3, most=1000, unit="pictures per second",
     )  # fmt: skip
     tx_level: float = setting(
-        DEFAULT_TX_LEVEL, "--tx-level", "mean power of a burst (default %(default)g)",
+        DEFAULT_TX_LEVEL, "--tx-level", "mean power of a packet's payload (default %(default)g)",
         metavar="DBFS", least=-60, most=0, unit="dBFS",
     )  # fmt: skip
     papr_db: float | None = setting(

@@ -66,7 +66,7 @@ def _air(noise: float) -> tuple:
 
 def run_percast(frames: int, snr_db: float) -> ModemRun:
     """`frames` pictures of `SYMBOLS` Gaussian symbols through `OfdmModulator`, noise and
-    `OfdmDemodulator`. They are designed for that SNR, so their headers are short from 12 dB on."""
+    `OfdmDemodulator`. They are designed for that SNR, so their headers are short from 10 dB on."""
     profile = open_profile()
     rng = np.random.default_rng(0)
     latent = rng.standard_normal(2 * SYMBOLS).astype(np.float32) / np.float32(np.sqrt(2))

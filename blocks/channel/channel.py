@@ -57,7 +57,7 @@ class Channel:
         """Args:
         config: the channel.
         samp_rate: Hz.
-        signal_power: mean |x|^2 of the transmitted samples while a burst is on.
+        signal_power: mean |x|^2 of the transmitted samples; of the payload where packets have one.
         occupied_fraction: occupied over all subcarriers, in (0, 1].
         """
         _check_rate(config, samp_rate)

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
+from percast.blocks.waveform import kernels
 from percast.blocks.waveform.ofdm import gathered, spread
 from percast.blocks.waveform.profile import Profile
 
@@ -17,21 +18,32 @@ OVERSAMPLING = 2  # peaks lie between the samples
 ROUNDS = 2  # of clipping and filtering: filtering lets the peaks grow again a little
 
 
-def clip_and_filter(profile: Profile, carriers: np.ndarray, papr_db: float) -> np.ndarray:
+def clip_and_filter(
+    profile: Profile, carriers: np.ndarray, papr_db: float, rounds: int = ROUNDS
+) -> np.ndarray:
     """Clip the envelope of every symbol and keep what falls on occupied carriers.
 
     The mean power of what is sent is restored, so that clipping costs EVM but no power.
 
     Args:
-        carriers: complex64 [symbols, n_occupied], mean power 1.
-        papr_db: envelope limit above the mean power, dB.
+        carriers: complex64 [symbols, n_occupied].
+        papr_db: envelope limit above a mean power of 1, dB.
+        rounds: how often.
 
     Returns:
         complex64 [symbols, n_occupied].
     """
     n, most = profile.fft_size * OVERSAMPLING, limit(profile, papr_db)
+    if (fast := kernels.ready()) is not None:
+        time = fft.ifft(spread(carriers, n), axis=1, overwrite_x=True)
+        counts, limits = np.repeat(rounds, len(time)), np.repeat(most, len(time))
+        clipped, energies = np.empty_like(time), np.empty((len(time), 2))
+        fast.sending.clipped(time, response(profile), limits, counts, 1, 0, clipped, energies)
+        before, after = energies.sum(0)
+        scale = np.float32(np.sqrt(before / after))
+        return gathered(fft.fft(clipped, axis=1, overwrite_x=True), carriers.shape[1], scale)
     out, rows = carriers.astype(np.complex64), np.arange(len(carriers))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         time = fft.ifft(spread(out[rows], n), axis=1, overwrite_x=True)
         over = time.real**2 + time.imag**2 > most**2
         peaks = time[over]
@@ -45,8 +57,11 @@ def clip_and_filter(profile: Profile, carriers: np.ndarray, papr_db: float) -> n
     return out
 
 
-def limit(profile: Profile, papr_db: float) -> np.float32:
-    """Largest magnitude of the oversampled inverse FFT of carriers of mean power 1."""
+def limit(profile: Profile, papr_db: float | None) -> np.float32:
+    """Largest magnitude of the oversampled inverse FFT of carriers of mean power 1; infinite for
+    None."""
+    if papr_db is None:
+        return np.float32(np.inf)
     bins = profile.fft_size * OVERSAMPLING
     return np.float32(10 ** (papr_db / 20) * np.sqrt(len(profile.occupied)) / bins)
 

@@ -35,7 +35,8 @@ def training_symbol(profile: Profile) -> np.ndarray:
 
 @lru_cache(maxsize=32)
 def preamble(profile: Profile) -> np.ndarray:
-    """Short part, guard and training symbols, complex64 [preamble_len], mean power 1."""
+    """Short part, guard and training symbols, complex64 [preamble_len], mean power
+    `head_amplitude` squared."""
     spacing = profile.fft_size // profile.short_period
     on = profile.occupied % spacing == 0
     carriers = np.zeros(len(profile.occupied), np.complex64)
@@ -48,7 +49,8 @@ def preamble(profile: Profile) -> np.ndarray:
         up = rise(window)
         guard[:window] = guard[:window] * up + np.resize(period, window) * up[::-1]
     short = np.tile(period, profile.kind.short_repeats)
-    return np.concatenate([short, guard, *[long] * profile.training_symbols])
+    parts = np.concatenate([short, guard, *[long] * profile.training_symbols])
+    return parts * np.float32(profile.head_amplitude)
 
 
 @lru_cache(maxsize=32)

@@ -67,6 +67,11 @@ class Profile:
         return self.kind.header_symbols
 
     @property
+    def head_amplitude(self) -> float:
+        """Of all that comes before the payload, whose own is 1."""
+        return 10 ** (self.kind.boost_db / 20)
+
+    @property
     def max_payload_symbols(self) -> int:
         """OFDM symbols of payload in the longest packets of this kind."""
         return self.longest_payload if self.kind.long_packets else self.kind.payload_symbols
@@ -188,8 +193,8 @@ class WaveformConfig(Settings):
     )  # fmt: skip
     header: str = setting(
         AUTO, "--header",
-        "what the sender makes headers for: short from 2 dB on, long from -3 dB on, auto by "
-        "--design-snr (default %(default)s)", metavar="KIND", parse=str, choices=SENT,
+        "what the sender makes headers for: short from -1 dB on, long from -4 dB on, auto by "
+        "--design-snr: short from 10 dB on (default %(default)s)", metavar="KIND", parse=str, choices=SENT,
     )  # fmt: skip
     cp_len: int | None = setting(
         None, "--prefix",

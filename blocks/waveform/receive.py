@@ -155,17 +155,23 @@ class Receiver:
         )
         if len(self._buffer) < needed:
             return self._wait_for(needed, first)
-        sync = None
+        sync, seen_at, bare = None, 0, []
         for kinds, start in found:
             other = locate(kinds, self._buffer, start)
-            if other is not None and (sync is None or other.trained > sync.trained):
-                sync = other
+            if other is None:
+                bare.append(start)
+            elif sync is None or other.trained > sync.trained:
+                sync, seen_at = other, start
             # Of all energy: 1 would be n. Nothing else can explain more than half.
             if sync is not None and sync.trained > sync.profile.fft_size / 2:
+                bare.clear()
                 break
-        if sync is None:
+        # What has no training symbols behind it may hide a packet of its own length that comes later:
+        # then only one of another length was looked for there.
+        past = min(bare, default=0) + families[0][0].short_len // 2
+        if sync is None or (bare and seen_at > past + 2 * BLOCK):
             self.stats.detections += 1
-            self._drop(min(start for _, start in found) + families[0][0].short_len // 2)
+            self._drop(past)
             return True
         p = sync.profile
         after_header = p.training_symbols * p.fft_size + p.header_symbols * p.symbol_len
@@ -174,16 +180,17 @@ class Receiver:
         self.stats.detections += 1
         heads = p.training_symbols + p.header_symbols
         head = np.empty((heads, len(p.occupied)), np.complex64)
-        self._carriers(sync, 0, heads, head)
+        self._carriers(sync, 0, heads, head, p.head_amplitude)
         header = read_header(p, head)
         if not isinstance(header, Header):
             self._unread(sync, header)
             return True
         lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
         rows = p.body_symbols(payload_symbols(p, hi - lo))
-        self._pending = _Pending(
-            sync, header, head, rows, sync.start + after_header + rows * p.symbol_len
-        )
+        # To the very last sample: a few strong ones before silence would look like a short part, as
+        # they hold all energy there, and few agree by chance.
+        end = sync.start + after_header + rows * p.symbol_len + WINDOW_ADVANCE + p.window
+        self._pending = _Pending(sync, header, head, rows, end)
         return True
 
     def _wait_for(self, length: int, first: int) -> None:
@@ -224,11 +231,15 @@ class Receiver:
         """Stream position of the training symbols; the FFT windows lie a little before it."""
         return self._origin + sync.start + WINDOW_ADVANCE
 
-    def _carriers(self, sync: Sync, first: int, last: int, out: np.ndarray) -> None:
-        """OFDM symbols `first` up to `last` of a packet, carrier offset removed, into complex64
-        [last - first, n_occupied]; the training symbols come first."""
+    def _carriers(
+        self, sync: Sync, first: int, last: int, out: np.ndarray, amplitude: float = 1.0
+    ) -> None:
+        """OFDM symbols `first` up to `last` of a packet, its carrier offset removed and the
+        `amplitude` that they are sent with, into complex64 [last - first, n_occupied]; the training
+        symbols come first."""
         starts = _window_starts(sync.profile)[first:last]
-        carriers(sync.profile, self._buffer, sync.start, starts, sync.freq_offset, out)
+        offset = sync.freq_offset
+        carriers(sync.profile, self._buffer, sync.start, starts, offset, out, amplitude)
 
     def _take_payload(self, pending: _Pending) -> Packet:
         self._pending = None
@@ -262,7 +273,7 @@ def pictures_of(packet: Packet) -> list[Packet]:
     if lead.packets:
         return [packet]
     first = list_symbols(packet.profile, lead.packet)
-    headers = unlisted(lead, packet.symbols[:first], packet.noise_var[:first])
+    headers = unlisted(packet.profile, lead, packet.symbols[:first], packet.noise_var[:first])
     parts = (
         slice(first + i * lead.symbols, first + (i + 1) * lead.symbols) for i in range(len(headers))
     )

@@ -48,8 +48,9 @@ def second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int
     """What training, header and pilots tell of a packet, and its symbols with that.
 
     Args:
-        known_head: complex64 [training + header_symbols, n_occupied], training and header, conjugated.
-        rows: complex64 [training + header_symbols + body_symbols, n_occupied].
+        known_head: complex64 [training + header_symbols, n_occupied], 1/X of training and header.
+        rows: complex64 [training + header_symbols + body_symbols, n_occupied], all of one amplitude:
+            so there is less noise on training and header where these are boosted.
         count: symbols of the payload that are used.
     """
     run = _in_numpy if kernels.ready() is None else _compiled
@@ -79,8 +80,9 @@ class _Head:
 
     Args:
         channel: complex64 [n_occupied], frequency response at the middle of the header.
-        noise: variance per carrier.
-        error: complex64 [symbols, n_occupied], what the channel leaves unexplained.
+        noise: variance per carrier in the payload.
+        error: complex64 [symbols, n_occupied], what the channel leaves unexplained, as large as it
+            would be in the payload.
         doubt: variance of the noise in the channel itself, per carrier.
     """
 
@@ -142,7 +144,7 @@ def _compiled(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) 
     ) = fast.follow(
         rows, known_head, pilot_values(p)[:behind], _symbol_times(p)[: len(rows)],
         p.occupied, p.pilot_index, _SPANS, rotation_grid(behind), *projection_factors(p),
-        training, -1 if reference is None else reference,
+        training, -1 if reference is None else reference, p.head_amplitude**2,
     )  # fmt: skip
     basis = polynomials(_first_after(p), symbols)
     shapes = channel_change(p, channel, left, noise, _first_after(p))
@@ -228,7 +230,8 @@ def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head
         channel, fitted = estimate_channel(p, response)
         error = response - channel
     noise = noise_variance(error, channel, fitted + len(error) - 1)
-    return _Head(channel, noise, error, noise * fitted / error.size)
+    doubt, amplitude = noise * fitted / error.size, np.float32(p.head_amplitude)
+    return _Head(channel, noise * p.head_amplitude**2, error * amplitude, doubt)
 
 
 def _moving_channel(

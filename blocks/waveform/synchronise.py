@@ -26,7 +26,7 @@ from percast.blocks.waveform.rotate import shift
 BLOCK = 32  # samples per detection step
 # Squared normalised correlation times the length of the short part: noise alone exceeds it about
 # once in 10^7 steps, a packet with the longer one lies at about 50 at -3 dB, with the shorter one
-# at 80 at 3 dB.
+# at 80 at 3 dB, or at 0 dB where it is boosted.
 _THRESHOLD = 16.0
 # Least correlation at the shorter lags over that at the short period, above which a signal is too
 # narrow for a short part: 0 for six equal carriers, 0.8 where 90% of the power is in one of them.

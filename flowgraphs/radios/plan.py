@@ -28,7 +28,7 @@ def plan(
         config: checked by `check_flags`.
         profile: with the sample rate that will be asked for.
         transmit: the direction.
-        tx_level: mean power of a packet, dB relative to full scale.
+        tx_level: mean power of a packet's payload, dB relative to full scale.
 
     Raises:
         UsageError: a gain or frequency that a HackRF does not have; other radios are asked when

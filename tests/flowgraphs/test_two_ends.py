@@ -18,7 +18,7 @@ from percast.blocks.waveform.transmit import modulate
 from tests.blocks.waveform.conftest import Link
 from tests.conftest import load
 
-PACKET = open_profile().of("long").packet_len(22)  # samples: 256x256 at 1/48
+PACKET = open_profile().of("short").packet_len(22)  # samples: 256x256 at 1/48
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,8 @@ PAYLOADS = {
     "768x512, 1/48": LARGE,
     "768x512, 1/12": 4 * LARGE,
 }
-_START_DB = {"short": 2.0, "long": -3.5, "version-1": -3.5}
+_START_DB = {"short": -0.5, "short-unboosted": 2.0, "long": -3.5, "version-1": -3.5}
+_COSTS = ("version-1", "long", "short")  # unboosted ones are as long as these
 _FADES_DB = 9.0  # that a tdl model takes more, about
 
 
@@ -71,7 +72,7 @@ def print_overhead() -> None:
             p = replace(preset, cp_len=prefix)
             name = p.name if prefix == preset.cp_len else f"{p.name} --prefix {prefix}"
             bare = p.symbol_len * p.occupied_fraction / p.data_carriers - 1
-            for kind in KINDS if prefix == preset.cp_len else ("short",):
+            for kind in _COSTS if prefix == preset.cp_len else ("short",):
                 costs = (f"{overhead(p.of(kind), n):.1%}" for n in PAYLOADS.values())
                 _row([f"`{name}`", kind, *costs, f"{bare:.1%}"])
     _row(["IEEE 802.11a", "", *(f"{wifi(n):.1%}" for n in PAYLOADS.values()), ""])

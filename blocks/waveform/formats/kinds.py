@@ -8,10 +8,10 @@ of them the receiver finds tells what follows, before a bit of it is decoded.
 from dataclasses import dataclass
 
 AUTO = "auto"
-SHORT_FROM_DB = 12.0
-"""Least design SNR at which `auto` sends short headers. They are read down to 2 dB in noise; of links
-that fade about a mean of 12 dB (TDL-C) they lose one picture in a hundred, as long ones do about
-6 dB."""
+SHORT_FROM_DB = 10.0
+"""Least design SNR at which `auto` sends short headers. They are read down to -1 dB in noise; of links
+that fade about a mean of 10 dB (TDL-C) they lose two pictures in a thousand, and one in a hundred at
+8 dB, as long ones do at 5 dB."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class Kind:
         long_packets: a picture of several packets has longer ones, up to the profile's
             `longest_payload`, with a reference symbol in each.
         window: samples in which an OFDM symbol rises and falls; fewer in a short prefix.
+        boost_db: by how much all that comes before the payload is sent above it, dB. The preamble
+            of 802.11ax's extended-range PPDU is, by 3 (IEEE 802.11ax-2021, 27.3.11).
+        header_limit_db: above its own mean power, to which a header is clipped whatever the sender
+            does with the payload; None for as the payload. A boosted one is clipped so deep that
+            the receiver has to know of it.
+        header_rounds: of clipping and filtering the header. Clipped deeper, peaks grow again more:
+            one round more, and they are no higher than the payload's.
     """
 
     name: str
@@ -47,13 +54,20 @@ class Kind:
     payload_symbols: int = 64
     long_packets: bool = False
     window: int = 10
+    boost_db: float = 0.0
+    header_limit_db: float | None = None
+    header_rounds: int = 2
 
 
 VERSION_1 = Kind("version-1", 1, 1, 80, 2, 2, 12, 1, 2, window=0)
 LONG = Kind("long", 2, 3, 80, 2, 2, 12, 1, 2)
-SHORT = Kind("short", 2, -1, 36, 1, 1, 3, 2, 2, long_packets=True)
-KINDS = {kind.name: kind for kind in (VERSION_1, LONG, SHORT)}
-"""All that a receiver knows."""
+UNBOOSTED = Kind("short-unboosted", 2, -1, 36, 1, 1, 3, 2, 2, long_packets=True)
+SHORT = Kind(
+    "short", 2, -2, 36, 1, 1, 3, 2, 2, long_packets=True,
+    boost_db=3.0, header_limit_db=4.75, header_rounds=3,
+)  # fmt: skip
+KINDS = {kind.name: kind for kind in (VERSION_1, LONG, UNBOOSTED, SHORT)}
+"""All that a receiver knows; version 1 and unboosted short ones are sent no more."""
 
 SENT = (AUTO, SHORT.name, LONG.name)
 """What `--header` may say."""

@@ -67,7 +67,7 @@ def leading(headers: Sequence[Header]) -> Header:
 
 
 def listed(profile: Profile, headers: Sequence[Header]) -> np.ndarray:
-    """What the others have of their own, QPSK of power 1, complex64 [list_symbols]."""
+    """What the others have of their own, QPSK as strong as the header, complex64 [list_symbols]."""
     first = headers[0]
     entries = b"".join(
         _ENTRY.pack(h.image - first.image, h.codec_word, h.timestamp_us) for h in headers[1:]
@@ -75,13 +75,16 @@ def listed(profile: Profile, headers: Sequence[Header]) -> np.ndarray:
     data = entries + _crc(leading(headers), entries)
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
     coded = header_code.encode(bits, 2 * list_symbols(profile, len(headers)))
-    return (coded * np.float32(np.sqrt(0.5))).view(np.complex64)
+    return (coded * np.float32(np.sqrt(0.5) * profile.head_amplitude)).view(np.complex64)
 
 
-def unlisted(lead: Header, symbols: np.ndarray, noise_var: np.ndarray) -> list[Header]:
+def unlisted(
+    profile: Profile, lead: Header, symbols: np.ndarray, noise_var: np.ndarray
+) -> list[Header]:
     """The headers of all pictures of a packet; of the first only, where the list cannot be read.
 
     Args:
+        profile: of the packet's kind.
         lead: the packet's header.
         symbols: complex64 [list_symbols], equalised.
         noise_var: float32 [list_symbols].
@@ -100,7 +103,7 @@ def unlisted(lead: Header, symbols: np.ndarray, noise_var: np.ndarray) -> list[H
         return bool(found)
 
     bits = 8 * (_ENTRY.size * (lead.packet - 1) + _CRC_BYTES)
-    header_code.decode(np.sqrt(8.0) * parts.ravel(), bits, accept)
+    header_code.decode(np.sqrt(8.0) * profile.head_amplitude * parts.ravel(), bits, accept)
     if not found:
         return [first]
     others = [

@@ -130,8 +130,8 @@ def _align(reference, row):
         row[c] *= phase
 
 
-@kernel(types.Tuple((OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE)), OUT_C2, C1, F3, F1, I1, D1)
-def _head_estimate(response, rough, vectors, weights, ends, kept):
+@kernel(types.Tuple((OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE)), OUT_C2, C1, F3, F1, I1, D1, DOUBLE)
+def _head_estimate(response, rough, vectors, weights, ends, kept, boost):
     """`demodulate._head_estimate`: channel, noise, error energy and over how many symbols, doubt."""
     heads, n = response.shape
     for s in range(heads):
@@ -153,7 +153,7 @@ def _head_estimate(response, rough, vectors, weights, ends, kept):
             error += errors[s]
     noise = error / max(count * n - (fitted + count - 1), 1)
     noise = max(noise, 1e-9 * power_of(channel) / n, 1e-35)
-    return channel, noise, error, count, noise * fitted / (count * n)
+    return channel, boost * noise, boost * error, count, noise * fitted / (count * n)
 
 
 @kernel(
@@ -206,17 +206,17 @@ def _payload_gains(pilots, channel, change, share, pilot_index, noise):
     types.Tuple(
         (DOUBLE, DOUBLE, OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE, OUT_C2, OUT_C1, OUT_F1, OUT_C1, OUT_C2)
     ),
-    C2, C2, F2, F1, I1, I1, I1, C1, F3, F1, I1, D1, INT, INT,
+    C2, C2, F2, F1, I1, I1, I1, C1, F3, F1, I1, D1, INT, INT, DOUBLE,
 )  # fmt: skip
 def follow(
     rows, known, pilot_signs, time, occupied, pilot_index, spans, grid,
-    vectors, weights, ends, kept, training, reference,
+    vectors, weights, ends, kept, training, reference, boost,
 ):  # fmt: skip
     """All that is estimated of a packet, but how its channel's shape changes at the pilots.
 
     Args:
         rows: complex64 [symbols, n_occupied]: training, header, body.
-        known: complex64 [heads, n_occupied], training and header, conjugated.
+        known: complex64 [heads, n_occupied], 1/X of training and header.
         pilot_signs: float32 [symbols - training, n_pilots].
         time: float32 [symbols], in symbols since the first of the header.
         occupied: int64 [n_occupied], the carriers' numbers.
@@ -226,6 +226,7 @@ def follow(
         vectors, weights, ends, kept: `estimate.projection_factors`.
         training: training symbols.
         reference: which symbol of the body is the reference symbol; -1 for none.
+        boost: power of training and header over the payload's, as sent; in `rows` they are alike.
 
     Returns:
         rotation, drift (rad per symbol, and carrier); channel, noise and error energy of the head,
@@ -273,7 +274,7 @@ def follow(
                 seen[out, k] = payload[out, pilot_index[k]] * pilot_signs[s - training, k]
 
     channel, noise, error, explained, doubt = _head_estimate(
-        response, rough, vectors, weights, ends, kept
+        response, rough, vectors, weights, ends, kept, boost
     )
     change = np.zeros(n, np.complex64)
     if reference >= 0:

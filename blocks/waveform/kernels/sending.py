@@ -17,6 +17,7 @@ from percast.blocks.waveform.kernels.jit import (
     INT,
     OUT_C1,
     OUT_C2,
+    OUT_D2,
     kernel,
 )
 
@@ -61,41 +62,38 @@ def laid_out(header, payload, filler, known, pilots, data_bins, pilot_bins, refe
                 grid[row, data_bins[k]] = filler[k - here]
 
 
-@kernel(types.UniTuple(types.float64, 2), C2, F1, FLOAT, INT, INT, INT, OUT_C2)
-def clipped(time, response, limit, rounds, step, cp_len, out):
+@kernel(types.void, C2, F1, F1, I1, INT, INT, OUT_C2, OUT_D2)
+def clipped(time, response, limits, rounds, step, cp_len, out, energies):
     """`papr.clip_and_filter`, without the power that is restored in the end: in time, where a
     clipped sample is an impulse, and the filter's response to it is all that there is to do.
 
     Args:
         time: complex64 [symbols, bins].
         response: float32 [2 bins], see `papr.response`.
-        limit: envelope.
-        rounds: of clipping and filtering.
+        limits: envelope of each, float32 [symbols].
+        rounds: of clipping and filtering each, int64 [symbols].
         step: every which sample is sent.
         out: to be filled behind the prefix, complex64 [symbols, cp_len + bins / step].
-
-    Returns:
-        Energy before and after.
+        energies: to be filled with each symbol's before and after, float64 [symbols, 2].
     """
-    n, most = time.shape[1], limit * limit
+    n = time.shape[1]
     re, im = np.empty(n, np.float32), np.empty(n, np.float32)
     peaks, cuts = np.empty(n, np.int64), np.empty((n, 2), np.float32)
-    before = after = 0.0
     for s in range(len(time)):
-        energy, over = f32(0), 0
+        limit, energy, over = limits[s], f32(0), 0
+        most = limit * limit
         for i in range(n):
             power = time[s, i].real * time[s, i].real + time[s, i].imag * time[s, i].imag
             energy += power
             over += power > most
-        before += energy
+        energies[s, 0] = energies[s, 1] = energy
         if over == 0:
-            after += energy
             for i in range(n // step):
                 out[s, cp_len + i] = time[s, step * i]
             continue
         for i in range(n):
             re[i], im[i] = time[s, i].real, time[s, i].imag
-        for _ in range(rounds):
+        for _ in range(rounds[s]):
             count = 0
             for i in range(n):
                 power = re[i] * re[i] + im[i] * im[i]
@@ -104,20 +102,21 @@ def clipped(time, response, limit, rounds, step, cp_len, out):
                     peaks[count], cuts[count, 0], cuts[count, 1] = i, less * re[i], less * im[i]
                     count += 1
             for k in range(count):
-                at, cut_re, cut_im = n - peaks[k], cuts[k, 0], cuts[k, 1]
+                # A slice of its own: places known to be in it let vector registers do this.
+                one = response[n - peaks[k] : 2 * n - peaks[k]]
+                cut_re, cut_im = cuts[k, 0], cuts[k, 1]
                 for i in range(n):
-                    re[i] += cut_re * response[at + i]
-                    im[i] += cut_im * response[at + i]
+                    re[i] += cut_re * one[i]
+                    im[i] += cut_im * one[i]
         energy = f32(0)
         for i in range(n):
             energy += re[i] * re[i] + im[i] * im[i]
-        after += energy
+        energies[s, 1] = energy
         for i in range(n // step):
             out[s, cp_len + i] = complex(re[step * i], im[step * i])
-    return before, after
 
 
-@kernel(types.void, C1, F1, INT, FLOAT, FLOAT, OUT_C1, OUT_C2)
+@kernel(types.void, C1, F1, INT, FLOAT, F1, OUT_C1, OUT_C2)
 def joined(head, rise, cp_len, level, scale, packet, body):
     """`edges.joined`, in place.
 
@@ -126,7 +125,7 @@ def joined(head, rise, cp_len, level, scale, packet, body):
         rise: float32 [window].
         cp_len: samples of prefix.
         level: what the head is multiplied by.
-        scale: and what the OFDM symbols are.
+        scale: and what each OFDM symbol is, float32 [symbols].
         packet: to be filled, complex64 [preamble_len + symbols * symbol_len + window].
         body: the symbols in it, filled behind their prefixes, complex64 [symbols, symbol_len].
     """
@@ -138,7 +137,7 @@ def joined(head, rise, cp_len, level, scale, packet, body):
         packet[i] *= rise[i]
     for s in range(rows):
         for i in range(cp_len, length):
-            body[s, i] *= scale
+            body[s, i] *= scale[s]
         for i in range(cp_len):
             body[s, i] = body[s, n + i]
         for i in range(w):

@@ -17,6 +17,7 @@ def carriers(
     starts: np.ndarray,
     freq_offset: float,
     out: np.ndarray,
+    amplitude: float = 1.0,
 ) -> None:
     """The carriers of some OFDM symbols, the carrier offset removed.
 
@@ -26,6 +27,7 @@ def carriers(
         starts: int [symbols], where the windows lie after that, samples.
         freq_offset: cycles per sample; phase 0 is at `start`.
         out: to be filled, complex64 [symbols, n_occupied].
+        amplitude: what to divide them by.
     """
     fast = kernels.ready()
     cut, gather = (_cut, _gather) if fast is None else (fast.front.windows, fast.front.gather)
@@ -33,7 +35,7 @@ def carriers(
     windows = np.empty((len(starts), profile.fft_size), np.complex64)
     cut(samples, start, starts, turn, windows)
     grid = fft.fft(windows, axis=1)
-    scale = np.sqrt(len(profile.occupied)) / profile.fft_size
+    scale = np.sqrt(len(profile.occupied)) / (profile.fft_size * amplitude)
     gather(grid, starts, turn, scale, out)
 
 

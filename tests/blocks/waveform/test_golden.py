@@ -20,7 +20,8 @@ from tests.blocks.waveform.conftest import Link
 RECORDINGS = {
     "version-1": "golden_packet.cs8",
     "long": "golden_long.cs8",
-    "short": "golden_short.cs8",
+    "short-unboosted": "golden_short.cs8",
+    "short": "golden_boosted.cs8",
 }
 SCALE = 32.0  # int8 full scale over mean amplitude
 

@@ -34,7 +34,7 @@ def heard(link, samples, snr_db):
     return link.receive(x.astype(np.complex64) + link.noise(len(x), snr_db))
 
 
-@pytest.mark.parametrize(("count", "snr_db"), [(2, 10), (8, 6), (24, 20)])
+@pytest.mark.parametrize(("count", "snr_db"), [(2, 10), (8, 6), (24, 20), (8, 0)])
 def test_each_comes_back_with_its_own_header_and_symbols(link, count, snr_db):
     sent = pictures(link, count)
     together, (packet,) = modulate_all(link.profile, sent)

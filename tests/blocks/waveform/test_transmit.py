@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import numpy as np
 import pytest
+from scipy import signal
 
 from percast.blocks.channel.impairments import complex_noise
+from percast.blocks.waveform import transmit
 from percast.blocks.waveform.coding.interleaver import deinterleave, interleave
+from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.ofdm import to_carriers, to_samples
 from percast.blocks.waveform.papr import clip_and_filter, papr
-from percast.blocks.waveform.preamble import preamble
+from percast.blocks.waveform.preamble import pilot_values, preamble
 from percast.blocks.waveform.profile import PRESETS, open_profile
-from percast.blocks.waveform.transmit import modulate, packet_span, packets_needed
+from percast.blocks.waveform.transmit import (
+    DEFAULT_PAPR_DB,
+    modulate,
+    packet_span,
+    packets_needed,
+)
 from percast.errors import UsageError
 
 
@@ -39,17 +47,48 @@ def test_carriers_come_back_through_modulation(link):
     np.testing.assert_allclose(to_carriers(p, samples[:, p.cp_len :]), carriers, atol=1e-5)
 
 
-def test_every_part_of_a_packet_has_power_one(link):
-    p = link.profile
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_comes_before_the_payload_has_the_power_of_its_kind_and_the_payload_one(
+    make_link, kind
+):
+    link = make_link(open_profile().of(kind), papr_db=DEFAULT_PAPR_DB)
+    p, boost = link.profile, 10 ** (KINDS[kind].boost_db / 10)
+    packet = link.burst(symbols=12288)
+    packet = packet[np.flatnonzero(packet)[0] :]
+    short, body = packet[p.window : p.short_len], packet[p.preamble_len :]
+    long = packet[: p.preamble_len][-p.training_symbols * p.fft_size :]
+    header, body = np.split(body[: len(body) // p.symbol_len * p.symbol_len],
+                            [p.header_symbols * p.symbol_len])  # fmt: skip
+    power = [np.mean(np.abs(x) ** 2) for x in (short, long, header, body)]
+    np.testing.assert_allclose(power[:2], boost, rtol=2e-3)
+    assert power[2] == pytest.approx(boost, rel=0.04)  # prefixes are a random part of it
+    assert power[3] == pytest.approx(1, rel=0.03)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_known_parts_peak_below_the_payloads_envelope_limit(preset, kind):
+    """Between the samples too. Header symbols are clipped at that very level."""
+    p = open_profile(preset).of(kind)
     head = preamble(p)
-    assert np.mean(np.abs(head[: p.short_len]) ** 2) == pytest.approx(1, rel=1e-4)
-    assert np.mean(np.abs(head[-p.training_symbols * p.fft_size :]) ** 2) == pytest.approx(
-        1, rel=1e-4
-    )
-    assert papr(head) < 3.6
-    body = link.burst(symbols=12288)
-    body = body[body != 0][p.preamble_len :]
-    assert np.mean(np.abs(body) ** 2) == pytest.approx(1, rel=0.03)
+    between = signal.resample_poly(head, 8, 1, window=("kaiser", 8.0))
+    assert 20 * np.log10(np.abs(between).max()) < DEFAULT_PAPR_DB - 0.9
+
+
+def test_a_boosted_header_is_clipped_deeper_keeps_its_power_and_peaks_no_higher_than_payload(link):
+    """QPSK bears the clipping noise, and the receiver, which knows the header, makes it again."""
+    p = link.profile
+    headers = [link.header(image=i) for i in range(100)]
+    sent = np.concatenate([transmit.header_as_sent(p, h) for h in headers])
+    assert np.mean(np.abs(sent) ** 2) == pytest.approx(1, rel=1e-3)
+    pilots = np.stack([pilot_values(p)[: p.header_symbols]] * 100).reshape(300, -1)
+    error = np.mean(np.abs(sent[:, p.pilot_index] - pilots) ** 2)
+    assert 20 < -10 * np.log10(error) < 23
+    payload = complex_noise(link.rng, sent.size).reshape(sent.shape)
+    payload = clip_and_filter(p, payload, DEFAULT_PAPR_DB)
+    both = (np.abs(to_samples(p, x)) for x in (p.head_amplitude * sent, payload))
+    header_peaks, payload_peaks = (np.sort(x.ravel())[-30:] for x in both)
+    assert header_peaks.mean() < 1.02 * payload_peaks.mean()
 
 
 @pytest.mark.parametrize(("limit", "least_sdr"), [(7.0, 26.0), (8.5, 36.0)])

@@ -31,7 +31,7 @@ const TILES = [
 const READING = [
   ["loudest", "-30 to -10 dBFS", "below: more gain; above, or clipping: less (VGA first)",
     (rx) => rx.radio?.level?.loudest_dbfs, (v) => v >= -30 && v <= -10, 0, "dBFS"],
-  ["SNR", "10 dB and up; pictures from 2 dB, -4 with long headers", "level, antennas, interference",
+  ["SNR", "10 dB and up; pictures from -1 dB, -4 with long headers", "level, antennas, interference",
     (rx) => rx.link.snr_db_measured, (v) => v >= 10, 1, "dB"],
   ["offset", "±112 kHz at 2 Msps, twice that at 4", "tune nearer",
     (rx) => rx.link.freq_offset_hz_measured,
