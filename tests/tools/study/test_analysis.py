@@ -377,3 +377,14 @@ def test_how_much_observers_and_pictures_differ_is_found_again():
         found = power.truth_of(of_tally(plan, simulate(layout, truth, np.random.default_rng(2))))
         assert found.observer_spread == pytest.approx(truth.observer_spread, abs=0.35)
         assert found.picture_spread == pytest.approx(truth.picture_spread, abs=0.35)
+
+
+def test_rates_that_differ_are_told_beside_their_mean():
+    at = [replace(equal_at(0.4, low=low, high=high), rate=rate) for rate, low, high in
+          (("1/96", None, 0.3), ("1/48", 0.35, 0.6), ("1/24", 0.5, None))]  # fmt: skip
+    words = equal_at(0.4, low=0.38, high=0.42).differing(at)
+    assert "hevc's 1/96, 1/24 alone" in words and words.startswith("40% over all rates")
+    assert equal_at(0.4).differing(at[1:2]) == ""
+    assert equal_at(None, "less than", None, 0.3).differing(at) == ""
+    few = [replace(each, fit=equal_at(quantile=np.inf).fit) for each in at]
+    assert equal_at(0.4).differing(few) == ""

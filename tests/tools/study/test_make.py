@@ -242,7 +242,7 @@ def test_a_file_whose_making_was_cut_off_is_begun_again(study, folders, tmp_path
     assert done.code == 5 and "nobody has answered" in done.complaint
 
 
-def test_where_the_rule_leaves_out_everybody_it_says_why(study, folders, tmp_path):
+def test_where_the_rule_leaves_out_everybody_it_says_why_and_keeps_what_they_said(study, folders, tmp_path):
     assert made(study, folders, tmp_path / "study").code == 0
     folder = Folder.open(tmp_path / "study")
     with Answers.open(folder, create=True) as answers:
@@ -252,7 +252,12 @@ def test_where_the_rule_leaves_out_everybody_it_says_why(study, folders, tmp_pat
         )
     done = study("analyse", folder.path)
     assert done.code == 5 and "median reaction 0.05 s" in done.complaint
-    assert not (folder.path / "report").exists()
+    # What they said can be read nevertheless, and why it does not count.
+    report = folder.path / "report"
+    assert str(report) in done.complaint and not (report / "report.html").exists()
+    given = (report / "answers.csv").read_text().splitlines()
+    assert len(given) == 1 + len(trials_of(folder.study, 0))
+    assert "median reaction 0.05 s" in (report / "observers.csv").read_text()
 
 
 def test_a_picture_that_is_like_its_spoilt_copy_catches_nobody_and_is_refused(

@@ -110,6 +110,23 @@ class Equality:
             missing(self.most), missing(self.least), self.known,
         )  # fmt: skip
 
+    def differing(self, at_rates: Sequence["Equality"]) -> str:
+        """A sentence where the ratio lies outside the interval of some rate by itself, or nothing:
+        one line over all rates is no good summary then."""
+        if self.ratio is None:
+            return ""
+        rates = [
+            each.rate for each in at_rates
+            if each.known and (each.ours, each.theirs) == (self.ours, self.theirs)
+            and not (each.low or 0) <= self.ratio <= (each.high or np.inf)
+        ]  # fmt: skip
+        if not rates:
+            return ""
+        return (
+            f"{percent(self.ratio)} over all rates hides that rates differ: it lies outside the "
+            f"interval at {self.theirs}'s {', '.join(rates)} alone, see each rate by itself"
+        )
+
     def band(self, log_ratios: Floats) -> tuple[Floats, Floats, Floats]:
         """Share that prefer ours by the fit, and its interval, at each ratio."""
         line, error = _line(self.fit, log_ratios)

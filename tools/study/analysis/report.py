@@ -114,6 +114,9 @@ def _equal_section(results: Results, missing: Sequence[str]) -> Section:
     if tiles:
         blocks.append(Facts(tiles, large=True))
     blocks += [_curve(number, found) for number, found in enumerate(results.equal)]
+    for found in results.equal:
+        if rates := found.differing(results.equal_at):
+            blocks.append(Prose(f"{rates}.", "warning"))
     if results.equal_at:
         caption = "At each rate by itself; of so many intervals one in twenty may miss the truth."
         rows = [
@@ -162,7 +165,7 @@ def _curve(number: int, found: Equality) -> Figure:
     rows = [(float(np.exp(at)), float(y), int(n)) for at, y, n in found.points]
     return Figure(
         f"equal-{number}",
-        f"How many prefer {found.ours}, over its bandwidth",
+        f"How many prefer {found.ours} to {found.theirs}, over its bandwidth",
         [panel],
         ("ratio of bandwidths", "share that prefers it", "answers"),
         rows,
@@ -191,7 +194,7 @@ def _scores_section(study: Study, results: Results) -> Section:
             "preferred by 75%; the mean is 0.",
             ("Condition", "score", "95% interval"),
             rows,
-            "scores",
+            "score-table",
             ("condition", "score_logit", "margin_logit"),
             [
                 (c.name, float(v), float(m))

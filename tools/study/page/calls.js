@@ -39,8 +39,8 @@ async function insist(address, options, within, read) {
       }
     } catch (error) {
       if (error instanceof Refused) throw error;
-      away.hidden = false;
     }
+    away.hidden = false; // a full disk or a proxy without its server says 5xx, and is waited for too
     await pause(wait);
   }
 }

@@ -52,16 +52,6 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
     if not verdicts:
         raise LinkError(f"{folder.path}: nobody has answered yet")
     stays = [verdict.slot for verdict in verdicts if verdict.stays]
-    if not stays:
-        why = Counter(reason for verdict in verdicts for reason in verdict.reasons)
-        most = ", ".join(f"{reason} ({times})" for reason, times in why.most_common(4))
-        raise LinkError(f"{folder.path}: the rule leaves out all {len(verdicts)} observers: {most}")
-    found = results.compute(study, answers, stays, config.resamples)
-    everybody = results.compute(study, answers, [v.slot for v in verdicts], config.resamples)
-    sizes = []
-    if config.power:
-        with terminal.progress_bar("simulated") as on_progress:
-            sizes = power.plan(study, power.truth_of(found), on_progress=on_progress)
     out = config.out or folder.path / ("report-simulated" if simulated else "report")
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -71,6 +61,19 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
     export.write_csv(out / "answers.csv", export.HEADS, counted)
     joined = people.rows(study, observers, verdicts, bool(simulated))
     export.write_csv(out / "observers.csv", people.heads(study), joined)
+    if not stays:
+        why = Counter(reason for verdict in verdicts for reason in verdict.reasons)
+        most = ", ".join(f"{reason} ({times})" for reason, times in why.most_common(4))
+        raise LinkError(
+            f"{folder.path}: the rule leaves out all {len(verdicts)} observers: {most}; their answers "
+            f"are in {out}"
+        )
+    found = results.compute(study, answers, stays, config.resamples)
+    everybody = results.compute(study, answers, [v.slot for v in verdicts], config.resamples)
+    sizes = []
+    if config.power:
+        with terminal.progress_bar("simulated") as on_progress:
+            sizes = power.plan(study, power.truth_of(found), on_progress=on_progress)
     page = make_page(folder, answers, verdicts, found, everybody, displays, simulated, sizes)
     write_page(out / "report.html", page)
     summary = dict(export.summary(study, folder.sha256, verdicts, found, everybody, simulated))
