@@ -239,6 +239,9 @@ def locate(kinds: tuple[Profile, ...], samples: np.ndarray, short_start: int) ->
         power, peak = peak_of(corr, n, span, count)
         if best is None or power[peak] > best[1][best[2]]:
             best = kind, power, peak
+            # Of all energy: no other kind's symbols can explain more than the rest.
+            if power[peak] > n / 2 * np.vdot(there := window[peak : peak + count * n], there).real:
+                break
     kind, power, peak = best
     early_share = 10 ** (-FIRST_PATH_DB / 10)
     start, freq, trained = settle(

@@ -66,8 +66,8 @@ SHORT = Kind(
     "short", 2, -2, 36, 1, 1, 3, 2, 2, long_packets=True,
     boost_db=3.0, header_limit_db=4.75, header_rounds=3,
 )  # fmt: skip
-KINDS = {kind.name: kind for kind in (VERSION_1, LONG, UNBOOSTED, SHORT)}
-"""All that a receiver knows; version 1 and unboosted short ones are sent no more."""
+KINDS = {kind.name: kind for kind in (LONG, SHORT, VERSION_1, UNBOOSTED)}
+"""All that a receiver knows, the likelier first; version 1 and unboosted short ones are sent no more."""
 
 SENT = (AUTO, SHORT.name, LONG.name)
 """What `--header` may say."""
