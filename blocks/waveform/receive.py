@@ -95,6 +95,7 @@ class Receiver:
         self._conditioner = Conditioner()
         self._notch = ToneNotch()
         self._pending: _Pending | None = None
+        self._tail = 0  # samples that still belong to the last packet
         self._enough = 0  # buffer length before which a further search is no use
 
     def push(self, samples: np.ndarray) -> list[Packet]:
@@ -133,6 +134,10 @@ class Receiver:
         return self._search()
 
     def _search(self) -> bool | None:
+        # What is left of a packet before silence would look like a short part: a few samples hold
+        # all energy there, and few agree by chance.
+        self._tail -= (left := min(self._tail, len(self._buffer)))
+        self._drop(left)
         if len(self._buffer) < self._enough:
             return None
         families = short_parts(self.profile)
@@ -187,10 +192,9 @@ class Receiver:
             return True
         lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
         rows = p.body_symbols(payload_symbols(p, hi - lo))
-        # To the very last sample: a few strong ones before silence would look like a short part, as
-        # they hold all energy there, and few agree by chance.
-        end = sync.start + after_header + rows * p.symbol_len + WINDOW_ADVANCE + p.window
-        self._pending = _Pending(sync, header, head, rows, end)
+        self._pending = _Pending(
+            sync, header, head, rows, sync.start + after_header + rows * p.symbol_len
+        )
         return True
 
     def _wait_for(self, length: int, first: int) -> None:
@@ -251,6 +255,7 @@ class Receiver:
             p, pending.header, rows, pending.sync.freq_offset, self._start(pending.sync)
         )
         self._drop(pending.end)
+        self._tail = WINDOW_ADVANCE + p.window
         self.stats.packets += 1
         self.on_packet(packet)
         return packet

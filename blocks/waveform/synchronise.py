@@ -327,6 +327,7 @@ def _settle(
     else:  # now that it is known where the short part lies
         end = lo + first - guard
         short = samples[max(0, end - short_len) : end]
-        for lag in (16 * period, 24 * period):
-            freq = refine(freq, short, lag)
+        for lag in (4 * period, 16 * period, 24 * period):
+            if len(short) > lag + period:  # of one that began before the samples do, less is there
+                freq = refine(freq, short, lag)
     return start, freq, float(power[peak] / energy)

@@ -44,7 +44,8 @@ def test_figures_are_there_from_the_start_and_follow_the_pictures(loopback):
     assert sent.images.sent == received.images.received == received.images.decoded == 6
     assert sent.rate.cbr == pytest.approx(1 / 48) == received.link.cbr
     assert sent.rate.overhead > 0
-    assert received.sync.packets == received.sync.detections == 6
+    assert received.sync.packets == 6  # where noise stops at the end one more may be detected
+    assert 6 <= received.sync.detections <= 7
     assert received.sync.headers_lost == 0 and received.sync.samples > 6 * 1000
     assert received.link.snr_db_measured == pytest.approx(10, abs=1)
     assert received.images.psnr_db > 15 and received.images.lpips is None

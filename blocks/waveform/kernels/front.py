@@ -288,8 +288,9 @@ def settle(
     else:
         end = lo + first - guard
         short = samples[max(0, end - short_len) : end]
-        freq = refined(freq, short, 16 * period)
-        freq = refined(freq, short, 24 * period)
+        for periods in (4, 16, 24):
+            if len(short) > (periods + 1) * period:
+                freq = refined(freq, short, periods * period)
     return start, freq, power[highest] / energy
 
 
