@@ -70,9 +70,8 @@ def features(trial, told, pictures, reply) -> list[float]:
 
     left, right, original = (of_picture(*picture) for picture in pictures)
     texts = [len(str(told)), len(str(reply)), *bytes.fromhex(told["trial"])]
-    places = np.eye(16)[trial.number]  # one for each, for a side that alternates is no slope
     return [
-        trial.number, *places, *texts, told["width"], told["height"], *left, *right, *original,
+        trial.number, *texts, told["width"], told["height"], *left, *right, *original,
         *np.subtract(left, right),
     ]  # fmt: skip
 
@@ -88,7 +87,8 @@ def labelled(traffic, what):
     """Features, and whether `what` is on the left, of the trials that have it on one side."""
     _, found = traffic
     chosen = [each for each in found if (each[0].left == what) != (each[0].right == what)]
-    rows = np.array([features(*each) for each in chosen])
+    # Every place by itself too: sides that alternate are no slope over the trial's number.
+    rows = np.array([[*features(*each), *np.eye(16)[each[0].number]] for each in chosen])
     return chosen, rows, np.array([each[0].left == what for each in chosen])
 
 
