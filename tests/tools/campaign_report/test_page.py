@@ -2,18 +2,14 @@
 """`percast campaign report`, and its page in a real browser, opened as a file."""
 
 import json
-import sqlite3
 import re
-import shutil
+import sqlite3
 from html import unescape
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
 
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -27,17 +23,6 @@ def report(percast, campaign, tmp_path_factory):
     done = percast("campaign", "report", campaign, "--out", out, "--against", other, "--json")
     assert done.code == 0, done.err
     return out, done.json
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from percast.tools.study.answers import Answers
 from percast.tools.study.plan import Folder
 from tests.tools.study.studies import Served
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {
     "viewport": {"width": 360, "height": 740},

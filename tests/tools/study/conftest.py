@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Folders of pictures, `percast study` in this process, a browser and a server for it."""
+"""Folders of pictures, `percast study` in this process, and a server for a browser."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from percast.errors import PercastError
 from percast.tools.cli import build_parser
 from tests.conftest import Run
-from tests.tools.study.browsing import FLAGS
 from tests.tools.study.studies import Served, degraded, make_study, served
 
 
@@ -33,18 +31,6 @@ def study(capsys):
         return Run(code, out, err + problem)
 
     return run
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
