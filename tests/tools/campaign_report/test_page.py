@@ -8,7 +8,6 @@ from html import unescape
 
 import pytest
 
-
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
 
 pytestmark = pytest.mark.timeout(240)

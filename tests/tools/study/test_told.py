@@ -159,3 +159,19 @@ def test_a_pictures_name_is_no_formula_either(study, folders, tmp_path):
         assert all(row["picture"].startswith("'=cmd ") for row in csv.DictReader(file))
     with (out / "observers.csv").open(newline="", encoding="utf-8") as file:
         assert [row["simulated"] for row in csv.DictReader(file)] == list("1111")
+
+
+def test_how_many_observers_and_pictures_are_needed_is_told_from_simulated_answers(
+    study, folders, tmp_path
+):
+    folder = tmp_path / "study"
+    assert made(study, folders, folder, "--trials", 6).code == 0
+    assert study("simulate", folder, "--metric", "psnr", "--observers", 4).code == 0
+    asked = ("analyse", folder, "--simulated", "--resamples", 100, "--power", "--json", "--width")
+    wide, narrow = (study(*asked, width) for width in (10, 0.001))
+    assert wide.code == narrow.code == 0, wide.err
+    sizes = wide.json["power"]
+    assert (
+        len({size["observers"] for size in sizes}) > 1 < len({size["pictures"] for size in sizes})
+    )
+    assert wide.json["enough"] in sizes and narrow.json["enough"] is None
