@@ -87,8 +87,9 @@ def labelled(traffic, what):
     """Features, and whether `what` is on the left, of the trials that have it on one side."""
     _, found = traffic
     chosen = [each for each in found if (each[0].left == what) != (each[0].right == what)]
-    # Every place by itself too: sides that alternate are no slope over the trial's number.
-    rows = np.array([[*features(*each), *np.eye(16)[each[0].number]] for each in chosen])
+    # A side that alternates is no slope over the trial's number: `test_schedule` sees that, in more
+    # observers than could be served here.
+    rows = np.array([features(*each) for each in chosen])
     return chosen, rows, np.array([each[0].left == what for each in chosen])
 
 
