@@ -12,9 +12,11 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from multiprocessing import resource_tracker
+from types import ModuleType
 from typing import Protocol
 
 from percast.errors import DeviceError, UsageError
+from percast.signals import deferred
 from percast.tools.campaign.jobs import Job, simulate
 from percast.tools.campaign.store import Done
 
@@ -83,21 +85,23 @@ class Cluster:
                     return
                 send(job)
 
-        fill()
+        # A Ctrl-C that falls into a call of Dask's is a traceback of its event loop: only the wait
+        # hears it.
+        with deferred():
+            fill()
         while flying:
             future = next(done)
-            job = flying.pop(future)
-            if (again := self._outcome(future, job)) is None:
-                yield future.result()
-            elif isinstance(again, Job):
-                send(again)
-            else:
-                yield again
-            future.release()
-            fill()
+            with deferred():
+                outcome = self._outcome(future, flying.pop(future))
+                if isinstance(outcome, Job):
+                    send(outcome)
+                future.release()
+                fill()
+            if not isinstance(outcome, Job):
+                yield outcome
 
-    def _outcome(self, future, job: Job) -> Job | Done | None:
-        """None if it was done; what is to be tried again; or what was given up.
+    def _outcome(self, future, job: Job) -> Job | Done:
+        """What was done or given up; or what is to be tried again.
 
         Raises:
             DeviceError: the scheduler has gone.
@@ -110,7 +114,7 @@ class Cluster:
         except CancelledError as gone:
             raise DeviceError("the scheduler has gone, and all that it had to do") from gone
         if error is None:
-            return None
+            return future.result()
         if not isinstance(error, KilledWorker):
             raise error
         self._on_event(f"shot {job.shot.shot}: its worker died, attempt {job.attempt}")
@@ -151,9 +155,47 @@ def open_crew(
     if scheduler is None and workers == 1:
         yield Alone(task)
         return
+    opened = contextlib.ExitStack()
+    try:
+        with deferred():
+            client = _client(opened, scheduler, workers)
+        yield Cluster(client, task, on_event)
+    finally:
+        with deferred():
+            opened.close()
+
+
+def _client(opened: contextlib.ExitStack, scheduler: str | None, workers: int):
+    """A client of the scheduler, or of new workers on this machine, that ends with `opened`."""
+    distributed = _dask()
+    if scheduler is None:
+        with _deaf_to_ctrl_c():
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=":0",
+                silence_logs=logging.CRITICAL,
+            )
+            opened.callback(_close, cluster)
+            return opened.enter_context(distributed.Client(cluster))
+    try:
+        client = opened.enter_context(distributed.Client(scheduler, timeout=10))
+    except (OSError, ValueError) as error:
+        raise DeviceError(
+            f"--scheduler {scheduler}: nobody answers; start `dask scheduler` and "
+            f"`dask worker {scheduler} --nthreads 1` where percast is installed"
+        ) from error
+    if not client.nthreads():
+        raise DeviceError(f"--scheduler {scheduler}: it has no workers yet")
+    return client
+
+
+def _dask() -> ModuleType:
+    """`distributed`, set up as a crew needs it."""
     try:
         import dask
-        from distributed import Client, LocalCluster
+        import distributed
     except ImportError as error:
         raise UsageError(
             f"several workers need: pip install 'percast[campaign]' ({error}); --workers 1 does not"
@@ -170,29 +212,7 @@ def open_crew(
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] == "distributed":  # what matters is told by us
             logging.getLogger(name).setLevel(logging.CRITICAL)
-    with contextlib.ExitStack() as stack:
-        if scheduler is None:
-            with _deaf_to_ctrl_c():
-                cluster = LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address=":0",
-                    silence_logs=logging.CRITICAL,
-                )
-                stack.callback(_close, cluster)
-                client = stack.enter_context(Client(cluster))
-        else:
-            try:
-                client = stack.enter_context(Client(scheduler, timeout=10))
-            except (OSError, ValueError) as error:
-                raise DeviceError(
-                    f"--scheduler {scheduler}: nobody answers; start `dask scheduler` and "
-                    f"`dask worker {scheduler} --nthreads 1` where percast is installed"
-                ) from error
-            if not client.nthreads():
-                raise DeviceError(f"--scheduler {scheduler}: it has no workers yet")
-        yield Cluster(client, task, on_event)
+    return distributed
 
 
 def _close(cluster) -> None:
