@@ -4,6 +4,7 @@
 import signal
 
 import pytest
+
 from percast.tools.campaign.crews import open_crew
 
 pytest.importorskip("distributed")
