@@ -32,6 +32,9 @@ class ChannelModel(Guarded, gr.basic_block):
         self._ready = np.zeros(0, np.complex64)
         self._ending = False
         self.set_tag_propagation_policy(gr.TPP_DONT)
+        # While nothing comes in the scheduler asks `forecast` for half as much, and half of that,
+        # down to this: every time a call into Python.
+        self.set_output_multiple(1 << 12)
         self.set_min_output_buffer(1 << 15)
 
     def forecast(self, noutput_items, ninputs):

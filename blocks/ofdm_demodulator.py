@@ -2,7 +2,6 @@
 """GNU Radio block: OFDM samples to received pictures' symbols (PDUs)."""
 
 import threading
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +17,7 @@ from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.reassemble import Reassembler, ReceivedImage
 from percast.blocks.waveform.receive import Receiver, UnreadPacket
 
-HOLD_WAIT = 1e-3  # seconds
+_HOLD_WAIT = 0.05  # seconds, after which it looks whether it is to stop
 
 
 class OfdmDemodulator(Guarded, gr.sync_block):
@@ -29,8 +28,9 @@ class OfdmDemodulator(Guarded, gr.sync_block):
 
     Args:
         profile: the waveform.
-        hold: while this returns true no more samples are taken. In the loopback that is how a
-            slow generator slows the sender down; over the air nothing can wait, leave it out.
+        hold: waits so many seconds at most until samples may be taken, and says whether they may
+            still not. In the loopback that is how a slow generator slows the sender down; over the
+            air nothing can wait, leave it out.
         recorder: writes down what is heard; see `record`.
 
     Attributes:
@@ -43,7 +43,7 @@ class OfdmDemodulator(Guarded, gr.sync_block):
     def __init__(
         self,
         profile: Profile,
-        hold: Callable[[], bool] = lambda: False,
+        hold: Callable[[float], bool] = lambda seconds: False,
         recorder: Recorder | None = None,
     ):
         gr.sync_block.__init__(self, "percast OFDM demodulator", [np.complex64], None)
@@ -61,8 +61,8 @@ class OfdmDemodulator(Guarded, gr.sync_block):
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
-        while self.hold() and not self._stopping:
-            time.sleep(HOLD_WAIT)
+        while self.hold(_HOLD_WAIT) and not self._stopping:
+            pass
         samples = input_items[0]
         if self._ended:
             return len(samples)

@@ -55,8 +55,9 @@ class WorkerBlock(Guarded, gr.basic_block):
         """Messages dropped because too many waited."""
         return self._worker.dropped
 
-    def full(self) -> bool:
-        return self._worker.full
+    def full(self, seconds: float = 0.0) -> bool:
+        """Whether one more message would be one too many; waits so long at most for room."""
+        return self._worker.full(seconds)
 
     def idle(self) -> bool:
         return self._worker.pending == 0

@@ -60,7 +60,7 @@ class Receiver(gr.hier_block2):
             gr.io_signature(0, 0, 0),
         )
         self.profile, self._means, self._on_image = profile, LinkStats(), on_image
-        hold = (lambda: False) if live else self._busy
+        hold = (lambda seconds: False) if live else self._busy
         self.demodulator = OfdmDemodulator(profile, hold, recorder)
         self.generator = ImageGenerator(codec, realism, live=live)
         self.sink = ImageSink(out, scorer, self._finished, live=live)
@@ -74,8 +74,8 @@ class Receiver(gr.hier_block2):
         self._means.add(record)
         self._on_image(record)
 
-    def _busy(self) -> bool:
-        return self.generator.full() or self.sink.full()
+    def _busy(self, seconds: float) -> bool:
+        return self.generator.full(seconds) or self.sink.full(seconds)
 
     @property
     def done(self) -> Event:

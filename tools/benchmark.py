@@ -11,7 +11,6 @@ import argparse
 import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,10 +21,12 @@ from PIL import Image
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.images import parse_size
 from percast.blocks.images.config import SinkConfig, SourceConfig
+from percast.blocks.queues.worker import Worker
 from percast.engines.codecs.config import DEFAULT_THREADS
 from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.registry import open_codec
 from percast.errors import PercastError
+from percast.flowgraphs.config import TransmitterConfig
 from percast.tools import terminal
 from percast.tools.verbs import loopback
 
@@ -94,16 +95,6 @@ def waveform(args: argparse.Namespace) -> None:
     )
 
 
-def median_ms(call: Callable[[], object], runs: int) -> float:
-    """Median time of a call after two for warming up, ms."""
-    times = []
-    for i in range(runs + 2):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times[2:]))
-
-
 def calls(codec: Codec, height: int, width: int):
     """Two functions that encode and decode one picture of noise-free detail."""
     y, x = np.mgrid[:height, :width]
@@ -114,25 +105,18 @@ def calls(codec: Codec, height: int, width: int):
 
 
 def engines_alone(codec: Codec, height: int, width: int, seconds: float = 3.0) -> float:
-    """Pictures per second with encoder and generator each in a thread, and nothing else."""
-    counts = [0, 0]
-    deadline = time.perf_counter() + seconds
-
-    def repeat(index: int, call: Callable[[], object]) -> None:
-        while time.perf_counter() < deadline:
-            call()
-            counts[index] += 1
-
-    both = calls(codec, height, width)
-    threads = [threading.Thread(target=repeat, args=item) for item in enumerate(both)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    # The faster of the two took cores from the slower: what counts is work done together.
-    encode, decode = (median_ms(call, 5) for call in both)
-    work = counts[0] * encode + counts[1] * decode
-    return work / (encode + decode) / seconds
+    """Pictures per second through encoder and generator, each in a thread, with a queue between
+    them and nothing else."""
+    encode, decode = calls(codec, height, width)
+    encode(), decode()  # compiles
+    worker, pictures = Worker(lambda _: decode()), 0
+    start = time.perf_counter()
+    while time.perf_counter() < start + seconds:
+        encode()
+        worker.submit(None)
+        pictures += 1
+    worker.close()
+    return pictures / (time.perf_counter() - start)
 
 
 def photographs(folder: Path) -> Path:
@@ -149,37 +133,41 @@ def run_loopback(
     frames: int,
     channel: ChannelConfig = ChannelConfig(),
     on_image: Callable[[dict], None] = lambda record: None,
+    share: int = 1,
 ) -> dict:
     """The JSON object of a loopback without metrics."""
     wanted = loopback.LoopbackConfig(
-        SourceConfig(str(source), frames, size), SinkConfig(metrics=()), channel=channel
-    )
+        SourceConfig(str(source), frames, size), SinkConfig(metrics=()),
+        transmitter=TransmitterConfig(share=share), channel=channel,
+    )  # fmt: skip
     return loopback.run(wanted, on_image).summary
 
 
 def link(args: argparse.Namespace) -> None:
-    """The whole loopback at several sizes, against its engines alone."""
+    """The whole loopback at several sizes, in turns with its engines alone; medians. Each run is
+    divided by what the engines did before and after it."""
     rows = []
     codec = open_codec("learned")
     with tempfile.TemporaryDirectory() as folder:
         source = photographs(Path(folder))
         for text in args.sizes:
             width, height = parse_size(text)
-            alone = engines_alone(codec, height, width)
             for frames in (args.frames, 3 * args.frames):
-                start = time.perf_counter()
-                s = run_loopback(source, text, frames)
-                seconds = time.perf_counter() - start
-                rate = s["frames_per_second"]
-                megapixels = width * height * rate / 1e6
+                alone, runs = [engines_alone(codec, height, width)], []
+                for _ in range(args.rounds):
+                    runs.append(run_loopback(source, text, frames, share=args.share))
+                    alone.append(engines_alone(codec, height, width))
+                rates = np.array([run["frames_per_second"] for run in runs])
+                beside = np.convolve(alone, [0.5, 0.5], "valid")
                 rows.append(
-                    (text, f"{s['received']}/{s['sent']}", seconds, rate, megapixels, alone,
-                     f"{rate / alone:.0%}")
+                    (text, f"{sum(r['received'] for r in runs)}/{sum(r['sent'] for r in runs)}",
+                     float(np.median(rates)), float(np.median(rates)) * width * height / 1e6,
+                     float(np.median(beside)), f"{np.median(rates / beside):.0%}")
                 )  # fmt: skip
     codec.close()
     show(
         f"loopback: {DEFAULT_THREADS} threads per engine, CBR 1/48, AWGN 10 dB, no metrics",
-        ("size", "received", "seconds", "pictures/s", "Mpixel/s", "engines alone", "share"),
+        ("size", "received", "pictures/s", "Mpixel/s", "engines alone", "share"),
         rows,
     )
 
@@ -229,7 +217,9 @@ def main(argv: list[str] | None = None) -> int:
     sub = verb(waveform, "waveform")
     sub.add_argument("--samples", type=int, default=400_000, help="of each run (default 400,000)")
     sub.add_argument("--rounds", type=int, default=7, help="pairs of runs (default 7)")
-    verb(link, "loopback", frames=60, sizes="128x128 256x256 512x384 768x512")
+    sub = verb(link, "loopback", frames=60, sizes="128x128 256x256 512x384 768x512")
+    sub.add_argument("--rounds", type=int, default=3, help="pairs of runs (default 3)")
+    sub.add_argument("--share", type=int, default=1, help="pictures a packet (default 1)")
     verb(soak, "soak", frames=20000)
     args = parser.parse_args(argv)
     try:

@@ -128,15 +128,15 @@ def noise_power(snr: float | None, tx_level: float, profile: str) -> float:
     return _noise_power(snr, 10 ** (tx_level / 10), open_profile(profile).occupied_fraction)
 
 
-def hold_while_full(graph, names: str) -> Callable[[], bool]:
-    """For `OfdmDemodulator`: whether one of the graph's blocks of these names is full.
+def hold_while_full(graph, names: str) -> Callable[[float], bool]:
+    """`hold` of an `OfdmDemodulator`: whether one of the graph's blocks of these names is full.
 
     Args:
         graph: that has, or will have, the blocks as attributes.
         names: "generator, sink"; empty for none.
     """
     blocks = [name.strip() for name in names.split(",") if name.strip()]
-    return lambda: any(getattr(graph, name).full() for name in blocks)
+    return lambda seconds: any(getattr(graph, name).full(seconds) for name in blocks)
 
 
 def attend(graph, block, stop_at_end: bool = False) -> None:

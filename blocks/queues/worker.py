@@ -85,11 +85,11 @@ class Worker(Generic[Item]):
         with self._changed:
             return len(self._queue) + self._busy
 
-    @property
-    def full(self) -> bool:
-        """Whether a submit would now wait, or drop something."""
+    def full(self, seconds: float = 0.0) -> bool:
+        """Whether a submit would wait, or drop something; waits so long at most until it would
+        not."""
         with self._changed:
-            return len(self._queue) >= self._room
+            return not self._changed.wait_for(lambda: len(self._queue) < self._room, seconds)
 
     def submit(self, item: Item) -> bool | None:
         """Queues an item.

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -53,6 +54,19 @@ class Projection:
     dimensions: float
 
 
+class _Carriers(NamedTuple):
+    """What a projection depends on, which is the same for all kinds of packet of a profile: to make
+    one takes some 20 ms."""
+
+    fft_size: int
+    cp_len: int
+    occupied: tuple[int, ...]
+
+    @classmethod
+    def of(cls, profile: Profile) -> Self:
+        return cls(profile.fft_size, profile.cp_len, tuple(profile.occupied.tolist()))
+
+
 @lru_cache(maxsize=32)
 def projection_factors(
     profile: Profile,
@@ -65,8 +79,13 @@ def projection_factors(
         of each projection begin, and where the last end, int64 [projections + 1]; what each keeps
         of the dimensions, float64 [projections].
     """
+    return _factors(_Carriers.of(profile))
+
+
+@lru_cache(maxsize=8)
+def _factors(carriers: _Carriers) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     vectors, weights, ends, kept = [], [], [0], []
-    for projection in short_channel_projections(profile):
+    for projection in _projections(carriers):
         value, vector = np.linalg.eigh(projection.matrix.astype(complex))
         used = value > _NO_EIGENVALUE
         vectors.append(vector[:, used].conj().T)
@@ -82,18 +101,23 @@ def projection_factors(
 def short_channel_projections(profile: Profile) -> tuple[Projection, ...]:
     """Onto all that fits into the prefix, and onto shorter and shorter spans round the first path,
     which the window puts `WINDOW_ADVANCE` samples in."""
-    longest = profile.cp_len + WINDOW_ADVANCE
+    return _projections(_Carriers.of(profile))
+
+
+@lru_cache(maxsize=8)
+def _projections(carriers: _Carriers) -> tuple[Projection, ...]:
+    longest = carriers.cp_len + WINDOW_ADVANCE
     spans = [(-WINDOW_ADVANCE, longest)]
     spans += [span for span in _SPANS if span[1] < longest]
-    return tuple(_projection(profile, *span) for span in spans)
+    return tuple(_projection(carriers, *span) for span in spans)
 
 
-def _projection(profile: Profile, first: int, last: int) -> Projection:
+def _projection(carriers: _Carriers, first: int, last: int) -> Projection:
     basis = np.exp(
-        -2j * np.pi * np.outer(profile.occupied, np.arange(first, last)) / profile.fft_size
+        -2j * np.pi * np.outer(carriers.occupied, np.arange(first, last)) / carriers.fft_size
     )
     gram = basis.conj().T @ basis
-    gram += _REGULARISATION * len(profile.occupied) * np.eye(len(gram))
+    gram += _REGULARISATION * len(carriers.occupied) * np.eye(len(gram))
     matrix = basis @ np.linalg.solve(gram, basis.conj().T)
     return Projection(matrix.astype(np.complex64), float(np.trace(matrix).real))
 

@@ -4,7 +4,7 @@
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from percast.blocks.waveform.formats.table import VERSION, opened, seal
 from percast.engines.codecs.contract import CodedImage
@@ -112,6 +112,7 @@ class Header:
             raise ValueError(f"header field out of range: {error}") from error
 
     @classmethod
+    @lru_cache(maxsize=16)  # blocks hand each other the same few, packed
     def unpack(cls, data: bytes) -> "Header | None":
         """A header from its bytes, or None: wrong CRC, an unknown version, nonsense."""
         f = opened(data)

@@ -5,11 +5,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
 from percast.blocks.waveform import kernels
 from percast.blocks.waveform.demodulate import Packet, demodulate, read_header
+from percast.blocks.waveform.estimate import projection_factors
 from percast.blocks.waveform.formats.shared import list_symbols, unlisted
 from percast.blocks.waveform.formats.table import VERSION
 from percast.blocks.waveform.header import Header
@@ -90,6 +92,8 @@ class Receiver:
 
     def __post_init__(self) -> None:
         kernels.warm_up()
+        for kind in chain(*short_parts(self.profile)):
+            projection_factors(kind)  # a tenth of a second, for which the first packet would wait
         self._buffer = np.zeros(0, np.complex64)
         self._origin = 0  # stream position of the buffer's first sample
         self._conditioner = Conditioner()

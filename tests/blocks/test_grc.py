@@ -291,13 +291,14 @@ def test_realism_and_level_can_change_while_it_runs(platform, photos):
 def test_held_samples_wait_for_every_named_block():
     full = {"a": False, "b": False}
     graph = SimpleNamespace(
-        a=SimpleNamespace(full=lambda: full["a"]), b=SimpleNamespace(full=lambda: full["b"])
+        a=SimpleNamespace(full=lambda seconds: full["a"]),
+        b=SimpleNamespace(full=lambda seconds: full["b"]),
     )
     hold = grc_support.hold_while_full(graph, "a, b")
-    assert not hold()
+    assert not hold(0)
     full["b"] = True
-    assert hold()
-    assert not grc_support.hold_while_full(graph, "")()
+    assert hold(0)
+    assert not grc_support.hold_while_full(graph, "")(0)
 
 
 class FullDisk(PictureSink):

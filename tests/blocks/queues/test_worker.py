@@ -72,7 +72,7 @@ def test_a_full_queue_makes_the_sender_wait_and_loses_nothing(gate):
     gate.entered.acquire()  # 0 is in work
     worker.submit(1)
     worker.submit(2)
-    assert worker.full and worker.pending == 3
+    assert worker.full() and worker.pending == 3
     waiting = in_thread(lambda: worker.submit(3))
     waiting.join(0.05)
     assert waiting.is_alive()
@@ -80,7 +80,20 @@ def test_a_full_queue_makes_the_sender_wait_and_loses_nothing(gate):
     waiting.join(10)
     assert waiting.result is True
     worker.close()
-    assert results == [0, 1, 2, 3] and worker.pending == 0 and not worker.full
+    assert results == [0, 1, 2, 3] and worker.pending == 0 and not worker.full()
+
+
+def test_who_asks_whether_a_queue_is_full_may_wait_for_room(gate):
+    worker = Worker(gate, depth=1)
+    worker.submit(0)
+    gate.entered.acquire()
+    worker.submit(1)
+    assert worker.full(0.05)  # still
+    waiting = in_thread(lambda: worker.full(10))
+    gate.open.set()
+    waiting.join(5)
+    assert not waiting.is_alive() and waiting.result is False
+    worker.close()
 
 
 def test_a_paced_queue_drops_the_oldest_and_counts_it(gate):
@@ -100,7 +113,7 @@ def test_more_may_wait_until_the_first_is_done_and_the_others_caught_up_with(gat
     worker = Worker(lambda x: results.append(gate(x)), depth=2, drop_oldest=True, depth_at_start=5)
     worker.submit(0)
     gate.entered.acquire()
-    assert all(worker.submit(i) for i in range(1, 6)) and worker.full
+    assert all(worker.submit(i) for i in range(1, 6)) and worker.full()
     gate.open.set()
     wait_until(lambda: worker.pending == 0)
     assert results == [0, 1, 2, 3, 4, 5]
@@ -244,10 +257,10 @@ def test_all_items_of_a_batch_are_pending_and_leave_room_in_the_queue(gate):
     assert entered.wait(10)
     for item in range(1, 4):
         worker.submit(item)
-    assert worker.full and worker.pending == 4
+    assert worker.full() and worker.pending == 4
     first.set()
     assert taken.wait(10)
-    assert not worker.full and worker.pending == 3
+    assert not worker.full() and worker.pending == 3
     gate.open.set()
     worker.close()
     assert worker.pending == 0

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from percast.blocks.waveform import estimate
 from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.blocks.waveform.reassemble import Reassembler
@@ -292,6 +293,16 @@ def test_a_header_that_does_not_fit_the_profile_is_not_believed(link):
 
 def other(packet, **fields):
     return replace(packet, header=replace(packet.header, **fields))
+
+
+def test_the_first_packet_waits_for_no_tables(link, monkeypatch):
+    """Those for channel estimation take a tenth of a second: a receiver makes them beforehand."""
+    estimate._factors.cache_clear()
+    estimate.projection_factors.cache_clear()
+    receiver, samples = Receiver(link.profile), send(link, 20, images=1)
+    monkeypatch.delattr(np.linalg, "eigh")
+    packets = receiver.push(samples) + receiver.flush()
+    assert len(packets) == 1
 
 
 def test_a_stream_may_come_in_nothing_at_all():
