@@ -2,6 +2,7 @@
 """A GNU Radio message block that does its work in a thread of its own."""
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from percast.blocks.queues.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_ON_THEIR_WAY = 1e-3  # seconds
 _AT_START = 4  # times as many live messages may wait while engines compile for the first
 
 
@@ -43,8 +45,9 @@ class WorkerBlock(Guarded, gr.basic_block):
             batch=self.batch,
             depth_at_start=_AT_START * depth if live else 0,
         )
-        self.message_port_register_in(pmt.intern(takes))
-        self.set_msg_handler(pmt.intern(takes), self._take)
+        self._takes = pmt.intern(takes)
+        self.message_port_register_in(self._takes)
+        self.set_msg_handler(self._takes, self._take)
         self._gives = None
         if gives:
             self._gives = pmt.intern(gives)
@@ -57,7 +60,13 @@ class WorkerBlock(Guarded, gr.basic_block):
 
     def full(self, seconds: float = 0.0) -> bool:
         """Whether one more message would be one too many; waits so long at most for room."""
-        return self._worker.full(seconds)
+        if self._worker.full(seconds):
+            return True
+        if not self.nmsgs(self._takes):
+            return False
+        # GNU Radio has messages for the room there is, as many as somebody sent at once.
+        time.sleep(min(seconds, _ON_THEIR_WAY))
+        return True
 
     def idle(self) -> bool:
         return self._worker.pending == 0

@@ -70,11 +70,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         code = _run(sys.argv[1:] if argv is None else argv)
     except Exception:  # a bug
-        if process.hanging:
+        if process.at_once:
             traceback.print_exc()
-            process.leave_if_hanging(1)
+            process.leave_if_at_once(1)
         raise
-    process.leave_if_hanging(code)
+    process.leave_if_at_once(code)
     return code
 
 

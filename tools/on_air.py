@@ -75,7 +75,7 @@ def on_air(config: RadioConfig, transmit: bool) -> Iterator["Station"]:  # noqa:
 
 def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio
     station.stop()
-    process.hanging |= station.hanging
+    process.at_once |= station.hanging
     process.watchman = process.watchman or station.watchman
 
 

@@ -43,14 +43,15 @@ def _mend_streams() -> None:
 
 _mend_streams()
 
-# A driver does not stop, and the interpreter would wait for it for ever: leave without cleaning up.
-hanging = False
+# Leave without the interpreter's cleaning up. It would wait for a driver that does not stop; and
+# windows of Qt and GNU Radio may crash when they are taken down.
+at_once = False
 watchman = None  # of a board that this driver may have left on the air
 
 
-def leave_if_hanging(code: int) -> None:
-    """End the process here and now when a driver hangs."""
-    if hanging:
+def leave_if_at_once(code: int) -> None:
+    """End the process here and now where that is better than in order."""
+    if at_once:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError):
                 stream.flush()

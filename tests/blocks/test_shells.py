@@ -15,6 +15,7 @@ from percast.blocks.channel import ChannelConfig
 from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import open_profile
+from percast.blocks.worker_block import WorkerBlock
 
 
 class Collector(gr.basic_block):
@@ -153,6 +154,16 @@ def test_the_end_survives_a_clock_offset_and_fading():
 def test_an_error_in_a_block_is_kept_and_the_graph_can_be_stopped():
     modulator, _, _ = run_link([to_pdu({}, b"")])
     assert isinstance(modulator.error, ValueError)
+
+
+def test_messages_that_gnu_radio_still_has_fill_a_block_too():
+    """A demodulator gives many small pictures at once: while some are on their way into the queue it
+    must not take its first emptied place for room."""
+    block = WorkerBlock("block", "in", None, depth=4)
+    assert not block.full()
+    post(block, "in", pmt.PMT_T)  # nobody runs the block that would take it
+    assert block.full() and block.full(0.01)
+    block.stop()
 
 
 def test_blocks_load_gnu_radio_only_when_used():

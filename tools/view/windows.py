@@ -26,6 +26,7 @@ from percast.blocks.stats.scoring import Scorer
 from percast.blocks.waveform.demodulate import Packet
 from percast.errors import DeviceError
 from percast.flowgraphs.receiver import Receiver
+from percast.tools import process
 from percast.tools.view.air import SAMPLES, AirTap, over_carriers
 from percast.tools.view.hooks import hook, unhook
 
@@ -38,7 +39,7 @@ _BLACKMAN_HARRIS = 5  # gr::fft::window
 _PROBE = "from PyQt5.QtWidgets import QApplication; QApplication([])"
 _PROBE_SECONDS = 30.0
 
-_application = None  # Qt's; when it goes before its windows do, the process crashes at its end
+_application = None  # Qt's; kept, as all windows are
 
 
 class _Feed(gr.basic_block):
@@ -172,8 +173,8 @@ class Windows:
             signal.raise_signal(signal.SIGINT)  # as Ctrl-C: what is on its way still arrives
 
     def close(self) -> None:
-        """Take all away. Nothing is deleted here: what Qt and GNU Radio share goes in their order
-        when the process ends, after its last event."""
+        """Take all away. Nothing is deleted, here or at the process's end: in what order Qt and GNU
+        Radio could delete what they share neither of them knows."""
         unhook(self._scorer, "on_scored", self._scored)
         self._air.look(False)
         self._sinks.stop()
@@ -181,15 +182,15 @@ class Windows:
         self._window.close()
         _application.processEvents()
         _kept.append(self)
+        process.at_once = True
 
     def _scored(self, rgb: np.ndarray, _original, _record: dict) -> None:
         self._picture = rgb
 
     def _draw(self, rgb: np.ndarray) -> None:
         height, width, _ = rgb.shape
-        image = self._qt.QImage(
-            np.ascontiguousarray(rgb).data, width, height, 3 * width, self._qt.QImage.Format_RGB888
-        )
+        rgb = np.ascontiguousarray(rgb)  # which the image does not copy
+        image = self._qt.QImage(rgb.data, width, height, 3 * width, self._qt.QImage.Format_RGB888)
         room = self._label.size()
         shape = self._qt.Qt.KeepAspectRatio
         self._label.setPixmap(self._qt.QPixmap.fromImage(image).scaled(room, shape))

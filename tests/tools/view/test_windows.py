@@ -39,6 +39,7 @@ def loopback(photos, *more: object) -> list[str]:
 
 def test_pictures_and_plots_are_drawn_and_nothing_crashes_at_the_end(photos, monkeypatch):
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    monkeypatch.setenv("PYTHONFAULTHANDLER", "1")  # tells where a crash was
     command = [sys.executable, "-c", LOOK, *loopback(photos, "--frames", 15, "--fps", 8)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr

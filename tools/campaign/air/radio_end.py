@@ -192,7 +192,7 @@ class RadioEnd:
 
 def _release(station: Station) -> None:
     station.stop()
-    process.hanging |= station.hanging
+    process.at_once |= station.hanging
     process.watchman = process.watchman or station.watchman
 
 
