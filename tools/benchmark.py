@@ -104,7 +104,7 @@ def calls(codec: Codec, height: int, width: int):
     return lambda: codec.encode(rgb), lambda: codec.decode(coded, symbols, variance)
 
 
-def engines_alone(codec: Codec, height: int, width: int, seconds: float = 3.0) -> float:
+def engines_alone(codec: Codec, height: int, width: int, seconds: float = 2.0) -> float:
     """Pictures per second through encoder and generator, each in a thread, with a queue between
     them and nothing else."""
     encode, decode = calls(codec, height, width)
