@@ -166,7 +166,8 @@ def link(args: argparse.Namespace) -> None:
                 )  # fmt: skip
     codec.close()
     show(
-        f"loopback: {DEFAULT_THREADS} threads per engine, CBR 1/48, AWGN 10 dB, no metrics",
+        f"loopback: {DEFAULT_THREADS} threads per engine, CBR 1/48, AWGN 10 dB, no metrics, "
+        f"{args.share} a packet",
         ("size", "received", "pictures/s", "Mpixel/s", "engines alone", "share"),
         rows,
     )
