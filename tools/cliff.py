@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 
@@ -34,7 +35,9 @@ from percast.engines.evaluation.evaluate import open_metrics
 from percast.errors import FileError, PercastError, UsageError
 from percast.flowgraphs.numpy_link import NumpyLink
 from percast.tools import report
+from percast.tools.destination import ready_folder
 from percast.tools.settings import parse_list
+from percast.tools.verbs.eval import plots
 
 DESIGN_SNR_DB = 10.0
 CHANNELS = ("awgn", "tdl-c")
@@ -126,11 +129,13 @@ def _write(args: argparse.Namespace) -> None:
     snrs = parse_list("--snr", args.snr, float)
     channels = parse_list("--channel", args.channel, str)
     size = parse_size(args.size) if args.size else None
+    if not plots.available():
+        raise UsageError("the figure needs matplotlib: pip install 'percast[plots]'")
+    ready_folder(args.folder)
     with open_source(args.source, size) as pictures:
         photos = [picture.rgb for picture in pictures]
     rows = list(measure(photos, args.cbr, channels, snrs))
     try:
-        args.folder.mkdir(parents=True, exist_ok=True)
         with open(args.folder / "cliff.csv", "w", newline="") as file:
             writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
             writer.writeheader()
@@ -147,6 +152,8 @@ def measure(
     metrics = open_metrics(tuple(FIGURES), threads=2)
     if missing := [name for name in FIGURES.values() if name not in metrics]:
         raise UsageError(f"no weights for {', '.join(missing)}: percast eval fetch-weights")
+    for channel, snr_db in product(channels, snrs):
+        ChannelConfig(model=channel, snr_db=snr_db)  # a wrong one is told before an hour's work
     config = CodecConfig(cbr=cbr, design_snr_db=DESIGN_SNR_DB, realism=1.0, threads=2)
     with open_codec("learned", config) as learned, open_codec("hevc-ldpc", config) as digital:
         codecs = {codec.codec_id: codec for codec in (learned, digital)}

@@ -36,6 +36,7 @@ from percast.engines.metrics.fid import FeatureStatistics, InceptionFeatures, fr
 from percast.errors import FileError, ModelError, PercastError, UsageError
 from percast.tools import report
 from percast.tools.contact_sheet import Cell, draw
+from percast.tools.destination import ready_folder
 from percast.tools.settings import parse_list
 from percast.tools.verbs.demo import SHOWN, Photo, photographs
 
@@ -158,6 +159,7 @@ def _write(args: argparse.Namespace) -> None:
     asked = parse_list("--metrics", args.metrics, _metric) if args.metrics else []
     if find_weights("lpips") is None:
         raise ModelError("a sheet without LPIPS says little: percast eval fetch-weights")
+    ready_folder(args.folder)
     systems = [
         System((HEVC, f"QAM, {scheme_for(SNR_DB).information:.2f} bit/symbol"), _hevc),
         System((DISTORTION_ONLY, "for MSE, 1/30 of the training"), _learned(args.baseline, 0.0)),
@@ -185,7 +187,6 @@ def _write(args: argparse.Namespace) -> None:
             rows.append(row)
         path = args.folder / f"{photo.name}.jpg"
         try:
-            args.folder.mkdir(parents=True, exist_ok=True)
             _sheet(photo, rgb, systems, rates, [*rows, smooth]).save(path, quality=QUALITY)
         except OSError as error:
             raise FileError(f"cannot write {path}: {error.strerror or error}") from error

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import csv
 import shutil
+from itertools import chain
 
 import pytest
 from PIL import Image
@@ -38,8 +39,20 @@ def test_the_digital_link_falls_off_and_the_learned_code_does_not(weights, photo
         assert figure.height > 500
 
 
-def test_an_unwritable_folder_is_one_line(weights, small_photos, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("option", "value", "code", "words"),
+    [
+        ("folder", "file", 6, "cannot write"),
+        ("--channel", "awgn,tdl-z", 2, "tdl-z"),
+        ("--snr", "20,1000", 2, "1000"),
+    ],
+)
+def test_a_mistake_is_one_line_before_anything_is_sent(
+    weights, small_photos, tmp_path, monkeypatch, capsys, option, value, code, words
+):
     (tmp_path / "file").write_text("")
-    argv = ["--source", str(small_photos), "--snr", "20", "--channel", "awgn", "--cbr", "1/16"]
-    assert cliff.main([str(tmp_path / "file"), *argv]) == 6
-    assert "cannot write" in capsys.readouterr().err
+    monkeypatch.setattr(cliff.Sender, "percast", lambda *_: pytest.fail("it has begun"))
+    settings = {"folder": "out", "--source": str(small_photos), "--snr": "20"} | {option: value}
+    folder = tmp_path / settings.pop("folder")
+    assert cliff.main([str(folder), *chain(*settings.items())]) == code
+    assert words in capsys.readouterr().err

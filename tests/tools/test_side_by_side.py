@@ -138,7 +138,10 @@ def test_a_rate_that_some_photographs_do_not_fit_into_is_not_compared():
     assert "1/24: " in line and "1/48: " not in line
 
 
-def test_an_unwritable_folder_is_one_line(one_photo, tmp_path, capsys):
+def test_an_unwritable_folder_is_one_line_before_anything_is_sent(
+    one_photo, tmp_path, monkeypatch, capsys
+):
     (tmp_path / "file").write_text("")
+    monkeypatch.setattr(side_by_side, "Scores", lambda _: pytest.fail("it has begun"))
     assert side_by_side.main([str(tmp_path / "file")]) == 6
     assert "cannot write" in capsys.readouterr().err

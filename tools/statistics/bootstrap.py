@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, t
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -96,7 +96,7 @@ class ClusterBootstrap:
 
     def tail(self, n: int) -> float:
         """Share of the draws beyond each end of an interval over n clusters."""
-        return float(norm.cdf(-sqrt(n / (n - 1)) * t.ppf((1 + self.confidence) / 2, n - 1)))
+        return float(ndtr(-sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + self.confidence) / 2)))
 
     def p_value(self, draws: Floats, clusters: int | None = None) -> float:
         """Two-sided, that a figure is zero: one less the confidence at which its interval, made as
@@ -106,8 +106,8 @@ class ClusterBootstrap:
         if n < LEAST_CLUSTERS or not len(known):
             return 1.0
         beyond = min(np.mean(known <= 0), np.mean(known >= 0))
-        normal = norm.ppf(max(beyond, 1 / (len(known) + 1)))
-        return float(min(1.0, 2 * t.cdf(normal * sqrt((n - 1) / n), n - 1)))
+        normal = ndtri(max(beyond, 1 / (len(known) + 1)))
+        return float(min(1.0, 2 * stdtr(n - 1, normal * sqrt((n - 1) / n))))
 
 
 def mean(sums: Floats, counts: Floats) -> Floats:

@@ -6,6 +6,11 @@ from percast.tools.contact_sheet import Cell, draw
 
 
 def test_the_demo_sends_photographs_and_makes_its_sheet(percast, tmp_path):
+    received = tmp_path / "demo/received"
+    received.mkdir(parents=True)
+    (received / "frames.jsonl").write_text('{"file": "000100.png"}\n')  # of a demo before
+    for name in ("000100.png", "mine.png"):
+        (received / name).write_bytes(b"")
     run = percast("demo", "--out", tmp_path / "demo", "--json")
     assert run.code == 0, run.err
     assert run.json["sent"] == 60
@@ -13,9 +18,9 @@ def test_the_demo_sends_photographs_and_makes_its_sheet(percast, tmp_path):
     assert run.json["channel"] == "tdl-c"
     with Image.open(tmp_path / "demo/contact_sheet.png") as sheet:
         assert sheet.width > 1100 and sheet.height > 1000
-    again = percast("demo", "--out", tmp_path / "demo", "--json")
-    assert again.code == 0, again.err
-    assert len(list((tmp_path / "demo/received").glob("*.png"))) == again.json["received"]
+    left = {path.name for path in received.glob("*.png")}
+    assert "mine.png" in left and "000100.png" not in left
+    assert len(left) == run.json["received"] + 1
 
 
 def test_an_unwritable_folder_is_exit_6(percast, tmp_path):

@@ -11,6 +11,7 @@ from percast.tools import report
 from percast.tools.campaign.places import newest_store
 from percast.tools.campaign.store import Store
 from percast.tools.campaign_report.config import ReportConfig
+from percast.tools.destination import ready_file
 from percast.tools.options import add_output_options
 
 
@@ -34,6 +35,7 @@ def make_report(args: argparse.Namespace) -> int:
         for each in (path, config.against)
     ):
         raise UsageError(f"--out {out} is the campaign itself: give the page another name")
+    ready_file(out)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store.open(path))
         other = config.against and stack.enter_context(Store.open(config.against))

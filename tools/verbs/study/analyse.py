@@ -5,8 +5,9 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from percast.errors import FileError, LinkError
+from percast.errors import LinkError
 from percast.tools import process, report, terminal
+from percast.tools.destination import ready_folder
 from percast.tools.options import add_output_options
 from percast.tools.study.analysis.config import AnalyseConfig
 from percast.tools.study.answers import Answers
@@ -53,10 +54,7 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
         raise LinkError(f"{folder.path}: nobody has answered yet")
     stays = [verdict.slot for verdict in verdicts if verdict.stays]
     out = config.out or folder.path / ("report-simulated" if simulated else "report")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out}: {error.strerror}") from error
+    ready_folder(out)
     counted = export.rows(study, answers, set(stays), bool(simulated))
     export.write_csv(out / "answers.csv", export.HEADS, counted)
     joined = people.rows(study, observers, verdicts, bool(simulated))
