@@ -27,7 +27,7 @@ IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
 # On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
 PACKET_LEN = pmt.intern("packet_len")
 _LEAST_BUFFER = 1 << 15  # samples
-_AHEAD = 0.02  # seconds of samples that may wait for who takes them while the next packet is made
+AHEAD = 0.02  # seconds; a radio goes on while the next packet is made
 
 
 @dataclass
@@ -59,6 +59,7 @@ class OfdmModulator(Guarded, gr.sync_block):
             fewer where the next one is of another kind, or there is none.
         tail: samples of silence after the last picture, for the receiver to finish; the last of
             them carries the end tag.
+        ahead: seconds of samples that may wait for who takes them, at least `_LEAST_BUFFER` samples.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class OfdmModulator(Guarded, gr.sync_block):
         gap: int = 512,
         tail: int = 16384,
         share: int = 1,
+        ahead: float = AHEAD,
     ):
         gr.sync_block.__init__(self, "percast OFDM modulator", None, [np.complex64])
         kernels.warm_up()
@@ -84,7 +86,7 @@ class OfdmModulator(Guarded, gr.sync_block):
         self.message_port_register_in(pmt.intern("symbols"))
         self.message_port_register_out(pmt.intern("sent"))
         self.set_msg_handler(pmt.intern("symbols"), self._take)
-        self.set_min_output_buffer(max(_LEAST_BUFFER, int(_AHEAD * profile.samp_rate)))
+        self.set_min_output_buffer(max(_LEAST_BUFFER, int(ahead * profile.samp_rate)))
 
     @guarded()
     def _take(self, message) -> None:

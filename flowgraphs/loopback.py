@@ -54,7 +54,8 @@ class Loopback(gr.top_block):
         def remember(number: int, picture: Picture) -> None:
             scorer.remember(number, picture.name, picture.rgb)
 
-        self.transmitter = Transmitter(pictures, codec, profile, remember, config)
+        # No radio waits for samples; those that wait for a model are only latency.
+        self.transmitter = Transmitter(pictures, codec, profile, remember, config, ahead=0)
         self.channel = ChannelModel(channel, profile, config.tx_level)
         self.receiver = Receiver(codec, profile, out, scorer, on_image, realism, live=False)
 

@@ -8,7 +8,7 @@ from gnuradio import gr
 from percast.blocks.image_encoder import ImageEncoder
 from percast.blocks.image_source import ImageSource
 from percast.blocks.images import Picture, PictureSource
-from percast.blocks.ofdm_modulator import OfdmModulator
+from percast.blocks.ofdm_modulator import AHEAD, OfdmModulator
 from percast.blocks.stats.tree import CodecInUse, Rate, SentImages, TransmitterStats, Waveform
 from percast.blocks.waveform.profile import Profile
 from percast.engines.codecs.contract import Codec
@@ -25,6 +25,7 @@ class Transmitter(gr.hier_block2):
         profile: the waveform.
         on_send: called with the number and the picture when it is sent.
         config: the rest.
+        ahead: seconds of samples that may wait for who takes them.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Transmitter(gr.hier_block2):
         profile: Profile,
         on_send: Callable[[int, Picture], None] = lambda number, picture: None,
         config: TransmitterConfig = TransmitterConfig(),
+        ahead: float = AHEAD,
     ):
         gr.hier_block2.__init__(
             self,
@@ -46,7 +48,7 @@ class Transmitter(gr.hier_block2):
         self.encoder = ImageEncoder(codec, config.session, config.callsign, max(4, in_flight))
         self.profile = profile
         self.modulator = OfdmModulator(
-            profile, config.tx_level, config.papr_db or None, share=config.share
+            profile, config.tx_level, config.papr_db or None, share=config.share, ahead=ahead
         )
         self.percast_blocks = (self.source, self.encoder, self.modulator)
 

@@ -180,7 +180,7 @@ def test_a_slow_sink_holds_the_sender_back(photos):
         ending = run(graph)
         ending.check()
     assert len(ahead) == 200
-    assert max(ahead) < 120  # what the flowgraph's buffers hold of such short packets
+    assert max(ahead) < 60  # what the flowgraph's buffers hold of such short packets
 
 
 def test_nothing_received_is_exit_5(percast, small_photos):
