@@ -59,7 +59,8 @@ class OfdmModulator(Guarded, gr.sync_block):
             fewer where the next one is of another kind, or there is none.
         tail: samples of silence after the last picture, for the receiver to finish; the last of
             them carries the end tag.
-        ahead: seconds of samples that may wait for who takes them, at least `_LEAST_BUFFER` samples.
+        ahead: seconds of samples that may wait for who takes them; `_LEAST_BUFFER` of them always
+            may.
     """
 
     def __init__(
