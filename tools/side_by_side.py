@@ -45,6 +45,7 @@ SHOWN_METRICS = ("psnr", "lpips")  # below every picture
 SNR_DB = 10.0
 SIDE = 224  # pixels of each picture that are shown
 QUALITY = 90  # of the JPEG
+DETAIL = 9  # pixels; what is larger than that is no detail
 _ABOUT = "The same photographs at the same bandwidth through four systems, side by side."
 
 Key = tuple[str, str]
@@ -264,11 +265,11 @@ def _middle(rgb: Picture) -> Corner:
 
 
 def _smoothest(rgb: Picture) -> Corner:
-    """Of the window with the least variance: there a code's own noise and patterns show most."""
+    """Of the window with the least fine detail: there a code's own noise and patterns show most."""
     grey, half = rgb.mean(axis=2), SIDE // 2
-    variance = uniform_filter(grey**2, SIDE) - uniform_filter(grey, SIDE) ** 2
+    detail = uniform_filter((grey - uniform_filter(grey, DETAIL)) ** 2, SIDE)
     height, width = grey.shape
-    whole = variance[half : height - half + 1, half : width - half + 1]  # windows inside
+    whole = detail[half : height - half + 1, half : width - half + 1]  # windows inside
     y, x = np.unravel_index(whole.argmin(), whole.shape)
     return int(y), int(x)
 
