@@ -63,8 +63,9 @@ class Desk:
         return _told(lambda: VERBS[name].hint(self.link))
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """What each verb is, and is now, by name, as JSON: label, group, summary, schema; `missing`
-        says why it is not to be had, `now` what is in force, `hint` what to know about that."""
+        """What each verb is, and is now, by name, as JSON: label, group, summary, schema, and `off`,
+        the value at which it does nothing; `missing` says why it is not to be had, `now` what is in
+        force, `hint` what to know about that."""
         return {name: self._describe(verb) for name, verb in VERBS.items()}
 
     def _do(self, verb: Verb, value: Any) -> Any:
@@ -91,6 +92,7 @@ class Desk:
             "schema": verb.schema(),
             "look": look,
             "null": verb.null_label,
+            "off": verb.off,
             "button": verb.button,
             "parts": _told(lambda: verb.parts(self.link)) if there else None,
             "choices": verb.choices(self.link),
