@@ -63,8 +63,8 @@ class Desk:
         return _told(lambda: VERBS[name].hint(self.link))
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """What each verb is, and is now, by name, as JSON: label, group, summary, schema, and `off`,
-        the value at which it does nothing; `missing` says why it is not to be had, `now` what is in
+        """What each verb is, and is now, by name, as JSON: label, group, summary, schema; `off` is
+        the value at which it does nothing, `missing` says why it is not to be had, `now` what is in
         force, `hint` what to know about that."""
         return {name: self._describe(verb) for name, verb in VERBS.items()}
 
