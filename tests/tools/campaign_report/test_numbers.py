@@ -119,6 +119,26 @@ def test_a_campaign_has_not_changed_against_itself_and_has_against_a_better_one(
     assert better["record"]["seeds.campaign"] == {"before": 0, "after": 2}
 
 
+def test_one_condition_that_is_surely_worse_is_found_among_all_that_did_not_change(tmp_path):
+    paths = [
+        make_store(tmp_path / f"{seed}.sqlite", Law(rates=("1/96", "1/48", "1/24"), seed=seed))
+        for seed in (0, 1)
+    ]
+    with sqlite3.connect(paths[1]) as db:
+        of = "SELECT cell FROM cells JOIN shots USING (shot) WHERE condition = 5"
+        db.execute(f"UPDATE decodes SET psnr_db = psnr_db - 3 WHERE cell IN ({of})")
+        db.execute("UPDATE arrivals SET received = 0 WHERE shot IN (SELECT shot FROM shots "
+                   "WHERE condition = 6)")  # fmt: skip
+    db.close()
+    with Store.open(paths[0]) as old, Store.open(paths[1]) as new:
+        changes = analyse(new, PLAIN, old).json()["comparison"]["changes"]
+    assert len(changes) > 30
+    worse = [(c["metric"], round(c["change"]["value"], 6)) for c in changes
+             if c["verdict"] == "worse"]  # fmt: skip
+    assert worse == [("psnr_db", -3.0), ("share_arrived", -1.0)]
+    assert 0 < next(c["p_value"] for c in changes if c["change"]["value"] == -1) < 1e-6
+
+
 def test_what_lost_pictures_is_not_compared_by_those_that_arrived(campaign, tmp_path):
     rates = ("1/192", "1/96", "1/48", "1/24")
     better = make_store(tmp_path / "new.sqlite", Law(cliff_db=6, rates=rates, better=0.01, seed=2))

@@ -16,6 +16,7 @@ from percast.tools.campaign_report.analysis.measured import Campaign, Measured
 from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.statistics.bootstrap import ClusterBootstrap, Floats
 from percast.tools.statistics.differences import Difference, difference, discovered
+from percast.tools.statistics.shares import least_p_value
 
 ARRIVED = "share_arrived"
 """Among the metrics: the share of pictures that came out."""
@@ -169,6 +170,9 @@ def _changes(
     for metric, (first, second) in pairs.items():
         moved = difference(draws, tuple(map(matched, first)), second)
         if moved is not None:
+            if metric == ARRIVED:
+                surest = max(moved.p_value, least_p_value(moved.clusters))
+                moved = replace(moved, p_value=surest)
             word = _verdict(metric, moved)
             changes.append(
                 Change(
