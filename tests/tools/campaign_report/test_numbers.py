@@ -3,6 +3,7 @@
 
 import dataclasses
 import io
+import itertools
 import json
 import sqlite3
 from fractions import Fraction
@@ -265,6 +266,31 @@ def test_conditions_are_told_apart_by_what_differs_in_their_settings():
     names = sorted(c.code.name for c in dials)
     assert names == ["percast mse", "percast, realism 0", "percast, realism 1"]
     assert len({Code("learned", "x", 1.0, "", str(n)) for n in range(LOOKS)}) == LOOKS
+
+
+def test_a_code_is_one_curve_with_one_name_and_another_code_never_joins_it():
+    from percast.tools.campaign_report.analysis.conditions import sort_rows
+
+    rows, conditions = [], []
+    for mcs, rates in ((4, ("1/24", "1/12")), (11, ("1/48", "1/24"))):
+        for rate, snr in itertools.product(rates, (4.0, 10.0)):
+            number = len(rows) + 1
+            rows.append(
+                {"channel": "awgn", "delay_spread_s": None, "doppler_hz": None, "realism": 1.0,
+                 "codec": "hevc-ldpc", "model": "hevc-ldpc", "snr_db_set": snr, "gain_db": None,
+                 "cbr_asked": rate, "condition": number}
+            )  # fmt: skip
+            whole = {"codec": {"mcs": str(mcs)}, "channel": {"model": "awgn"}}
+            told = {"condition": number, "design_snr_db": snr, "gain_db": None}
+            conditions.append(told | {"settings": whole})
+    found = sort_rows(rows, conditions)
+    curves: dict[str, set] = {}
+    for condition in found:
+        curves.setdefault(condition.code.name, set()).add((condition.cbr, condition.level.db))
+    points = {f"hevc-ldpc (mcs {mcs})": {(Fraction(r), snr) for r in rates for snr in (4.0, 10.0)}
+              for mcs, rates in ((4, ("1/24", "1/12")), (11, ("1/48", "1/24")))}  # fmt: skip
+    # Designed for the SNR of the channel it is still the same code.
+    assert curves == points
 
 
 @pytest.mark.parametrize(
