@@ -155,10 +155,7 @@ def _changes(
     pairs = {ARRIVED: ((before.arrived, before.sent), (after.arrived, after.sent))}
     for metric in after.sums:
         if metric in before.filled and metric in after.filled:
-            pairs[metric] = (
-                (before.filled[metric], before.sent),
-                (after.filled[metric], after.sent),
-            )
+            pairs[metric] = (before.filled[metric], after.filled[metric])
         elif (
             before.all_arrived and after.all_arrived
         ):  # else those that arrive may be the easy ones

@@ -32,7 +32,7 @@ class Measured:
         rows: of the store.
         sent, arrived: pictures sent, and those that came out.
         sums, counts: of each metric over those that came out.
-        filled: sums of each metric with lost ones counted as grey pictures; a metric is missing
+        filled: the same of each metric with lost ones counted as grey pictures; a metric is missing
             where that is not known.
     """
 
@@ -41,7 +41,7 @@ class Measured:
     arrived: Floats
     sums: dict[str, Floats]
     counts: dict[str, Floats]
-    filled: dict[str, Floats] = field(default_factory=dict)
+    filled: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[int]:

@@ -118,8 +118,7 @@ def _fill(campaign: Campaign, store: Store, config: ReportConfig, grey: lost.Fig
         return not pictures
     with terminal.progress_bar("lost pictures", len(pictures)) as on_progress:
         lost.grey_figures(campaign, store.reference, config.threads, grey, on_progress)
-    lost.fill(campaign, grey)
-    return all(set(campaign.metrics) <= m.filled.keys() for m in campaign.conditions.values())
+    return lost.fill(campaign, grey)
 
 
 def _sets(campaign: Campaign, store: Store, config: ReportConfig) -> list[SetDistance]:

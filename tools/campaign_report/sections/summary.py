@@ -96,9 +96,25 @@ def _careful(analysis: Analysis) -> list[str]:
     unmeasured = [words.NAMES[m] for m in _PERCEPTUAL if m not in campaign.metrics]
     if unmeasured:
         notes.append(f"Not measured: {', '.join(unmeasured)}.")
+    if partly := _partly(analysis):
+        notes.append(
+            f"Not measured of all pictures that came out: {'; '.join(partly)}. Means are over "
+            "those that have the metric, and codes are compared over those that have it everywhere."
+        )
     if not analysis.grey_known:
         notes.append(
             "Pictures were lost, and what grey ones in their place would have is not known: points "
             "that lost any are left out of comparisons."
         )
     return notes
+
+
+def _partly(analysis: Analysis) -> list[str]:
+    """Metrics that some pictures lack which came out."""
+    arrived = sum(p.arrived for p in analysis.points)
+    told = []
+    for metric in analysis.campaign.metrics:
+        measured = sum(p.figures[metric].measured for p in analysis.points)
+        if measured < arrived:
+            told.append(f"{words.NAMES[metric]} of {measured:,} of {arrived:,}")
+    return told

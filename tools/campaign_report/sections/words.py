@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from percast.engines.metrics.bandwidth import Share
 from percast.tools.campaign_report.analysis.conditions import Code
+from percast.tools.campaign_report.analysis.means import Point
 from percast.tools.campaign_report.analysis.measured import Campaign
 from percast.tools.pages import Axis
 from percast.tools.statistics.bandwidth import EqualQuality
@@ -65,6 +66,13 @@ def interval(metric: str, span: Interval | None, signed: bool = False) -> str:
     if span.low is None:
         return value
     return f"{value} [{number(metric, span.low, signed)}, {number(metric, span.high, signed)}]"
+
+
+def mean(metric: str, p: Point) -> str:
+    """Over what arrived, with the number of pictures behind it where that is not all of them."""
+    figure = p.figures[metric]
+    text = interval(metric, figure.arrived)
+    return text + (f" ({figure.measured} of {p.arrived})" if figure.measured < p.arrived else "")
 
 
 def plain(value: float) -> str:
