@@ -68,6 +68,7 @@ class Comparison:
 
     Attributes:
         path: of the other store.
+        decode: of its decoding.
         record: what differs in their records: name -> (other, this).
         changes: of all that both measured.
         only_here, only_there: conditions without a partner.
@@ -75,6 +76,7 @@ class Comparison:
     """
 
     path: str
+    decode: int
     record: dict[str, tuple[Any, Any]]
     changes: list[Change]
     only_here: list[str]
@@ -85,6 +87,7 @@ class Comparison:
         """As `--json` has it."""
         return {
             "against": self.path,
+            "decode_before": self.decode,
             "record": {k: {"before": a, "after": b} for k, (a, b) in self.record.items()},
             "pictures": self.pictures,
             "changes": [change.json() for change in self.changes],
@@ -117,7 +120,8 @@ def compare(campaign: Campaign, other: Campaign, draws: ClusterBootstrap) -> Com
     ]
     return Comparison(
         path=other.path,
-        record=differing(other.frozen, campaign.frozen),
+        decode=other.decode,
+        record=differing(*({**c.frozen, "decoding": c.passed} for c in (other, campaign))),
         changes=changes,
         only_here=[str(c) for c in campaign.conditions if _key(c) not in partners],
         only_there=[str(c) for c in other.conditions if c not in paired],
