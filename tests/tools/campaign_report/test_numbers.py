@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from percast.engines.metrics import psnr
+from percast.engines.metrics.bandwidth import Share
 from percast.engines.pictures import decode_picture
 from percast.tools.campaign.store import Store
 from percast.tools.campaign_report.analysis.conditions import Code, Level
@@ -21,9 +22,11 @@ from percast.tools.campaign_report.analysis.sets import Needs, count_patches, di
 from percast.tools.campaign_report.analysis.whole import analyse
 from percast.tools.campaign_report.config import ReportConfig
 from percast.tools.campaign_report.page import page_of
+from percast.tools.campaign_report.sections import words
 from percast.tools.campaign_report.terminal import print_numbers
 from percast.tools.pages import Figure, Folded, render
 from percast.tools.pages.chart import LOOKS
+from percast.tools.statistics.bandwidth import EqualQuality
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
 
 PLAIN = ReportConfig(lost="aside", no_sets=True)
@@ -328,6 +331,19 @@ def test_a_code_is_one_curve_with_one_name_and_another_code_never_joins_it():
               for mcs, rates in ((4, ("1/24", "1/12")), (11, ("1/48", "1/24")))}  # fmt: skip
     # Designed for the SNR of the channel it is still the same code.
     assert curves == points
+
+
+@pytest.mark.parametrize(
+    ("taken", "text"),
+    [
+        (Share(1 / 8, "at most"), "\u2265 87%"),  # 87.5% and more
+        (Share(1 / 4, "at most"), "\u2265 75%"), (Share(0.995, "more than"), "< 1%"),
+        (Share(2.004, "more than"), "< \u2212100%"), (Share(1.0, "more than"), "< 0%"),
+        (Share(0.126), "87%"), (Share(1.004), "0%"), (Share(2.62), "\u2212162%"),
+    ],
+)  # fmt: skip
+def test_no_bound_of_what_is_saved_is_rounded_past_what_it_holds(taken, text):
+    assert words.saved_headline(EqualQuality(1 / 48, taken, None, None)) == text
 
 
 @pytest.mark.parametrize(

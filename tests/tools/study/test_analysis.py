@@ -15,7 +15,6 @@ from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute, of_tally
 from percast.tools.study.analysis.rule import judge
 from percast.tools.study.analysis.synthetic import Layout, Truth, expected_shares, simulate
-from percast.tools.study.analysis.words import DOWN, NEAREST, UP, percent
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
 from percast.tools.study.plan import Condition, Folder
 from percast.tools.study.schedule import CATCH, trials_of
@@ -278,18 +277,6 @@ def test_what_is_saved_is_what_is_missing_of_the_ratio_and_no_bound_claims_too_m
     assert table["saved"] == (None if found.ratio is None else 1 - found.ratio)
     assert table["saved_low"] == (None if found.high is None else 1 - found.high)
     assert table["saved_high"] == (None if found.low is None else 1 - found.low)
-
-
-@pytest.mark.parametrize(
-    ("share", "rounding", "text"),
-    [
-        (0.0625, NEAREST, "6.2%"), (0.0625, UP, "6.3%"), (0.0625, DOWN, "6.2%"), (0.5, UP, "50%"),
-        (np.exp(np.log(0.25)), UP, "25%"), (0.9375, DOWN, "93.7%"), (0.0, UP, "0%"),
-        (1.0, DOWN, "100%"), (3.141, UP, "315%"), (0.004, DOWN, "0.4%"),
-    ],
-)  # fmt: skip
-def test_a_bound_is_rounded_so_that_it_holds(share, rounding, text):
-    assert percent(share, rounding) == text
 
 
 def test_each_rate_is_compared_by_itself_too():

@@ -4,7 +4,9 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
+from percast.engines.metrics import bounds
 from percast.engines.metrics.bandwidth import Share
+from percast.engines.metrics.bounds import DOWN, NEAREST, UP
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.means import Point
 from percast.tools.campaign_report.analysis.measured import Campaign
@@ -80,9 +82,9 @@ def plain(value: float) -> str:
     return f"{value:g}".replace("-", MINUS)
 
 
-def percent(value: float) -> str:
-    """Of a share."""
-    return f"{round(100 * value)}%".replace("-", MINUS)  # no "-0%"
+def percent(value: float, rounding: str = NEAREST) -> str:
+    """Of a share, whole, with a proper minus."""
+    return bounds.percent(value, rounding, 0).replace("-", MINUS)
 
 
 def share(span: Interval) -> str:
@@ -112,8 +114,12 @@ def saved_interval(at: EqualQuality) -> str:
 
 
 def _saved(taken: Share) -> str:
-    bounds = {"": "", "at most": f"{AT_LEAST} ", "more than": "< "}
-    return bounds[taken.bound] + percent(1 - taken.ratio)
+    sign, rounding = {
+        "": ("", NEAREST),
+        "at most": (f"{AT_LEAST} ", DOWN),
+        "more than": ("< ", UP),
+    }[taken.bound]
+    return sign + percent(1 - taken.ratio, rounding)
 
 
 def saved_mean(taken: Interval) -> str:

@@ -8,6 +8,7 @@ from statistics import median
 import numpy as np
 
 from percast import __version__
+from percast.engines.metrics.bounds import percent
 from percast.tools.pages import (
     Axis,
     Block,
@@ -27,7 +28,6 @@ from percast.tools.study.analysis.power import Size
 from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.rule import Verdict
 from percast.tools.study.analysis.scores import JOD, margin_text
-from percast.tools.study.analysis.words import percent
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
 from percast.tools.study.ratios import too_few
