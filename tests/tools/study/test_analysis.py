@@ -320,6 +320,15 @@ def test_small_studies_and_such_that_say_nothing_have_a_report(
     assert "nan" not in re.sub(r"(href|src)=\"data:[^\"]*\"", "", page)
 
 
+def test_the_report_says_how_many_pairs_repeats_and_catch_trials_an_observer_had(tmp_path):
+    plan = study(pictures=1, trials=48, repeats=20)  # there are four pairs
+    answers = [a for slot in range(3) for a in pressing(plan, slot, LEFT)]
+    found = compute(plan, answers, range(3), 100)
+    folder = Folder(tmp_path, plan, "0" * 64)
+    page = render(make_page(folder, answers, judge(plan, answers), found, found, [], None))
+    assert "4 pairs, 2 of them again with sides swapped, and 4 catch trials" in page
+
+
 def test_what_an_operator_or_a_file_is_called_is_text_in_the_report(tmp_path):
     plan, _ = rated(3)
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
