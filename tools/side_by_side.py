@@ -62,7 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="for the sheets")
     parser.add_argument("--source", metavar="FOLDER", help="other photographs (default the demo's)")
     parser.add_argument("--model", default="base", metavar="NAME", help="(default base)")
-    parser.add_argument("--baseline", default="mse", metavar="NAME", help="(default mse)")
+    parser.add_argument(
+        "--baseline", default="mse", metavar="NAME",
+        help="the model that was trained for distortion alone (default mse)",
+    )  # fmt: skip
     parser.add_argument(
         "--cbr", default=RATES, metavar="LIST", help=f"channel bandwidth ratios (default {RATES})"
     )
@@ -163,7 +166,10 @@ def _write(args: argparse.Namespace) -> None:
     ready_folder(args.folder)
     systems = [
         System((HEVC, f"QAM, {scheme_for(SNR_DB).information:.2f} bit/symbol"), _hevc),
-        System((DISTORTION_ONLY, "for MSE, 1/30 of the training"), _learned(args.baseline, 0.0)),
+        System(
+            (DISTORTION_ONLY, f"model {Path(args.baseline).name}, realism 0"),
+            _learned(args.baseline, 0.0),
+        ),
         System((PERCAST, "realism 1"), _learned(args.model, 1.0)),
     ]
     scores = Scores([*SHOWN_METRICS, *asked])
