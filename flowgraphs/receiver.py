@@ -102,6 +102,7 @@ class Receiver(gr.hier_block2):
                 ms_ssim=means.mean("ms_ssim"),
                 lpips=means.mean("lpips"),
                 mismatched=self.sink.score.mismatched,
+                unscored=self.sink.score.unscored,
             ),
             Sync(
                 samples=seen.samples,
