@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from percast import __version__
-from percast.blocks.recordings.reader import ARCHIVE, META, RAW, known_suffix
+from percast.blocks.recordings.reader import ARCHIVE, META, RAW, data_name, known_suffix
 from percast.blocks.recordings.sample_types import sample_type
 from percast.errors import FileError, UsageError
 from percast.file_lock import lock_for_writing
@@ -228,7 +228,7 @@ def written_files(path: str | Path) -> tuple[Path, ...]:
     if suffix == ARCHIVE:
         raise UsageError(f"{path}: archives are only read; write {META} and pack it")
     if suffix == META:
-        return path.with_name(path.name.removesuffix("-meta") + "-data"), path
+        return path.with_name(data_name(path.name)), path
     return (path,)
 
 
