@@ -7,19 +7,37 @@ flowgraph waits for ever. Blocks catch it here; whoever runs the graph asks for 
 
 import functools
 import logging
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
 
 class Guarded:
-    """Mixin: `error` holds the first exception of this block."""
+    """Mixin for whoever runs the graph to ask what went wrong.
+
+    Attributes:
+        error: the first exception of this block; nothing goes on.
+        failure: what ended its input too soon; what came before still goes on.
+        tell: called with each of them at once, where nobody will ask.
+    """
 
     error: Exception | None = None
+    failure: Exception | None = None
+    tell: Callable[[Exception], None] | None = None
 
     def fail(self, error: Exception) -> None:
-        if self.error is None:
-            self.error = error
+        if self.error is not None:
+            return
+        self.error = error
+        if self.tell is None:
             log.error("%s: %s", type(self).__name__, error)
+        else:
+            self.tell(error)
+
+    def end_early(self, error: Exception) -> None:
+        self.failure = error
+        if self.tell is not None:
+            self.tell(error)
 
 
 def guarded(returns=None):

@@ -80,8 +80,11 @@ class ImageGenerator(WorkerBlock):
         realism: 0..1 in place of what the sender wished, None to follow the sender.
         depth: pictures that may wait.
         live: see `WorkerBlock`.
+        frames: pictures to give out, undecodable ones among them; None or 0 for all. Those that
+            come later are left alone.
 
     Attributes:
+        given, beyond: pictures given out, and those left alone because they came later.
         foreign, undecodable: pictures counted by reason, as long as these are not too many.
         arrived: pictures by the codec that they were for.
         faults: those of the undecodable ones that are the codec's own fault.
@@ -91,10 +94,17 @@ class ImageGenerator(WorkerBlock):
     """
 
     def __init__(
-        self, codec: Decodes, realism: float | None = None, depth: int = 4, live: bool = False
+        self,
+        codec: Decodes,
+        realism: float | None = None,
+        depth: int = 4,
+        live: bool = False,
+        frames: int | None = None,
     ):
         super().__init__("percast image generator", "symbols", "images", depth, live)
         self.codec, self.realism = codec, realism
+        self._frames = frames or None
+        self.given = self.beyond = 0
         self.on_decoded: Callable[[Arrived, float | None], None] | None = None
         # A codec decodes in one thread at a time: this block's, or one that decodes again.
         self._decoding = Turnstile()
@@ -126,15 +136,18 @@ class ImageGenerator(WorkerBlock):
                 return None
             return item.codec, item.header.height, item.header.width
 
-        return leading(
-            waiting,
-            kind=kind,
-            most=lambda item: item.codec.batch_to_decode(item.header.height, item.header.width),
-        )
+        def most(item: Arrived) -> int:
+            limit = item.codec.batch_to_decode(item.header.height, item.header.width)
+            return limit if self._frames is None else min(limit, self._frames - self.given)
+
+        return leading(waiting, kind=kind, most=most)
 
     def process(self, *items) -> None:
         if items == (None,):
             self.publish(END)
+            return
+        if self.given == self._frames:
+            self.beyond += len(items)
             return
         first = items[0]
         if first.foreign:
@@ -153,7 +166,7 @@ class ImageGenerator(WorkerBlock):
             record = first.record(getattr(error, "figures", {}))
             record |= {"decoded_at": CLOCK.now(), "undecodable": str(error)}
             instead = getattr(error, "instead", None)
-            self.publish(to_pdu(record, b"" if instead is None else instead.tobytes()))
+            self._give(record, b"" if instead is None else instead.tobytes())
             return
         decoded_at = CLOCK.now()
         self.arrived[first.codec] += len(items)
@@ -161,7 +174,11 @@ class ImageGenerator(WorkerBlock):
             record = item.record(figures) | {"decoded_at": decoded_at}
             if (look := self.on_decoded) is not None:
                 look(item, realism)
-            self.publish(to_pdu(record, rgb.tobytes()))
+            self._give(record, rgb.tobytes())
+
+    def _give(self, record: dict, data: bytes) -> None:
+        self.given += 1  # first: whoever gets the last one asks
+        self.publish(to_pdu(record, data))
 
     def decode_again(self, item: Arrived, realism: float | None) -> Again:
         """A picture that was decoded already once more from its symbols, from any thread, and

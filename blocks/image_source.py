@@ -50,7 +50,6 @@ class ImageSource(Guarded, gr.basic_block):
         self.sent = 0
         self._credit = threading.Semaphore(in_flight)
         self._first_through = threading.Event()
-        self.failure: Exception | None = None
         self._closing, self._aborting = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._read, name="image source", daemon=True)
         paced = fps is not None
@@ -128,7 +127,7 @@ class ImageSource(Guarded, gr.basic_block):
                         self._outbox.check()
                     next_time = time.monotonic()
         except Exception as error:  # noqa: BLE001 - handed to whoever runs the graph
-            self.failure = error
+            self.end_early(error)
         self._finish_sending()
 
     def _pictures(self) -> Iterator[Picture]:

@@ -40,6 +40,7 @@ class Receiver(gr.hier_block2):
         live: samples do not wait: when pictures come faster than they are decoded, the oldest
             is dropped and counted. Otherwise samples are held back.
         recorder: writes down what is heard; closed by whoever opened it.
+        frames: pictures that go to the sink at most; None or 0 for all. See `enough`.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Receiver(gr.hier_block2):
         realism: float | None = None,
         live: bool = True,
         recorder: Recorder | None = None,
+        frames: int | None = None,
     ):
         gr.hier_block2.__init__(
             self,
@@ -62,7 +64,8 @@ class Receiver(gr.hier_block2):
         self.profile, self._means, self._on_image = profile, LinkStats(), on_image
         hold = (lambda seconds: False) if live else self._busy
         self.demodulator = OfdmDemodulator(profile, hold, recorder)
-        self.generator = ImageGenerator(codec, realism, live=live)
+        self._frames = frames
+        self.generator = ImageGenerator(codec, realism, live=live, frames=frames)
         self.sink = ImageSink(out, scorer, self._finished, live=live)
         self.percast_blocks = (self.demodulator, self.generator, self.sink)
 
@@ -83,6 +86,13 @@ class Receiver(gr.hier_block2):
         return self.sink.done
 
     @property
+    def enough(self) -> bool:
+        """Whether as many pictures as are wanted are through; one that was dropped is not waited
+        for again, for its sender may have sent no more than that."""
+        through = self.generator.given + self.generator.dropped
+        return bool(self._frames) and through >= self._frames
+
+    @property
     def dropped(self) -> int:
         return self.generator.dropped + self.sink.dropped
 
@@ -91,7 +101,7 @@ class Receiver(gr.hier_block2):
         means, seen = self._means, self.demodulator.receiver.stats
         return ReceiverStats(
             ReceivedImages(
-                received=self.demodulator.images,
+                received=self.demodulator.images - self.generator.beyond,
                 decoded=means.received,
                 dropped=self.dropped,
                 undecodable=means.undecodable,
@@ -102,6 +112,7 @@ class Receiver(gr.hier_block2):
                 ms_ssim=means.mean("ms_ssim"),
                 lpips=means.mean("lpips"),
                 mismatched=self.sink.score.mismatched,
+                unscored=self.sink.score.unscored,
             ),
             Sync(
                 samples=seen.samples,

@@ -96,6 +96,8 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
     )
     if s.get("mismatched"):
         yield "", f"{s['mismatched']} pictures without figures: their originals have another size"
+    if s.get("unscored"):
+        yield "", f"{s['unscored']} pictures without figures: too many were on their way"
     yield "code", f"{s['model']} on {s['engine_reason']}"
     if "radio" in s:
         yield "radio", radio_line(s)

@@ -140,7 +140,7 @@ def hold_while_full(graph, names: str) -> Callable[[float], bool]:
 
 
 def attend(graph, block, stop_at_end: bool = False) -> None:
-    """Make a block's first error heard, which in a generated flowgraph nobody asks for.
+    """Make heard what goes wrong in a block, which in a generated flowgraph nobody asks for.
 
     Args:
         graph: the flowgraph in the making.
@@ -150,20 +150,18 @@ def attend(graph, block, stop_at_end: bool = False) -> None:
     """
     attended = vars(graph).setdefault("percast_blocks", [])
     for part in getattr(block, "percast_blocks", (block,)):
-        part.fail = functools.partial(_tell_and_fail, part)
+        part.tell = functools.partial(_tell, part.name())
         attended.append(part)
     if stop_at_end:
         wait = functools.partial(_stop_at_end, graph, block.done, attended)
         threading.Thread(target=wait, name="percast end", daemon=True).start()
 
 
-def _tell_and_fail(block, error: Exception) -> None:
-    if block.error is None:
-        if isinstance(error, PercastError):
-            print(f"{block.name()}: {error}", file=sys.stderr, flush=True)
-        else:
-            traceback.print_exception(error)
-    type(block).fail(block, error)
+def _tell(name: str, error: Exception) -> None:
+    if isinstance(error, PercastError):
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error)
 
 
 def _stop_at_end(graph, done: threading.Event, blocks: list) -> None:

@@ -49,7 +49,7 @@ class RecordingConfig(Settings):
     )  # fmt: skip
 
     def check(self) -> Iterator[SettingError]:
-        if self.record_format and not (self.record and self.record.endswith(META)):
+        if self.record_format and not (self.record or "").lower().endswith(META):
             yield SettingError("record_format", f"{self.record_format} is for recordings *{META}")
 
     def ring(self, profile: Profile) -> SampleRing | None:

@@ -74,14 +74,16 @@ class Recorder:
             h = packet.header
             lo, hi = packet_span(p, h.symbols, h.packets, h.packet)
             length = p.packet_len(payload_symbols(p, hi - lo))
-            comment = f"header CRC ok; picture {h.image}, packet {h.packet + 1} of {h.packets}"
-            if h.packets == 0:
-                comment = f"header CRC ok; {h.packet} pictures from {h.image} on"
+            number, packets, pictures = h.packet, h.packets, 1
+            comment = f"header CRC ok; picture {h.image}, packet {number + 1} of {packets}"
+            if h.packets == 0:  # as a shared packet's header has it
+                number, packets, pictures = 0, 1, h.packet
+                comment = f"header CRC ok; {pictures} pictures from {h.image} on"
             snr = packet.signal / packet.noise
             fields = {
-                "crc_ok": True, "session": h.session, "image": h.image, "packet": h.packet,
-                "packets": h.packets, "snr_db": 10 * math.log10(snr) if snr > 0 else None,
-                "callsign": h.callsign,
+                "crc_ok": True, "session": h.session, "image": h.image, "packet": number,
+                "packets": packets, "pictures": pictures,
+                "snr_db": 10 * math.log10(snr) if snr > 0 else None, "callsign": h.callsign,
             }  # fmt: skip
         cut = max(0, -start)  # it had begun before the recording
         if cut >= length:

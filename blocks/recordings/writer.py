@@ -7,6 +7,7 @@ only where its CRC was right):
     percast:crc_ok           true or false
     percast:session, image   the sender's run and its counter of pictures
     percast:packet, packets  counter of packets in the picture, and how many it has
+    percast:pictures         how many share the packet, `image` the first of them (since 1.1.0)
     percast:snr_db           mean |H|^2 over the noise, dB
     percast:freq_offset_hz   carrier offset, Hz
     percast:callsign         as sent
@@ -26,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from percast import __version__
-from percast.blocks.recordings.reader import ARCHIVE, META, RAW, known_suffix
+from percast.blocks.recordings.reader import ARCHIVE, META, RAW, data_name, known_suffix
 from percast.blocks.recordings.sample_types import sample_type
 from percast.errors import FileError, UsageError
 from percast.file_lock import lock_for_writing
@@ -34,7 +35,7 @@ from percast.file_lock import lock_for_writing
 log = logging.getLogger(__name__)
 
 DATATYPES = ("cf32_le", "ci8")
-_EXTENSION = {"name": "percast", "version": "1.0.0", "optional": True}
+_EXTENSION = {"name": "percast", "version": "1.1.0", "optional": True}
 _META_SECONDS = 5.0  # between two writings of the metadata while samples come,
 _META_SHARE = 50  # or so many times what the last writing took
 
@@ -228,7 +229,7 @@ def written_files(path: str | Path) -> tuple[Path, ...]:
     if suffix == ARCHIVE:
         raise UsageError(f"{path}: archives are only read; write {META} and pack it")
     if suffix == META:
-        return path.with_name(path.name.removesuffix("-meta") + "-data"), path
+        return path.with_name(data_name(path.name)), path
     return (path,)
 
 

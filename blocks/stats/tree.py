@@ -166,6 +166,7 @@ class ReceivedImages:
             sender's clock is not known to be ours.
         psnr_db, ms_ssim, lpips: against the originals.
         mismatched: without these, for their originals have another size.
+        unscored: likewise, for their originals were not kept so long.
     """
 
     received: int
@@ -179,6 +180,7 @@ class ReceivedImages:
     ms_ssim: float | None
     lpips: float | None
     mismatched: int = 0
+    unscored: int = 0
 
 
 @dataclass(frozen=True)

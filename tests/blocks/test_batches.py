@@ -14,6 +14,7 @@ from gnuradio import gr
 from percast import blocks as percast_blocks
 from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, to_pdu
 from percast.blocks.stats.tally import MAX_REASONS
+from percast.engines.codecs.contract import Undecodable
 from percast.engines.codecs.learned import LearnedCodec
 
 
@@ -31,6 +32,8 @@ class Held(LearnedCodec):
 
     def decode_batch(self, received, realism=None):
         self.note(len(received))
+        if any(np.isinf(noise).all() for _, _, noise in received):
+            raise Undecodable("nothing arrived")
         if any(not symbols.any() for _, symbols, _ in received):
             raise ArithmeticError("a picture of zeros")
         return super().decode_batch(received, realism)
@@ -106,8 +109,8 @@ def received(codec, count):
     return [as_received(m.header, m.symbols) for m in sent]
 
 
-def as_received(header, symbols):
-    noise = np.full(len(symbols), 0.1, np.float32)
+def as_received(header, symbols, noise=0.1):
+    noise = np.full(len(symbols), noise, np.float32)
     return PictureSymbols(header, symbols, noise).to_pdu()
 
 
@@ -148,6 +151,20 @@ def test_a_foreign_picture_is_counted_once_and_takes_no_other_with_it(codec):
     assert [meta["id"] for meta, _ in images] == [0, 1, 2, 4, 5]
     assert list(block.foreign.values()) == [1] and block.error is None
     assert codec.batches == [1, 2, 2]
+
+
+def test_no_more_pictures_go_out_than_are_asked_for(codec):
+    """A foreign one is none of them, one that cannot be decoded is; the end goes out as ever."""
+    messages = received(codec, 8)
+    first, second = map(PictureSymbols.from_pdu, messages[:2])
+    messages[0] = as_received(first.header, first.symbols, noise=np.inf)
+    messages[1] = as_received(replace(second.header, model=b"else"), second.symbols)
+    block = percast_blocks.ImageGenerator(codec, depth=16, frames=4)
+    images = run(block, "symbols", "images", codec, messages)
+    assert [meta["id"] for meta, _ in images] == [0, 2, 3, 4]
+    assert "undecodable" in images[0][0]
+    assert codec.batches == [1, 2, 1]
+    assert (block.given, block.foreign.total, block.beyond) == (4, 1, 3)
 
 
 def test_hostile_headers_fill_neither_memory_nor_log(codec, caplog):

@@ -21,13 +21,13 @@ from percast import blocks as percast_blocks
 from percast.blocks.channel.channel import Channel
 from percast.blocks.channel.config import MODELS, ChannelConfig
 from percast.blocks.grc import support as grc_support
-from percast.blocks.images import PictureSink, open_source
+from percast.blocks.images import PictureSink, PictureSource, open_source
 from percast.blocks.images.zmq_keys import create_keys
 from percast.blocks.waveform.formats.kinds import SENT
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.engines.manifest import load_model
 from percast.engines.runtimes.engine import ENGINES, PRECISIONS
-from percast.errors import FileError
+from percast.errors import DeviceError, FileError
 from percast.tools.cli import build_parser
 from percast.tools.verbs.grc import DESCRIPTIONS, EXAMPLES
 from tests.conftest import ROOT
@@ -314,7 +314,7 @@ class FullDisk(PictureSink):
     [(FileError("the disk is full"), "percast image sink: the disk is full"),
      (ZeroDivisionError("a bug"), "ZeroDivisionError: a bug")],
 )  # fmt: skip
-def test_an_error_is_told_once_and_ends_the_graph(small_photos, capsys, error, told):
+def test_an_error_is_told_once_and_ends_the_graph(small_photos, capsys, caplog, error, told):
     graph = gr.top_block()
     source = percast_blocks.ImageSource(open_source(str(small_photos)))
     sink = percast_blocks.ImageSink(FullDisk(error))
@@ -326,6 +326,37 @@ def test_an_error_is_told_once_and_ends_the_graph(small_photos, capsys, error, t
     text = capsys.readouterr().err
     assert text.count(told) == 1 and text.strip().endswith(told)
     assert ("Traceback" in text) == isinstance(error, ZeroDivisionError)
+    assert not caplog.messages  # which a generated graph prints, too
+
+
+class Unplugged(PictureSource):
+    """A camera that is pulled out after two pictures."""
+
+    def _round(self):
+        for name in "ab":
+            yield np.zeros((64, 64, 3), np.uint8), name
+        raise DeviceError("the camera stopped")
+
+
+class Album(PictureSink):
+    def __init__(self):
+        self.names = []
+
+    def write(self, rgb, record):
+        self.names.append(record["name"])
+
+
+def test_why_a_source_ended_is_told_and_what_it_gave_before_arrives(capsys):
+    graph, album = gr.top_block(), Album()
+    source = percast_blocks.ImageSource(Unplugged())
+    sink = percast_blocks.ImageSink(album)
+    grc_support.attend(graph, source)
+    grc_support.attend(graph, sink, stop_at_end=True)
+    graph.msg_connect(source, "images", sink, "images")
+    graph.start()
+    graph.wait()
+    assert album.names == ["a", "b"]
+    assert capsys.readouterr().err == "percast image source: the camera stopped\n"
 
 
 def test_gnu_radios_own_blocks_stay_reachable():

@@ -15,6 +15,8 @@ import zmq
 
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import modulate
+from percast.tools.cli import build_parser
+from percast.tools.verbs.rx import RxConfig, receive
 from tests.blocks.waveform.conftest import Link
 from tests.conftest import load
 
@@ -128,6 +130,18 @@ def test_a_foreign_packet_is_counted_and_the_rest_arrives(percast, recording, tm
     percast_only = packet * np.float32(0.25)
     np.pad(percast_only, 3000).astype(np.complex64).tofile(tmp_path / "only.cf32")
     assert percast("replay", tmp_path / "only.cf32").code == 4
+
+
+@pytest.mark.parametrize("frames", [1, 4])
+def test_a_receiver_stops_after_so_many_pictures(recording, tmp_path, frames):
+    """Not after those that lie in the samples at hand, too."""
+    args = ("replay", recording, "--frames", frames, "--out", tmp_path, "--metrics", "none")
+    args = build_parser(["replay"]).parse_args([str(arg) for arg in args])
+    summary, ending = receive(RxConfig.from_args(args))
+    assert ending.error is None and not ending.interrupted
+    lines = (tmp_path / "frames.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [*range(frames)]
+    assert (summary["received"], summary["decoded"], summary["dropped"]) == (frames, frames, 0)
 
 
 def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):

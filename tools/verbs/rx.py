@@ -208,13 +208,13 @@ def receive(wanted: RxConfig) -> tuple[dict, object]:
 
         def count(record: dict) -> None:
             on_image(record)
-            # Received, not decoded: a live receiver may have dropped some.
-            if frames and receiver.demodulator.images >= frames:
+            if receiver.enough:
                 graph.finish()
 
         receiver = Receiver(
-            codecs, source.profile, out, scorer, count, wanted.code.realism, source.live, recorder
-        )
+            codecs, source.profile, out, scorer, count, wanted.code.realism, source.live, recorder,
+            frames,
+        )  # fmt: skip
         graph = source.graph(receiver)
         recordings = receiver.recordings(heard, wanted.recording.recordings, recorder, ring)
         stack.callback(recordings.close)

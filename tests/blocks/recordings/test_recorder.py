@@ -5,9 +5,11 @@ import logging
 import numpy as np
 import pytest
 
+from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.recordings.writer import RecordingWriter
+from percast.blocks.waveform.transmit import modulate_all
 from percast.errors import FileError
 from tests.blocks.waveform.conftest import Link
 
@@ -57,6 +59,7 @@ def test_every_packet_is_noted_where_it_lies(air, tmp_path, datatype):
     good = [n for n in notes if n["percast:crc_ok"]]
     ids = [(n["percast:image"], n["percast:packet"], n["percast:packets"]) for n in good]
     assert ids == [(0, 0, 1), (2, 0, 2), (2, 1, 2)]
+    assert [n["percast:pictures"] for n in good] == [1, 1, 1]
     assert all(n["percast:snr_db"] == pytest.approx(20, abs=1) for n in good)
     assert all(abs(n["percast:freq_offset_hz"]) < 100 for n in good)
     for note, start in zip(notes[:3], starts, strict=True):
@@ -67,6 +70,21 @@ def test_every_packet_is_noted_where_it_lies(air, tmp_path, datatype):
         # The annotated stretch alone is a whole packet.
         (again,) = Link().receive(np.pad(inside, (300, 1500)))
         assert again.header == packet.header
+
+
+def test_a_packet_of_several_pictures_is_noted_as_one_packet_of_so_many(tmp_path):
+    link = Link()
+    coded = [(link.header(10 + i, 256), complex_noise(link.rng, 256)) for i in range(3)]
+    _, (packet,) = modulate_all(link.profile, coded)
+    samples = np.pad(packet, (500, 2000)).astype(np.complex64)
+    samples += link.noise(len(samples), 15)
+    recorder = Recorder(RecordingWriter(tmp_path / "r.sigmf-meta", 4e6), link.profile)
+    assert len(record(link, samples, recorder)) == 3
+    recorder.close()
+    (note,) = json.loads((tmp_path / "r.sigmf-meta").read_text())["annotations"]
+    told = [note[f"percast:{key}"] for key in ("image", "packet", "packets", "pictures")]
+    assert told == [10, 0, 1, 3]
+    assert note["core:sample_count"] == len(packet)
 
 
 def test_a_recording_gives_the_same_symbols_to_the_bit_whenever_it_is_read(air, tmp_path):

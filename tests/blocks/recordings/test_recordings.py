@@ -12,9 +12,11 @@ import time
 import numpy as np
 import pytest
 
+from percast.blocks.recordings.config import RecordingConfig
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.recordings.writer import RecordingWriter
 from percast.errors import FileError, UsageError
+from percast.settings import SettingError
 
 
 def samples(n: int = 5000) -> np.ndarray:
@@ -70,6 +72,21 @@ def test_a_recording_that_was_never_closed_can_be_read(tmp_path):
     writer = RecordingWriter(tmp_path / "r.sigmf-meta", 4e6)
     writer.write(samples())
     assert open_recording(tmp_path / "r.sigmf-meta").length == 5000
+
+
+@pytest.mark.parametrize("name", ["r.SIGMF-META", "r.Sigmf-Meta", "r.CF32", "r.CS8"])
+def test_a_recording_named_in_capitals_can_be_read_again(tmp_path, name):
+    x = write(tmp_path / name)
+    recording = open_recording(tmp_path / name)
+    assert recording.length == len(x)
+    assert {file.name for file in recording.files} == {file.name for file in tmp_path.iterdir()}
+
+
+def test_the_type_of_samples_may_be_asked_for_in_capitals_too():
+    RecordingConfig(record="r.SIGMF-META", record_format="ci8")
+    for other in ("r.cf32", None):
+        with pytest.raises(SettingError, match="sigmf-meta"):
+            RecordingConfig(record=other, record_format="ci8")
 
 
 def test_saturation_is_told(tmp_path, caplog):

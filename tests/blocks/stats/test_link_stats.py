@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -35,19 +36,52 @@ def test_a_picture_without_its_original_has_no_figures():
     scorer = Scorer(("psnr",))
     rgb = np.zeros((64, 64, 3), np.uint8)
     scorer.remember(1, "one", rgb)
-    assert scorer(rgb, {"id": 2})["psnr_db"] is None
+    assert scorer(rgb, {"id": 0})["psnr_db"] is None and scorer.unscored == 0
     assert scorer(rgb + 1, {"id": 1}) == {
         "name": "one", "psnr_db": pytest.approx(48.13, abs=0.01), "ms_ssim": None, "lpips": None,
     }  # fmt: skip
 
 
-def test_originals_do_not_pile_up():
+def test_hundreds_of_small_pictures_may_be_on_their_way():
     scorer = Scorer(("psnr",))
-    rgb = np.zeros((64, 64, 3), np.uint8)
-    for i in range(1000):
+    originals = np.random.default_rng(0).integers(0, 255, (2000, 64, 64, 3), np.uint8)
+    for i, rgb in enumerate(originals):
+        scorer.remember(i, f"{i}", rgb)
+    for i in range(0, 2000, 100):  # the rest is lost
+        figures = scorer(originals[i] + 1, {"id": i})
+        assert (figures["name"], figures["psnr_db"]) == (f"{i}", pytest.approx(48.13, abs=0.01))
+    assert scorer.unscored == 0
+
+
+def test_originals_are_forgotten_once_a_later_picture_has_arrived():
+    scorer = Scorer(())
+    kept = []
+    for i in range(10):
+        rgb = np.zeros((64, 64, 3), np.uint8)
+        kept.append(weakref.ref(rgb))
         scorer.remember(i, "", rgb)
-    assert scorer(rgb, {"id": 0})["psnr_db"] is None
-    assert scorer(rgb + 1, {"id": 999})["psnr_db"] is not None
+        del rgb
+    scorer(np.zeros((64, 64, 3), np.uint8), {"id": 7})
+    assert [i for i, rgb in enumerate(kept) if rgb() is not None] == [8, 9]
+
+
+@pytest.mark.parametrize(("side", "most"), [(1024, 85), (4096, 16)])
+def test_where_nothing_arrives_originals_do_not_pile_up(caplog, side, most):
+    """Who then comes after all has no figures, and that is told once and counted."""
+    scorer = Scorer(("psnr",))
+    kept = []
+    for i in range(100):
+        rgb = np.zeros((side, side, 3), np.uint8)  # of pages that nobody touches
+        kept.append(weakref.ref(rgb))
+        scorer.remember(i, f"{i}", rgb)
+        del rgb
+    assert sum(rgb() is not None for rgb in kept) == most
+    small = np.zeros((64, 64, 3), np.uint8)
+    for i in range(2):
+        assert scorer(small, {"id": i})["psnr_db"] is None
+    assert scorer.unscored == 2 and len(caplog.messages) == 1
+    assert scorer(small, {"id": 99})["name"] == "99"
+    assert (scorer.unscored, scorer.mismatched) == (2, 1)
 
 
 def test_without_the_senders_clock_there_is_no_latency_and_still_a_rate():
