@@ -6,12 +6,13 @@ import contextlib
 import itertools
 from pathlib import Path
 
+from percast.blocks.stats.tally import Tally
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.evaluate import Evaluation
 from percast.engines.metrics import missing_weights
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
 from percast.engines.pictures import has_picture_suffix
-from percast.errors import INTERRUPTED, LinkError, UsageError
+from percast.errors import INTERRUPTED, LinkError, ModelError, UsageError
 from percast.tools import report, terminal
 from percast.tools.options import add_output_options
 from percast.tools.verbs.eval import results as eval_results
@@ -98,11 +99,13 @@ def evaluate(args: argparse.Namespace) -> int:
         rows = total and total * len(evaluation.points)
         on_progress = stack.enter_context(terminal.progress_bar("evaluated", rows))
         named = ((picture.name, picture.rgb) for picture in pictures)
-        interrupted = False
+        faults, interrupted = Tally("picture left out"), False
         try:
             frames = itertools.islice(named, images.frames)
             for done, row in enumerate(evaluation.rows(frames), 1):
                 table.write(row)
+                if row.fault:
+                    faults.add(row.fault)
                 on_progress(done)
         except KeyboardInterrupt:
             interrupted = True
@@ -119,6 +122,7 @@ def evaluate(args: argparse.Namespace) -> int:
         "metrics": list(aims.metrics),
         "pictures": max((point["pictures"] for point in points), default=0),
         "skipped": pictures.skipped,
+        "codec_faults": dict(faults),
         "fid_patches": evaluation.patches if "fid" in aims.metrics else None,
         "interrupted": interrupted,
         "points": points,
@@ -136,8 +140,13 @@ def evaluate(args: argparse.Namespace) -> int:
 def _ending(result: dict) -> int:
     if result["interrupted"]:
         return INTERRUPTED
-    if not any(point["received"] for point in result["points"]):
+    points, faults = result["points"], result["codec_faults"]
+    if faults and all(point.get("unencodable") == point["pictures"] for point in points):
+        raise ModelError(f"no picture could be sent: {next(iter(faults))}")
+    if not any(point["received"] for point in points):
         raise LinkError("nothing was received at any point: raise --snr, or lower --doppler")
+    if faults and not any(point["decoded"] for point in points):
+        raise ModelError(f"no picture could be decoded: {next(iter(faults))}")
     return 0
 
 
