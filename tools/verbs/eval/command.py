@@ -7,7 +7,6 @@ import itertools
 from pathlib import Path
 
 from percast.blocks.stats.tally import Tally
-from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.evaluate import Evaluation
 from percast.engines.metrics import missing_weights
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
@@ -17,10 +16,13 @@ from percast.tools import report, terminal
 from percast.tools.options import add_output_options
 from percast.tools.verbs.eval import results as eval_results
 from percast.tools.verbs.eval.channel import AirConfig
-from percast.tools.verbs.eval.config import EvalImages, FetchConfig, PointsConfig
+from percast.tools.verbs.eval.config import EvalCodecConfig, EvalImages, FetchConfig, PointsConfig
 
 _PER_POINT = ("cbr", "design_snr_db", "realism")
 """Settings of the codec that the points set."""
+
+_SHOWN = ("conceal",)
+"""Those of what is shown in place of a picture, which is not scored."""
 
 _EPILOG = """\
 Without --waveform the symbols meet the law of the training channel: awgn, or rayleigh, which fades
@@ -41,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     EvalImages.add_options(parser, without=("zmq_keys", "insecure"), source=None)
     PointsConfig.add_options(parser)
     AirConfig.add_options(parser)
-    CodecConfig.add_options(parser, without=_PER_POINT)
+    EvalCodecConfig.add_options(parser, without=(*_PER_POINT, *_SHOWN))
     add_output_options(parser)
     parser.set_defaults(main=evaluate)
     verbs = parser.add_subparsers(metavar="VERB")
@@ -74,8 +76,8 @@ def evaluate(args: argparse.Namespace) -> int:
     # Everything typed is checked before anything is opened.
     images, air = EvalImages.from_args(args), AirConfig.from_args(args)
     aims = PointsConfig.from_args(args)
-    usual = {name: getattr(CodecConfig, name) for name in _PER_POINT}
-    config = CodecConfig.from_args(args, **usual)
+    usual = {name: getattr(EvalCodecConfig, name) for name in _PER_POINT}
+    config = EvalCodecConfig.from_args(args, **usual)
     channel = air.open()
 
     with contextlib.ExitStack() as stack:
