@@ -5,6 +5,7 @@ Each picture is encoded once for a rate and a design SNR, sent once for each SNR
 that arrived are decoded at every realism.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -183,7 +184,8 @@ class Evaluation:
         for number, (name, original) in enumerate(pictures):
             if (size := original.shape[:2]) not in sizes:  # compiling for it shall not count
                 sizes.add(size)
-                self.codec.warm_up(*size)
+                with contextlib.suppress(CodecFault):  # encoding will tell, if it matters
+                    self.codec.warm_up(*size)
             features = None if self._inception is None else self._inception(original)
             for cbr in self._cbrs:
                 encoded: dict[float, tuple[Sent | None, str | None]] = {}

@@ -158,6 +158,14 @@ def test_what_the_codec_is_to_blame_for_costs_one_picture(pictures, codec, unenc
     assert point["psnr_db"] == pytest.approx(np.mean(left))
 
 
+def test_a_codec_that_cannot_get_ready_is_scored_all_the_same(pictures):
+    config = CodecConfig(codec="tests.engines.codecs.own:Cold")
+    options = {"cbrs": RATES[:1], "snrs_db": [10.0], "realisms": [1.0], "channel": Counting()}
+    with Evaluation(config, **options, metrics=("psnr",)) as evaluation:
+        (row,) = evaluation.rows([pictures[1]])
+    assert row.fault is None and row.figures["psnr_db"] > 10
+
+
 def test_the_baseline_improves_with_rate_and_snr():
     points = {(p.cbr, p.snr_db): p for p in hevc_ldpc()}
     assert len(points) == 16
