@@ -124,12 +124,13 @@ def small_photos(tmp_path_factory, photos) -> Path:
 @pytest.fixture(scope="session")
 def perceptual_weights() -> str:
     """Folder of LPIPS weights, or skip."""
-    from percast.engines.metrics import find_perceptual_weights
+    from percast.engines.metrics import find_weights
 
-    folder = find_perceptual_weights() or (SHARED_WEIGHTS if SHARED_WEIGHTS.is_dir() else None)
-    if folder is None:
+    if found := find_weights("lpips"):
+        return str(found[0].parent)
+    if not SHARED_WEIGHTS.is_dir():
         pytest.skip("no perceptual weights: percast eval fetch-weights")
-    return str(folder)
+    return str(SHARED_WEIGHTS)
 
 
 def load(path: Path) -> np.ndarray:

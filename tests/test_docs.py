@@ -9,11 +9,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from percast.blocks.waveform.formats.table import TABLES, VERSION, header_bytes
+from percast.blocks.waveform.header import Header
+from percast.blocks.waveform.profile import WaveformConfig
+from percast.blocks.waveform.transmit import modulate
+from percast.engines.codecs.registry import open_codec
 from percast.tools.cli import build_parser
+from tests.tools.test_package import PLAIN
 
 ROOT = Path(__file__).parents[1]
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -90,6 +96,36 @@ def test_commands_that_need_no_hardware_run(page, small_photos, tmp_path):
         allowed = (0, 3) if argv[0] in ("doctor", "devices") else (0,)
         assert done.returncode in allowed, f"percast {text}\n{done.stderr}"
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_table_ends_with_an_empty_line(page):
+    """What follows without one is taken for its next row."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert not re.findall(r"^\|.*\n(?!\|)(.+)", text, re.MULTILINE)
+
+
+def test_pages_tell_the_same_overhead():
+    """Of a 256x256 picture at 1/48 with short headers: 48.5%, which is 49% without a decimal."""
+    profile = WaveformConfig().open()
+    with open_codec("learned", roles=()) as codec:
+        count = codec.symbol_count(256, 256, codec.cbr)
+        header = Header.of(codec.coded(256, 256), count, 1, 0, "", 0)
+    packets = modulate(profile, header, np.ones(count, np.complex64))
+    overhead = sum(map(len, packets)) * profile.occupied_fraction / count - 1
+    assert f"{overhead:.3%}" == "48.506%"
+    told = r"([\d.]+%) (?:of overhead )?for (?:a )?256x256"
+    texts = [" ".join(page.read_text("utf-8").split()) for page in PAGES]
+    assert {found for text in texts for found in re.findall(told, text)} == {f"{overhead:.0%}"}
+
+
+def test_contributors_are_told_of_every_room_and_of_the_root():
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    folders = {path.parent.name for path in (ROOT / "blocks").glob("*/__init__.py")}
+    assert folders == {*PLAIN, "grc"}
+    assert [folder for folder in folders if f"`{folder}/`" not in page] == []
+    root = {path.stem for path in (ROOT / "tools" / "_root").glob("*.py")} - {"__init__"}
+    assert [module for module in root if f"`{module}`" not in page] == []
 
 
 def test_the_waveforms_page_has_the_byte_table_of_the_header():

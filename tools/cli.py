@@ -35,7 +35,7 @@ VERBS = {
     "devices": "list radios that are attached, and drivers that are missing",
     "tune": "change a running tx, rx or loopback, or ask it how it does",
     "eval": "score a model over rate x SNR x realism; `eval fetch-weights` gets what metrics need",
-    "campaign": "measurement campaigns: run, resume, status, report, export, remetric",
+    "campaign": "measurement campaigns: run, resume, status, report, export, remetric, end",
     "study": "ask people which pictures they prefer: make, serve, analyse, simulate",
     "engine": "compile engines, list, verify and time them",
     "keys": "make keys for zmq ports that other machines may reach",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from percast.errors import UsageError
-from percast.settings import SettingError, Settings, setting
+from percast.settings import SettingError, Settings, like, setting
 
 # Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
 # picture is through sooner than with half the cores each.
@@ -137,3 +137,18 @@ class CodecConfig(Settings):
 
 
 DEFAULTS = CodecConfig()
+
+
+@dataclass(frozen=True)
+class ReceiverCodecConfig(CodecConfig):
+    """The same at a receiver, where two settings mean something else."""
+
+    model: str = like(
+        CodecConfig, "model", CodecConfig.model,
+        "shipped model or a folder that pictures are expected from; one that a header names is "
+        "used where it is here; auto: the largest of lite, base and large that this machine runs "
+        "fast enough for 10 pictures/s of --size or 256x256 (default %(default)s)",
+    )  # fmt: skip
+    realism: float | None = like(
+        CodecConfig, "realism", None, "0: faithful, 1: lifelike (default: what the sender wished)"
+    )

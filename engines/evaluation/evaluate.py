@@ -5,15 +5,16 @@ Each picture is encoded once for a rate and a design SNR, sent once for each SNR
 that arrived are decoded at every realism.
 """
 
+import contextlib
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from statistics import fmean
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from percast.engines.codecs.config import CodecConfig
-from percast.engines.codecs.contract import Picture
+from percast.engines.codecs.contract import CodecFault, Picture
 from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation import measure
 from percast.engines.evaluation.measure import (
@@ -30,6 +31,8 @@ __all__ = ["METRICS", "Arrival", "Channel", "Evaluation", "Metric", "Point", "Ro
 
 METRICS = {**measure.METRICS, "fid": "fid"}
 """What the command line calls them -> what the results do."""
+
+_T = TypeVar("_T")
 
 
 class Point(NamedTuple):
@@ -48,27 +51,36 @@ class Row:
         picture: its name.
         width, height: pixels.
         point: asked for.
-        cbr: complex symbols really sent per source sample.
+        cbr: complex symbols really sent per source sample; None where none were.
         design_snr_db: SNR that it was encoded for.
         received: False where nothing arrived.
-        undecodable: True where too little arrived for the codec.
+        undecodable: True where too little arrived for the codec, or it made a mistake.
         figures: by the names of `METRICS`' values, without FID.
-        encode_ms, decode_ms: wall time of each; decoding is None where nothing arrived.
+        encode_ms, decode_ms: wall time of each; None where it was not done, or failed.
         link: see `Arrival`.
+        unencodable: True where the picture does not fit, or the codec made a mistake.
+        fault: what was wrong, where the codec is to blame; see `CodecFault`.
     """
 
     picture: str
     width: int
     height: int
     point: Point
-    cbr: float
+    cbr: float | None
     design_snr_db: float
     received: bool
     undecodable: bool
     figures: Mapping[str, float | None]
-    encode_ms: float
+    encode_ms: float | None
     decode_ms: float | None
     link: Mapping[str, float] = field(default_factory=dict)
+    unencodable: bool = False
+    fault: str | None = None
+
+    @property
+    def decoded(self) -> bool:
+        """Whether a picture came out."""
+        return self.received and not self.undecodable
 
     def flat(self) -> dict[str, object]:
         """As one line of a table."""
@@ -87,6 +99,8 @@ class Row:
             "encode_ms": self.encode_ms,
             "decode_ms": self.decode_ms,
             **self.link,
+            "unencodable": int(self.unencodable),
+            "fault": self.fault,
         }
 
 
@@ -157,6 +171,8 @@ class Evaluation:
     def rows(self, pictures: Iterable[tuple[str, Picture]]) -> Iterator[Row]:
         """Scores each picture at each point; all points of a picture before the next one.
 
+        What the codec is to blame for costs that row its figures, and the next one goes on.
+
         Args:
             pictures: names and pictures, uint8 [H, W, 3].
 
@@ -168,23 +184,29 @@ class Evaluation:
         for number, (name, original) in enumerate(pictures):
             if (size := original.shape[:2]) not in sizes:  # compiling for it shall not count
                 sizes.add(size)
-                self.codec.warm_up(*size)
+                with contextlib.suppress(CodecFault):  # encoding will tell, if it matters
+                    self.codec.warm_up(*size)
             features = None if self._inception is None else self._inception(original)
             for cbr in self._cbrs:
-                sent: dict[float, Sent] = {}
+                encoded: dict[float, tuple[Sent | None, str | None]] = {}
                 for snr_db, design in self._design.items():
                     codec = self._codecs[cbr, design]
-                    if design not in sent:
-                        sent[design] = measure.encode(codec, original)
-                    one = sent[design]
-                    arrival = self._channel(one.coded, one.symbols, snr_db, number)
+                    if design not in encoded:
+                        encoded[design] = _tried(measure.encode, codec, original)
+                    sent, unsent = encoded[design]
+                    arrival = sent and self._channel(sent.coded, sent.symbols, snr_db, number)
                     for realism in self._realisms:
                         point = Point(cbr, snr_db, realism)
-                        outcome = measure.decode(codec, arrival, realism, original, self._metrics)
-                        if outcome.picture is not None and features is not None:
+                        outcome, fault = _tried(
+                            measure.decode, codec, arrival, realism, original, self._metrics
+                        )
+                        picture = outcome and outcome.picture
+                        if picture is not None and features is not None:
                             self._originals[point].add(features)
-                            self._received[point].add(self._inception(outcome.picture))
-                        row = self._row(point, name, original, one, arrival, outcome)
+                            self._received[point].add(self._inception(picture))
+                        row = self._row(
+                            point, name, original, sent, arrival, outcome, unsent or fault
+                        )
                         self._rows[point].append(row)
                         yield row
 
@@ -193,9 +215,10 @@ class Evaluation:
         point: Point,
         name: str,
         original: Picture,
-        sent: Sent,
+        sent: Sent | None,
         arrival: Arrival | None,
-        outcome: Outcome,
+        outcome: Outcome | None,
+        fault: str | None,
     ) -> Row:
         nothing = {METRICS[name]: None for name in self._asked if name != "fid"}
         return Row(
@@ -203,21 +226,23 @@ class Evaluation:
             width=original.shape[1],
             height=original.shape[0],
             point=point,
-            cbr=len(sent.symbols) / original.size,
+            cbr=sent and len(sent.symbols) / original.size,
             design_snr_db=self._codecs[point.cbr, self._design[point.snr_db]].design_snr_db,
             received=arrival is not None,
-            undecodable=outcome.undecodable,
-            figures=nothing | dict(outcome.figures),
-            encode_ms=sent.encode_ms,
-            decode_ms=outcome.decode_ms,
+            undecodable=outcome is None or outcome.undecodable,
+            figures=nothing | dict(outcome.figures if outcome else {}),
+            encode_ms=sent and sent.encode_ms,
+            decode_ms=outcome and outcome.decode_ms,
             link={} if arrival is None else arrival.link,
+            unencodable=sent is None,
+            fault=fault,
         )
 
     def summary(self) -> list[dict[str, object]]:
-        """Means over the pictures so far at each point; FID over the patches of those received.
+        """Means at each point over the pictures decoded so far; FID over their patches.
 
         A figure that no picture has is None; infinite ones (equal pictures) are left out. How many
-        were undecodable is told where any was.
+        were unencodable or undecodable is told where any was.
         """
         return [self._sum_up(point, rows) for point, rows in self._rows.items() if rows]
 
@@ -226,8 +251,12 @@ class Evaluation:
             finite = [value for value in values if value is not None and math.isfinite(value)]
             return fmean(finite) if finite else None
 
-        every = self._rows.values()
-        some_undecodable = any(row.undecodable for those in every for row in those)
+        every = [row for those in self._rows.values() for row in those]
+        left_out = {
+            key: sum(getattr(row, key) for row in rows)
+            for key in ("unencodable", "undecodable")
+            if any(getattr(row, key) for row in every)
+        }
         figures = {key: mean(row.figures[key] for row in rows) for key in rows[0].figures}
         if "fid" in self._asked:
             figures["fid"] = frechet_distance(self._originals[point], self._received[point])
@@ -240,7 +269,8 @@ class Evaluation:
             "design_snr_db": rows[0].design_snr_db,
             "pictures": len(rows),
             "received": sum(row.received for row in rows),
-            **({"undecodable": sum(row.undecodable for row in rows)} if some_undecodable else {}),
+            "decoded": sum(row.decoded for row in rows),
+            **left_out,
             **figures,
             "encode_ms": mean(row.encode_ms for row in rows),
             "decode_ms": mean(row.decode_ms for row in rows),
@@ -258,7 +288,17 @@ class Evaluation:
         self.close()
 
 
-def _bandwidth_ratio(rows: Sequence[Row]) -> float:
+def _tried(work: Callable[..., _T], *args: object) -> tuple[_T | None, str | None]:
+    """What the codec gives, None where it fails; and what was wrong then."""
+    try:
+        return work(*args), None
+    except CodecFault as fault:
+        return None, str(fault)
+
+
+def _bandwidth_ratio(rows: Sequence[Row]) -> float | None:
     """All symbols over all source samples: a large picture weighs more than a small one."""
-    samples = [row.width * row.height for row in rows]
-    return sum(row.cbr * size for row, size in zip(rows, samples, strict=True)) / sum(samples)
+    sizes = [(row.cbr, row.width * row.height) for row in rows if row.cbr is not None]
+    if not sizes:
+        return None
+    return sum(cbr * size for cbr, size in sizes) / sum(size for _, size in sizes)

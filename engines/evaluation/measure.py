@@ -109,7 +109,8 @@ def encode(codec: Codec, original: Picture) -> Sent:
     """Encodes and takes the time.
 
     Raises:
-        ModelError: an engine failed, or the picture does not fit into the symbols.
+        CodecFault: the picture does not fit into the symbols, or the codec made a mistake.
+        ModelError: an engine failed.
     """
     start = time.perf_counter()
     coded, symbols = codec.encode(original)
@@ -126,6 +127,7 @@ def decode(
     """Decodes what arrived, and compares it with the original.
 
     Raises:
+        CodecFault: the codec made a mistake.
         ModelError: an engine failed.
     """
     figures: dict[str, float | None] = dict.fromkeys(metrics)

@@ -9,7 +9,6 @@ from percast.engines.metrics.pixels import MS_SSIM_MIN_SIDE, ms_ssim, psnr
 from percast.engines.metrics.weights import (
     NEEDED,
     WEIGHT_FILES,
-    find_perceptual_weights,
     find_weights,
     missing_weights,
     perceptual_cache,
@@ -23,7 +22,6 @@ __all__ = [
     "Dists",
     "Lpips",
     "LpipsVgg",
-    "find_perceptual_weights",
     "find_weights",
     "missing_weights",
     "ms_ssim",

@@ -42,26 +42,15 @@ def missing_weights(folder: Path, metric: str = "lpips") -> list[str]:
     return [name for name in NEEDED[metric] if not (folder / name).is_file()]
 
 
-def find_perceptual_weights() -> Path | None:
-    """The folder with `WEIGHT_FILES`: $PERCAST_PERCEPTUAL, else the user's cache.
-
-    Raises:
-        ModelError: $PERCAST_PERCEPTUAL is set, but the files are not there.
-    """
-    if folder := _named():
-        if missing := missing_weights(folder):
-            raise ModelError(
-                f"PERCAST_PERCEPTUAL={folder} holds no {missing[0]}: correct it, or unset it"
-            )
-        return folder
-    folder = perceptual_cache()
-    return None if missing_weights(folder) else folder
-
-
-def find_weights(metric: str) -> tuple[Path, ...] | None:
+def find_weights(metric: str, silent: bool = False) -> tuple[Path, ...] | None:
     """The metric's files, each from $PERCAST_PERCEPTUAL or else from the user's cache.
 
-    None without them; how to get them is logged then, in one line.
+    Args:
+        metric: of `NEEDED`.
+        silent: log nothing where they are missing, because the caller says what that means.
+
+    Returns:
+        In the order of `NEEDED`; None without them. How to get them is logged then, in one line.
 
     Raises:
         ModelError: $PERCAST_PERCEPTUAL is set, and holds nothing for any metric.
@@ -77,12 +66,13 @@ def find_weights(metric: str) -> tuple[Path, ...] | None:
     for name in NEEDED[metric]:
         places = (folder / name for folder in folders)
         if (path := next((path for path in places if path.is_file()), None)) is None:
-            more = "" if metric == "lpips" else f" --metrics {metric}"
-            log.warning(
-                "%s is not computed: get its weights with `percast eval fetch-weights%s`",
-                metric.upper(),
-                more,
-            )
+            if not silent:
+                more = "" if metric == "lpips" else f" --metrics {metric}"
+                log.warning(
+                    "%s is not computed: get its weights with `percast eval fetch-weights%s`",
+                    metric.upper(),
+                    more,
+                )
             return None
         found.append(path)
     return tuple(found)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from percast.engines.manifest import Model, load_model
-from percast.engines.metrics import WEIGHT_FILES, find_perceptual_weights
+from percast.engines.metrics import WEIGHT_FILES, find_weights
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
 
@@ -55,8 +55,8 @@ def model() -> Model:
 @pytest.fixture(scope="session")
 def perceptual_weights() -> Path:
     """The folder of LPIPS's weights; skips the test where there is none."""
-    if folder := find_perceptual_weights():
-        return folder
+    if found := find_weights("lpips"):
+        return found[0].parent
     shared = SHARED / "perceptual"
     if not all((shared / name).is_file() for name in WEIGHT_FILES):
         pytest.skip(f"no LPIPS weights in $PERCAST_PERCEPTUAL or {shared}")

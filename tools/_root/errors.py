@@ -14,7 +14,7 @@ class PercastError(Exception):
 
 
 class UsageError(PercastError):
-    """A flag or an argument is wrong."""
+    """A flag or an argument is wrong, or needs a package that is not installed."""
 
     exit_code = 2
 

@@ -4,6 +4,7 @@
 import argparse
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -61,12 +62,32 @@ def _module(name: str, package: str, hint: str, needed: int = 0) -> Finding:
     except Exception as error:  # noqa: BLE001 - a broken package may raise anything
         return Finding(package, False, f"{hint} ({type(error).__name__}: {error})", needed)
     version = getattr(module, "__version__", None)
-    if not isinstance(version, str):
-        try:
-            version = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            version = "loads"
-    return Finding(package, True, version, needed)
+    return Finding(
+        package, True, version if isinstance(version, str) else _version(package), needed
+    )
+
+
+def _extra(name: str, use: str, *packages: str) -> Finding:
+    """Whether all packages of an extra are there. They are not loaded, which would take seconds."""
+    what = f"percast[{name}]"
+    missing = [package for package in packages if not _is_there(package)]
+    if missing:
+        return Finding(what, False, f"{use}: pip install '{what}' (no {', '.join(missing)})")
+    return Finding(what, True, ", ".join(f"{package} {_version(package)}" for package in packages))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "loads"
 
 
 def check_python() -> Iterator[Finding]:
@@ -102,8 +123,11 @@ def check_packages() -> Iterator[Finding]:
         ("zmq", "pyzmq"),
         ("safetensors", "safetensors"),
         ("rich", "rich"),
+        ("jinja2", "jinja2"),
     ):
         yield _module(module, package, f"pip install {package}", 2)
+    # The modem does without it, so that a machine that has none has a link all the same.
+    yield _module("numba", "numba", "the modem is slower: pip install numba")
 
 
 def check_engines() -> Iterator[Finding]:
@@ -167,21 +191,27 @@ def check_model() -> Iterator[Finding]:
 def check_metrics() -> Iterator[Finding]:
     hint = "LPIPS will be null: percast eval fetch-weights"
     try:
-        from percast.engines.metrics import find_perceptual_weights
+        from percast.engines.metrics import find_weights
 
-        found = find_perceptual_weights()
+        paths = find_weights("lpips", silent=True) or ()
     except (PercastError, ImportError) as error:
-        found, hint = None, f"{hint} ({error})"
-    yield Finding("perceptual weights", found is not None, str(found or hint))
+        paths, hint = (), f"{hint} ({error})"
+    folders = dict.fromkeys(str(path.parent) for path in paths)
+    yield Finding("perceptual weights", bool(folders), " and ".join(folders) or hint)
 
 
 def check_extras() -> Iterator[Finding]:
     yield _module("av", "av", "videos, cameras, codec hevc-ldpc: pip install 'percast[video]'")
     hint = "codec vvc-ldpc: pip install 'percast[digital]'"
     yield _module("imageio_ffmpeg", "imageio-ffmpeg", hint)
+    yield _extra("view", "the live page, --view", "starlette", "uvicorn", "websockets")
+    yield _extra("campaign", "several workers, Parquet", "dask", "distributed", "pyarrow")
+    yield _extra("plots", "plots of eval", "matplotlib")
     yield _module("sklearn", "scikit-learn", "photographs of the demo: pip install 'percast[demo]'")
     yield _module("choix", "choix", "studies with observers: pip install 'percast[study]'")
     yield _module("torch", "torch", "training, and --engine torch: pip install 'percast[train]'")
+    yield _extra("train", "models out of training", "onnx", "onnxscript", "tensorboard")
+    yield _extra("int8", "networks in int8", "nncf")
 
 
 def check_radios() -> Iterator[Finding]:

@@ -5,7 +5,7 @@ import argparse
 
 from percast.blocks.images.config import SinkConfig
 from percast.blocks.waveform.profile import WaveformConfig
-from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.config import ReceiverCodecConfig
 from percast.tools.options import add_output_options
 from percast.tools.verbs import rx
 from percast.tools.view.config import ViewConfig
@@ -16,7 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "args", metavar="PATH", help="recording: .sigmf-meta, .sigmf, .cf32 or .cs8"
     )
     SinkConfig.add_options(parser)
-    CodecConfig.add_options(parser, without=rx.SENDERS_ONLY)
+    ReceiverCodecConfig.add_options(parser, without=rx.SENDERS_ONLY)
     WaveformConfig.add_options(parser, without=("header",))
     ViewConfig.add_options(parser)
     add_output_options(parser)

@@ -16,7 +16,7 @@ from percast.blocks.recordings.writer import check_not_read
 from percast.blocks.stats.tree import ReceiverStats
 from percast.blocks.waveform import kernels
 from percast.blocks.waveform.profile import Profile, WaveformConfig
-from percast.engines.codecs.config import CodecConfig
+from percast.engines.codecs.config import CodecConfig, ReceiverCodecConfig
 from percast.engines.codecs.decoders import Decoders
 from percast.errors import INTERRUPTED, LinkError, UsageError
 from percast.flowgraphs.config import RunConfig
@@ -37,7 +37,7 @@ SENDERS_ONLY = ("cbr", "design_snr_db", "mcs")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     SinkConfig.add_options(parser)
-    CodecConfig.add_options(parser, without=SENDERS_ONLY)
+    ReceiverCodecConfig.add_options(parser, without=SENDERS_ONLY)
     WaveformConfig.add_options(parser, without=("header",))
     radios.add_options(parser, transmit=False)
     RecordingConfig.add_options(parser)

@@ -23,10 +23,13 @@ from percast.tools.controls.link import Link
 from percast.tools.options import add_output_options
 from percast.tools.settings import files_read, gnu_radio, open_codec
 
+_RECEIVERS_ONLY = ("conceal",)
+"""Of the codec's settings, what only decoding heeds."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     SourceConfig.add_options(parser)
-    CodecConfig.add_options(parser)
+    CodecConfig.add_options(parser, without=_RECEIVERS_ONLY)
     WaveformConfig.add_options(parser)
     TransmitterConfig.add_options(parser)
     radios.add_options(parser, transmit=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """LPIPS and Wasserstein distortion on AlexNet's features, differentiable."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from percast.engines.metrics import WEIGHT_FILES, find_perceptual_weights
+from percast.engines.metrics import find_weights
 from percast.errors import ModelError
 
 # AlexNet (torchvision): layer number, inputs, outputs, kernel, stride, padding of each
@@ -38,16 +39,16 @@ class Perceptual(nn.Module):
     """Distances of pictures as trained features see them. Its own weights never change.
 
     Args:
-        folder: with `percast.engines.metrics.WEIGHT_FILES`.
+        paths: of the files `percast.engines.metrics.WEIGHT_FILES`, in that order.
 
     Raises:
         ModelError: missing or damaged weights.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, paths: Sequence[Path]):
         super().__init__()
         try:
-            features, heads = (load_file(folder / name) for name in WEIGHT_FILES)
+            features, heads = map(load_file, paths)
             self.convolutions = nn.ModuleList()
             for number, inputs, outputs, kernel, stride, padding, _ in _CONVOLUTIONS:
                 layer = nn.Conv2d(inputs, outputs, kernel, stride, padding)
@@ -57,20 +58,21 @@ class Perceptual(nn.Module):
             for index in range(len(_CONVOLUTIONS)):
                 self.register_buffer(f"head{index}", heads[f"lin{index}.model.1.weight"])
         except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-            raise ModelError(f"{folder} holds no usable weights of LPIPS: {error}") from error
+            told = " and ".join(map(str, paths))
+            raise ModelError(f"{told} are no usable weights of LPIPS: {error}") from error
         self.register_buffer("shift", torch.tensor(_SHIFT)[:, None, None])
         self.register_buffer("scale", torch.tensor(_SCALE)[:, None, None])
         self.eval().requires_grad_(False)
 
     @classmethod
     def open(cls) -> "Perceptual | None":
-        """With the weights of `find_perceptual_weights`; None if there are none.
+        """With the weights that LPIPS is measured by; None, without a word, if there are none.
 
         Raises:
             ModelError: damaged weights.
         """
-        folder = find_perceptual_weights()
-        return None if folder is None else cls(folder)
+        paths = find_weights("lpips", silent=True)
+        return None if paths is None else cls(paths)
 
     def forward(
         self, image: Tensor, original: Tensor, with_texture: bool = True

@@ -138,6 +138,11 @@ class Deaf(Grey):
         raise Undecodable("nothing is enough")
 
 
+class Cold(Grey):
+    def warm_up(self, height, width):
+        raise ZeroDivisionError("too early")
+
+
 class AlwaysLoud(Grey):
     def encode(self, rgb):
         coded, symbols = super().encode(rgb)

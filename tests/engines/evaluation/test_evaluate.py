@@ -134,7 +134,36 @@ def test_pictures_that_cannot_be_decoded_are_counted_and_have_no_figures(picture
     assert [row.undecodable for row in rows] == [False, True]
     assert [row.figures["psnr_db"] is None for row in rows] == [False, True]
     assert (point["pictures"], point["received"], point["undecodable"]) == (2, 2, 1)
+    assert point["decoded"] == 1
     assert point["psnr_db"] == pytest.approx(rows[0].figures["psnr_db"])
+
+
+@pytest.mark.parametrize(
+    ("codec", "unencodable", "reason"),
+    [("RaisesInEncode", True, "a bright idea"), ("RaisesInDecode", False, "a dark thought")],
+)
+def test_what_the_codec_is_to_blame_for_costs_one_picture(pictures, codec, unencodable, reason):
+    config = CodecConfig(codec=f"tests.engines.codecs.own:{codec}")  # at the second one
+    options = {"cbrs": RATES[:1], "snrs_db": [10.0], "realisms": [1.0], "channel": Counting()}
+    with Evaluation(config, **options, metrics=("psnr",)) as evaluation:
+        first, second, third = evaluation.rows([pictures[1]] * 3)
+        (point,) = evaluation.summary()
+    assert reason in second.fault and first.fault is third.fault is None
+    assert (second.unencodable, second.undecodable) == (unencodable, not unencodable)
+    assert second.received is not unencodable and second.figures["psnr_db"] is None
+    assert (point["pictures"], point["received"]) == (3, 3 - unencodable)
+    assert point["decoded"] == 2
+    assert point["cbr"] == pytest.approx(first.cbr)  # of what was sent
+    left = [row.figures["psnr_db"] for row in (first, third)]
+    assert point["psnr_db"] == pytest.approx(np.mean(left))
+
+
+def test_a_codec_that_cannot_get_ready_is_scored_all_the_same(pictures):
+    config = CodecConfig(codec="tests.engines.codecs.own:Cold")
+    options = {"cbrs": RATES[:1], "snrs_db": [10.0], "realisms": [1.0], "channel": Counting()}
+    with Evaluation(config, **options, metrics=("psnr",)) as evaluation:
+        (row,) = evaluation.rows([pictures[1]])
+    assert row.fault is None and row.figures["psnr_db"] > 10
 
 
 def test_the_baseline_improves_with_rate_and_snr():

@@ -13,7 +13,6 @@ from percast.engines.metrics import (
     Dists,
     Lpips,
     LpipsVgg,
-    find_perceptual_weights,
     find_weights,
 )
 from percast.engines.metrics.weights import load
@@ -167,16 +166,15 @@ def test_without_weights_one_line_says_how_to_get_them(metric, no_weights, caplo
 
 
 def test_weights_are_found_in_the_cache_and_by_the_variable(no_weights, monkeypatch, tmp_path):
-    assert find_perceptual_weights() is None
+    assert find_weights("lpips") is None
     no_weights.mkdir(parents=True)
     for name in WEIGHT_FILES:
         (no_weights / name).touch()
-    assert find_perceptual_weights() == no_weights
     assert find_weights("lpips") == tuple(no_weights / name for name in WEIGHT_FILES)
     monkeypatch.setenv("PERCAST_PERCEPTUAL", str(tmp_path))
-    for find in (find_perceptual_weights, lambda: find_weights("dists")):
+    for metric in ("lpips", "dists"):
         with pytest.raises(ModelError, match="PERCAST_PERCEPTUAL"):
-            find()
+            find_weights(metric)
 
 
 def test_a_named_folder_comes_before_the_cache_file_by_file(no_weights, monkeypatch, tmp_path):

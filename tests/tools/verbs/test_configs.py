@@ -3,7 +3,9 @@
 
 import argparse
 import math
+import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date
 
@@ -18,6 +20,7 @@ from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.errors import UsageError
 from percast.flowgraphs.config import RunConfig, TransmitterConfig
 from percast.flowgraphs.radios.config import RadioConfig
+from percast.tools import cli
 from percast.tools.cli import build_parser
 from percast.tools.controls.table import Asked
 from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyConfig
@@ -241,9 +244,13 @@ SENDERS_ALONE = {"header"}
 """Keys that a receiver does not need: what it hears says so itself."""
 
 
+def verb_parser(verb: str) -> argparse.ArgumentParser:
+    return build_parser([verb])._subparsers._group_actions[0].choices[verb]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_takes_every_option_of_its_components(verb):
-    taken = build_parser([verb])._subparsers._group_actions[0].choices[verb]
+    taken = verb_parser(verb)
     for settings in VERBS[verb]:
         parser = argparse.ArgumentParser()
         settings.add_options(parser)
@@ -251,6 +258,50 @@ def test_a_verb_takes_every_option_of_its_components(verb):
         if verb in ("rx", "replay"):
             options -= SENDERS_ALONE
         assert options <= {a.dest for a in taken._actions}
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """It, and those of its verbs."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in action.choices.values():
+                yield from parsers(sub)
+
+
+OF_ANOTHER_VERB = {"view": {"--out"}, "keys": {"--zmq-keys"}}
+"""Flags that a verb may speak of because it does something for them."""
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_the_help_of_a_verb_speaks_of_no_flag_that_it_lacks(verb):
+    for parser in parsers(verb_parser(verb)):
+        known = {*parser._option_string_actions} | OF_ANOTHER_VERB.get(verb, set())
+        for action in parser._actions:
+            told = re.findall(r"(?<![\w`])--[a-z][a-z-]+", action.help or "")
+            assert {*told} <= known, action.help
+
+
+def help_of(verb: str) -> dict[str, str]:
+    """Help of each option, by what the program calls it."""
+    return {action.dest: action.help for action in verb_parser(verb)._actions}
+
+
+@pytest.mark.parametrize("verb", ["rx", "replay"])
+def test_a_receiver_says_that_it_heeds_the_senders_wish(verb):
+    assert "what the sender wished" in help_of(verb)["realism"]
+    assert "default 1" in help_of("tx")["realism"]
+
+
+@pytest.mark.parametrize("verb", ["tx", "eval"])
+def test_what_shows_no_picture_has_no_setting_of_what_to_show(verb):
+    assert "conceal" in help_of("rx") and "conceal" not in help_of(verb)
+
+
+@pytest.mark.parametrize("verb", ["campaign", "study"])
+def test_the_list_of_verbs_names_what_each_can(verb):
+    (verbs,) = verb_parser(verb)._subparsers._group_actions
+    assert cli.VERBS[verb].partition(": ")[2].split(", ") == [*verbs.choices]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,76 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import importlib.util
 import json
+import re
+import tomllib
+
+import pytest
+
+from percast.engines.metrics import NEEDED
+from percast.tools.verbs import doctor
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MODULES = {"scikit-learn": "sklearn", "imageio-ffmpeg": "imageio_ffmpeg"}
+
+
+@pytest.fixture
+def blocked(monkeypatch):
+    """Makes modules impossible to find and to import."""
+
+    def block(*modules: str) -> None:
+        find_spec = importlib.util.find_spec
+
+        def find(name: str, package: str | None = None):
+            return None if name in modules else find_spec(name, package)
+
+        monkeypatch.setattr(importlib.util, "find_spec", find)
+        for module in modules:
+            monkeypatch.setitem(doctor.sys.modules, module, None)
+
+    return block
+
+
+def names(requirements: list[str]) -> list[str]:
+    """Of the packages, without percast's own extras."""
+    found = [re.match(r"[\w-]+", requirement)[0] for requirement in requirements]
+    return [name for name in found if name != "percast"]
+
+
+@pytest.mark.parametrize(
+    "extra", sorted(PROJECT["optional-dependencies"].keys() - {"test", "tensorrt", "tensorrt-rtx"})
+)
+def test_the_doctor_misses_every_package_of_an_extra(blocked, extra):
+    packages = names(PROJECT["optional-dependencies"][extra])
+    blocked(*(MODULES.get(package, package) for package in packages))
+    lacking = [f for f in doctor.check_extras() if not f.ok and f"'percast[{extra}]'" in f.text]
+    told = " ".join(f"{f.what} {f.text}" for f in lacking)
+    assert all(package in told for package in packages), told
+    assert not any(f.needed for f in lacking)
+
+
+def test_the_doctor_misses_every_package_of_the_base(blocked):
+    elsewhere = {"numpy", "openvino", "onnxruntime"}  # of checks of their own
+    blocked("jinja2", "numba")
+    findings = {f.what: f for f in doctor.check_packages()}
+    assert findings.keys() == {*names(PROJECT["dependencies"])} - elsewhere
+    lacking = {name: (f.needed, f.text) for name, f in findings.items() if not f.ok}
+    assert lacking.keys() == {"jinja2", "numba"}
+    assert lacking["jinja2"][0] == 2 and lacking["numba"][0] == 0  # the modem does without
+    assert all(f"pip install {name}" in text for name, (_, text) in lacking.items())
+
+
+def test_the_doctor_finds_the_weights_that_metrics_find(tmp_path, monkeypatch):
+    """The named folder has some for other metrics only; those of LPIPS lie in the cache."""
+    named, cache = tmp_path / "named", tmp_path / "percast" / "perceptual"
+    for folder, files in ((named, NEEDED["dists"]), (cache, NEEDED["lpips"])):
+        folder.mkdir(parents=True)
+        for name in files:
+            (folder / name).touch()
+    monkeypatch.setenv("PERCAST_PERCEPTUAL", str(named))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (weights,) = doctor.check_metrics()
+    assert weights.ok and weights.text == str(cache)
 
 
 def test_the_doctor_finds_what_the_link_needs(percast):

@@ -24,7 +24,8 @@ from percast.engines.runtimes import int8_networks
 from percast.engines.runtimes.plan_cache import Key, PlanCache
 from percast.engines.runtimes.tensorrt import package as tensorrt_package
 from percast.engines.runtimes.tensorrt.build import PROFILES
-from percast.errors import INTERRUPTED
+from percast.errors import INTERRUPTED, ModelError
+from percast.tools.cli import build_parser
 from percast.tools.verbs.engine import check as engine_check
 from percast.tools.verbs.engine import command as engine
 from percast.tools.verbs.engine import pictures as engine_pictures
@@ -293,6 +294,36 @@ def test_a_link_says_which_engine_it_took_and_why(percast, small_photos, tmp_pat
 def test_verify_with_nothing_to_verify_is_an_error(percast):
     run = percast("engine", "verify", "--engine", "onnxruntime", "--precision", "bf16")
     assert run.code == 4 and "fp32 only" in run.complaint
+
+
+@pytest.fixture
+def verify(monkeypatch):
+    """Runs the verb where some candidates do not run and nothing else is compared."""
+
+    def verify(skipped: dict[Candidate, str], *options: str) -> int:
+        found = Report(Candidate("onnxruntime", "fp32"), [], skipped)
+        monkeypatch.setattr(engine_check, "verify", lambda *_, **options: found)
+        args = build_parser(["engine"]).parse_args(["engine", "verify", *options])
+        return args.main(args)
+
+    return verify
+
+
+def test_the_engine_that_others_are_compared_with_is_not_denied(verify, capsys):
+    assert verify({Candidate("onnxruntime", "fp16"): "no"}, "--engine", "onnxruntime") == 0
+    assert capsys.readouterr() == (
+        "",  # no empty table
+        "without onnxruntime fp16: no\nonnxruntime fp32 is what the others are compared with\n",
+    )
+
+
+def test_verify_gives_a_reason_once(verify, capsys):
+    skipped = {Candidate("torch", precision): "no torch" for precision in ("fp32", "fp16")}
+    with pytest.raises(ModelError, match="^no engine to verify: no torch$"):
+        verify(skipped, "--engine", "torch")
+    assert capsys.readouterr() == ("", "")
+    engine_check._print_skipped(skipped)
+    assert capsys.readouterr().err == "without torch fp32, torch fp16: no torch\n"
 
 
 def test_verify_says_what_int8_lacks_for_auto(capsys, monkeypatch):

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from percast.engines.metrics import find_weights
-from percast.errors import FileError, LinkError, UsageError
+from percast.errors import FileError, LinkError, ModelError, UsageError
 from percast.tools.cli import build_parser
 from percast.tools.verbs.eval import plots as eval_plots
 from tests.conftest import Run
@@ -154,11 +154,30 @@ def test_the_whole_dial_is_drawn():
     figure = pytest.importorskip("matplotlib.figure", reason="plots need matplotlib")
     axes = figure.Figure().subplots()
     points = [
-        {"cbr_asked": "1/48", "cbr": 1 / 48, "snr_db": 10.0, "realism": n / 4, "lpips": 0.1}
+        {
+            "cbr_asked": "1/48", "cbr": 1 / 48, "snr_db": 10.0, "realism": n / 4, "lpips": 0.1,
+            "pictures": 2, "decoded": 2,
+        }
         for n in range(5)
-    ]
+    ]  # fmt: skip
     eval_plots._curves(axes, points, "lpips", "snr")
     assert len(axes.get_lines()) == 5
+
+
+def test_a_mean_from_which_pictures_are_missing_is_hollow():
+    figure = pytest.importorskip("matplotlib.figure", reason="plots need matplotlib")
+    axes = figure.Figure().subplots()
+    points = [
+        {
+            "cbr_asked": "1/48", "cbr": 1 / 48, "snr_db": snr, "realism": 1.0, "psnr_db": 30.0,
+            "pictures": 12, "decoded": decoded,
+        }
+        for snr, decoded in ((9.0, 5), (10.0, 12))
+    ]  # fmt: skip
+    eval_plots._curves(axes, points, "psnr_db", "snr")
+    curve, hollow = axes.get_lines()
+    assert list(curve.get_xdata()) == [9.0, 10.0] and list(hollow.get_xdata()) == [9.0]
+    assert hollow.get_markerfacecolor() == "white" and hollow.get_linestyle() == "None"
 
 
 @pytest.fixture
@@ -213,6 +232,59 @@ def test_without_weights_figures_are_null_and_a_line_each_says_so(
     assert all(point[key] is None for key in ("lpips", "lpips_vgg", "dists", "fid"))
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 4 and all("fetch-weights" in line for line in lines)
+
+
+OWN = "tests.engines.codecs.own"
+
+
+def test_the_table_says_how_many_pictures_the_means_are_over(evaluate, small_photos):
+    run = evaluate("--source", small_photos, "--codec", f"{OWN}:Fragile", "--metrics", "psnr")
+    title, heads, row = (run.out.splitlines()[n] for n in (0, 2, 4))
+    assert "Fragile" in title and "None" not in title  # it has no engine of ours
+    assert heads.split("┃")[5:7] == [" decoded ", " not decodable "]
+    assert [cell.strip() for cell in row.split("│")[5:7]] == ["5/6", "1"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "kind", "reason"),
+    [
+        ("RaisesInEncode", "unencodable", "encode raised ZeroDivisionError: a bright idea"),
+        ("RaisesInDecode", "undecodable", "decode raised ZeroDivisionError: a dark thought"),
+    ],
+)
+def test_a_mistake_of_the_codec_costs_one_picture_not_the_run(
+    evaluate, small_photos, tmp_path, caplog, codec, kind, reason
+):
+    run = evaluate(
+        "--source", small_photos, "--codec", f"{OWN}:{codec}", "--metrics", "psnr",
+        "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert run.code == 0
+    (point,) = run.json["points"]
+    assert (point["pictures"], point["decoded"], point[kind]) == (6, 5, 1)
+    ((told, count),) = run.json["codec_faults"].items()
+    assert reason in told and count == 1
+    assert [told in record.getMessage() for record in caplog.records] == [True]
+    with open(tmp_path / "pictures.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["fault"] for row in rows] == ["", told, "", "", "", ""]
+    assert [row[kind] for row in rows] == ["0", "1", "0", "0", "0", "0"]
+    assert json.loads((tmp_path / "summary.json").read_text()) == run.json
+
+
+def test_a_picture_that_does_not_fit_leaves_the_other_rates_their_figures(
+    evaluate, small_photos, caplog
+):
+    pytest.importorskip("av", reason="hevc needs PyAV")
+    common = ("--source", small_photos, "--codec", "hevc-ldpc", "--frames", 2, "--snr", 20)
+    run = evaluate(*common, "--cbr", "1/192,1/4", "--metrics", "psnr", "--json")
+    small, large = run.json["points"]
+    assert (small["unencodable"], small["received"], small["cbr"]) == (2, 0, None)
+    assert large["psnr_db"] > 25
+    assert (large["unencodable"], large["decoded"]) == (0, 2)
+    assert caplog.text.count("needs more than") == 1
+    with pytest.raises(ModelError, match="no picture could be sent: hevc needs more than"):
+        evaluate(*common, "--cbr", "1/192", "--metrics", "psnr")
 
 
 def test_fid_is_of_patches_and_warns_of_few(evaluate, photos, tmp_path):

@@ -33,13 +33,12 @@ def verify_engines(args: argparse.Namespace) -> int:
         found = verify(model, candidates, pictures, how, remember=config.usual, on_row=on_row)
     if args.json:
         report.print_json(found.as_dict())
-    else:
+    elif found.rows:
         _print_verified(found)
     if any(row.precision == "int8" and row.lpips_change is None for row in found.rows):
         report.say("auto takes no int8 network without LPIPS: percast eval fetch-weights")
     if not found.rows:
-        why = "; ".join(found.skipped.values()) or f"{found.reference} is itself the reference"
-        raise ModelError(f"no engine to verify: {why}")
+        _explain_none(found, is_reference=bool(config.engine) and found.reference in candidates)
     if not found.ok:
         wrong = sorted({f"{row.engine} {row.precision}" for row in found.rows if not row.ok})
         raise ModelError(
@@ -47,6 +46,24 @@ def verify_engines(args: argparse.Namespace) -> int:
             "and report this"
         )
     return 0
+
+
+def _explain_none(found: Report, is_reference: bool) -> None:
+    """Say why nothing was compared.
+
+    Args:
+        is_reference: whether just the engine was asked for that others are compared with, which
+            is no failure: it runs.
+
+    Raises:
+        ModelError: nothing that was asked for is here.
+    """
+    if is_reference:
+        _print_skipped(found.skipped)
+        report.say(f"{found.reference} is what the others are compared with")
+        return
+    why = "; ".join(dict.fromkeys(found.skipped.values())) or f"there is only {found.reference}"
+    raise ModelError(f"no engine to verify: {why}")
 
 
 def _print_verified(found: Report) -> None:
@@ -106,5 +123,7 @@ def bench_engines(args: argparse.Namespace) -> int:
 
 
 def _print_skipped(skipped: dict[Candidate, str]) -> None:
-    for candidate, why in skipped.items():
-        report.say(f"without {candidate}: {why}")
+    """Each reason once."""
+    for reason in dict.fromkeys(skipped.values()):
+        which = ", ".join(str(candidate) for candidate, why in skipped.items() if why == reason)
+        report.say(f"without {which}: {reason}")

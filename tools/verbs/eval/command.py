@@ -6,20 +6,23 @@ import contextlib
 import itertools
 from pathlib import Path
 
-from percast.engines.codecs.config import CodecConfig
+from percast.blocks.stats.tally import Tally
 from percast.engines.evaluation.evaluate import Evaluation
 from percast.engines.metrics import missing_weights
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
 from percast.engines.pictures import has_picture_suffix
-from percast.errors import INTERRUPTED, LinkError, UsageError
+from percast.errors import INTERRUPTED, LinkError, ModelError, UsageError
 from percast.tools import report, terminal
 from percast.tools.options import add_output_options
 from percast.tools.verbs.eval import results as eval_results
 from percast.tools.verbs.eval.channel import AirConfig
-from percast.tools.verbs.eval.config import EvalImages, FetchConfig, PointsConfig
+from percast.tools.verbs.eval.config import EvalCodecConfig, EvalImages, FetchConfig, PointsConfig
 
 _PER_POINT = ("cbr", "design_snr_db", "realism")
 """Settings of the codec that the points set."""
+
+_SHOWN = ("conceal",)
+"""Those of what is shown in place of a picture, which is not scored."""
 
 _EPILOG = """\
 Without --waveform the symbols meet the law of the training channel: awgn, or rayleigh, which fades
@@ -40,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     EvalImages.add_options(parser, without=("zmq_keys", "insecure"), source=None)
     PointsConfig.add_options(parser)
     AirConfig.add_options(parser)
-    CodecConfig.add_options(parser, without=_PER_POINT)
+    EvalCodecConfig.add_options(parser, without=(*_PER_POINT, *_SHOWN))
     add_output_options(parser)
     parser.set_defaults(main=evaluate)
     verbs = parser.add_subparsers(metavar="VERB")
@@ -73,8 +76,8 @@ def evaluate(args: argparse.Namespace) -> int:
     # Everything typed is checked before anything is opened.
     images, air = EvalImages.from_args(args), AirConfig.from_args(args)
     aims = PointsConfig.from_args(args)
-    usual = {name: getattr(CodecConfig, name) for name in _PER_POINT}
-    config = CodecConfig.from_args(args, **usual)
+    usual = {name: getattr(EvalCodecConfig, name) for name in _PER_POINT}
+    config = EvalCodecConfig.from_args(args, **usual)
     channel = air.open()
 
     with contextlib.ExitStack() as stack:
@@ -98,11 +101,13 @@ def evaluate(args: argparse.Namespace) -> int:
         rows = total and total * len(evaluation.points)
         on_progress = stack.enter_context(terminal.progress_bar("evaluated", rows))
         named = ((picture.name, picture.rgb) for picture in pictures)
-        interrupted = False
+        faults, interrupted = Tally("picture left out"), False
         try:
             frames = itertools.islice(named, images.frames)
             for done, row in enumerate(evaluation.rows(frames), 1):
                 table.write(row)
+                if row.fault:
+                    faults.add(row.fault)
                 on_progress(done)
         except KeyboardInterrupt:
             interrupted = True
@@ -119,6 +124,7 @@ def evaluate(args: argparse.Namespace) -> int:
         "metrics": list(aims.metrics),
         "pictures": max((point["pictures"] for point in points), default=0),
         "skipped": pictures.skipped,
+        "codec_faults": dict(faults),
         "fid_patches": evaluation.patches if "fid" in aims.metrics else None,
         "interrupted": interrupted,
         "points": points,
@@ -136,8 +142,13 @@ def evaluate(args: argparse.Namespace) -> int:
 def _ending(result: dict) -> int:
     if result["interrupted"]:
         return INTERRUPTED
-    if not any(point["received"] for point in result["points"]):
+    points, faults = result["points"], result["codec_faults"]
+    if faults and all(point.get("unencodable") == point["pictures"] for point in points):
+        raise ModelError(f"no picture could be sent: {next(iter(faults))}")
+    if not any(point["received"] for point in points):
         raise LinkError("nothing was received at any point: raise --snr, or lower --doppler")
+    if faults and not any(point["decoded"] for point in points):
+        raise ModelError(f"no picture could be decoded: {next(iter(faults))}")
     return 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings of `percast eval`: the pictures, the points, and the weights to fetch."""
+"""Settings of `percast eval`: the pictures, the points, the codec, and the weights to fetch."""
 
 import os
 from dataclasses import dataclass, replace
@@ -71,6 +71,17 @@ class PointsConfig(Settings):
     metrics: tuple[str, ...] = setting(
         _METRICS, "--metrics", f"of {','.join(METRICS)} (default {','.join(_METRICS)})",
         metavar="LIST", parse=list_of(str.strip), choices=tuple(METRICS),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EvalCodecConfig(CodecConfig):
+    """The codec to evaluate: pictures are not paced here."""
+
+    model: str = like(
+        CodecConfig, "model", CodecConfig.model,
+        "shipped model or a folder; auto: the largest of lite, base and large that this machine "
+        "runs fast enough for 10 pictures/s of 256x256 (default %(default)s)",
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from percast.engines.evaluation.baselines import HEVC_LDPC, HEVC_LDPC_PICTURES, 
 
 _LABELS = {"lpips": "LPIPS (AlexNet), lower is better", "psnr_db": "PSNR, dB"}
 _STYLES = ("-", ":", "-.", (0, (1, 3)))  # of realism, the highest first
+_HOLLOW = "Hollow: a mean from which pictures that were not decoded are missing.\n"
 _REFERENCE = {"linestyle": "--", "linewidth": 0.9, "marker": "x", "markersize": 4}
 
 
@@ -36,6 +37,7 @@ def draw(folder: Path, result: dict) -> list[Path]:
         points = [p for p in result["points"] if p.get(key) is not None]
         if not points:
             continue
+        partial = any(map(_is_partial, points))
         for against in ("cbr", "snr"):
             figure = Figure(figsize=(8, 5), layout="constrained")
             FigureCanvasAgg(figure)
@@ -48,10 +50,11 @@ def draw(folder: Path, result: dict) -> list[Path]:
             figure.legend(fontsize=7, loc="outside right upper")
             figure.suptitle(
                 f"{result['model']} ({result['model_id']}), {result['channel']}, "
-                f"mean over {result['pictures']} pictures",
+                f"mean over {result['pictures']} pictures{' or fewer' if partial else ''}",
                 fontsize=10,
             )
             figure.supxlabel(
+                f"{_HOLLOW if partial else ''}"
                 f"Dashed, for reference only: {HEVC_LDPC}, delivery assumed error-free, AWGN, "
                 f"over {HEVC_LDPC_PICTURES}, whatever was evaluated here.",
                 fontsize=7,
@@ -69,8 +72,11 @@ def _curves(axes, points: list[dict], key: str, against: str) -> None:
             one = sorted((_x(p, against), p[key]) for p in curve if p["realism"] == realism)
             label = _name(fixed, against) + (f", realism {realism:g}" if len(realisms) > 1 else "")
             style = _STYLES[min(realisms.index(realism), len(_STYLES) - 1)]
-            look = {"linestyle": style, "color": f"C{index}", "marker": "o"}
-            axes.plot(*zip(*one, strict=True), **look, label=label)
+            look = {"color": f"C{index}", "marker": "o"}
+            axes.plot(*zip(*one, strict=True), **look, linestyle=style, label=label)
+            if partial := [p for p in curve if p["realism"] == realism and _is_partial(p)]:
+                places = zip(*((_x(p, against), p[key]) for p in partial), strict=True)
+                axes.plot(*places, **look, linestyle="", markerfacecolor="white")
     if against == "cbr":
         _rate_axis(axes, sorted({Fraction(p["cbr_asked"]) for p in points}))
 
@@ -105,6 +111,11 @@ def _grouped(points: list[dict], against: str) -> dict[object, list[dict]]:
         fixed = point["snr_db"] if against == "cbr" else point["cbr_asked"]
         groups.setdefault(fixed, []).append(point)
     return groups
+
+
+def _is_partial(point: dict) -> bool:
+    """Whether pictures are missing from its means: they may have been the difficult ones."""
+    return point["decoded"] < point["pictures"]
 
 
 def _x(point: dict, against: str) -> float:

@@ -39,7 +39,7 @@ class PictureTable:
             "picture", "width", "height", "cbr_asked", "cbr", "snr_db", "realism",
             "design_snr_db", "received", "undecodable",
             *(METRICS[name] for name in metrics if name != "fid"),
-            "encode_ms", "decode_ms", *link_figures,
+            "encode_ms", "decode_ms", *link_figures, "unencodable", "fault",
         )  # fmt: skip
         if folder is None:
             return
@@ -97,21 +97,31 @@ def write_summary(folder: Path, result: dict) -> None:
 
 
 def print_table(result: dict) -> None:
-    """The means at each point, on stdout."""
+    """The means at each point over the pictures that were decoded there, on stdout."""
     figures = [METRICS[name] for name in result["metrics"]]
+    engine = f" on {result['engine']}, {result['precision']}" if result["engine"] else ""
     title = (
-        f"{result['model']} ({result['model_id']}) on {result['engine']}, {result['precision']}; "
+        f"{result['model']} ({result['model_id']}){engine}; "
         f"{result['channel']}{', waveform' if result['waveform'] else ''}; "
         f"{result['pictures']} pictures"
     )
-    heads = ("cbr", "sent", "SNR dB", "realism", "arrived", *figures, "encode ms", "decode ms")
+    left_out = {
+        key: head
+        for key, head in (("unencodable", "not sent"), ("undecodable", "not decodable"))
+        if any(p.get(key) for p in result["points"])
+    }
+    heads = (
+        "cbr", "sent", "SNR dB", "realism", "decoded", *left_out.values(), *figures,
+        "encode ms", "decode ms",
+    )  # fmt: skip
     rows = [
         (
             p["cbr_asked"],
-            f"1/{1 / p['cbr']:.1f}",
+            "-" if p["cbr"] is None else f"1/{1 / p['cbr']:.1f}",
             f"{p['snr_db']:g}",
             f"{p['realism']:g}",
-            f"{p['received']}/{p['pictures']}",
+            f"{p['decoded']}/{p['pictures']}",
+            *(str(p[key]) for key in left_out),
             *(_text(p[key], _FORMATS[key]) for key in figures),
             _text(p["encode_ms"], ".0f"),
             _text(p["decode_ms"], ".0f"),

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ruff: noqa: E402 - the imports must follow importorskip
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from percast.engines.metrics import Lpips
+from percast.engines.metrics import WEIGHT_FILES, Lpips, find_weights
 from percast.engines.training.losses.perceptual import Perceptual, at_phase, texture_distance
 from percast.errors import ModelError
 
@@ -19,13 +21,17 @@ def noise(shape=(4, 8, 24, 24), seed=0, spread=1.0, mean=0.0):
     return torch.randn(shape, generator=random) * spread + mean
 
 
+def files(folder: Path) -> list[Path]:
+    return [folder / name for name in WEIGHT_FILES]
+
+
 @pytest.fixture(scope="module")
 def perceptual(some_features) -> Perceptual:
-    return Perceptual(some_features)
+    return Perceptual(files(some_features))
 
 
 def test_lpips_is_that_of_the_metric(perceptual_weights, draw):
-    ours, metric = Perceptual(perceptual_weights), Lpips(perceptual_weights)
+    ours, metric = Perceptual(files(perceptual_weights)), Lpips(perceptual_weights)
     a, b = draw(96, 128, seed=1), draw(96, 128, seed=2)
     grey = (a // 2 + 60).astype(np.uint8)
     for x, y in ((a, b), (a, grey), (b, a)):
@@ -127,8 +133,20 @@ def test_texture_has_finite_slopes_where_all_is_flat():
 
 def test_missing_or_damaged_weights_are_one_line(tmp_path, some_features):
     with pytest.raises(ModelError, match="no usable weights"):
-        Perceptual(tmp_path)
+        Perceptual(files(tmp_path))
     for path in some_features.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match="no usable weights"):
-        Perceptual(tmp_path)
+        Perceptual(files(tmp_path))
+
+
+def test_training_finds_the_weights_that_the_metric_finds(some_features, tmp_path, monkeypatch):
+    """The named folder has some for other metrics only; AlexNet's lie in the cache."""
+    named, cache = tmp_path / "named", tmp_path / "percast"
+    for folder in (named, cache):
+        folder.mkdir()
+    (named / "vgg16_features.safetensors").touch()
+    (cache / "perceptual").symlink_to(some_features)
+    monkeypatch.setenv("PERCAST_PERCEPTUAL", str(named))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert find_weights("lpips") is not None and Perceptual.open() is not None
