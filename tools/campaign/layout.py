@@ -91,7 +91,12 @@ def _channels(plan: Plan) -> list[AirConfig]:
 
 
 def shots_of(plan: Plan, shas: Sequence[str], conditions: Rows) -> tuple[Rows, Rows]:
-    """Rows of `shots` and of `cells`, numbered from 1 in their order."""
+    """Rows of `shots` and of `cells`, numbered from 1 in their order.
+
+    Args:
+        shas: of the pictures, in the order of the source.
+        conditions: rows of the table.
+    """
     rng = np.random.default_rng((plan.campaign.seed, 0x5EC))
     shots: Rows = []
     for repeat in range(plan.campaign.repeats):
@@ -102,6 +107,7 @@ def shots_of(plan: Plan, shas: Sequence[str], conditions: Rows) -> tuple[Rows, R
                         "shot": len(shots) + 1,
                         "seq": len(shots),
                         "picture": shas[picture],
+                        "number": int(picture),
                         "repeat": repeat,
                         "condition": conditions[place]["condition"],
                         "seed": plan.campaign.seed + repeat,
@@ -120,17 +126,22 @@ def cells_of(shots: Rows, realisms: Sequence[float]) -> Rows:
 
 
 def picture_rows(plan: Plan) -> Rows:
-    """Rows of `pictures`; a picture that comes twice is there once."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, rgb in pictures(plan.pictures):
+    """Rows of `pictures` in the order of the source, from number 0. One that comes again has a row
+    again: a sender numbers it, too."""
+    rows: Rows = []
+    images: dict[str, bytes] = {}
+    for number, (name, rgb) in enumerate(pictures(plan.pictures)):
         sha = digest(rgb)
-        if sha not in rows:
-            height, width = rgb.shape[:2]
-            rows[sha] = {
-                "sha256": sha, "number": len(rows), "name": name,
-                "width": width, "height": height, "image": to_png(rgb),
-            }  # fmt: skip
-    return list(rows.values())
+        if sha not in images:
+            images[sha] = to_png(rgb)
+        height, width = rgb.shape[:2]
+        rows.append(
+            {
+                "sha256": sha, "number": number, "name": name,
+                "width": width, "height": height, "image": images[sha],
+            }
+        )  # fmt: skip
+    return rows
 
 
 def lay_out(store: Store, plan: Plan, frozen: Mapping[str, Any]) -> None:

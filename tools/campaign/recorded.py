@@ -126,7 +126,8 @@ def _add(
     shown: list[dict[str, Any]],
 ) -> int:
     """A shot of the picture of that number, sent like another; its own number."""
-    picture = shown[number % len(shown)]
+    place = number % len(shown)
+    picture = shown[place]
     header = like.header
     if number == header.image and (header.width, header.height) != (
         picture["width"], picture["height"],
@@ -156,6 +157,7 @@ def _add(
             "shot": len(shots) + 1,
             "seq": len(shots),
             "picture": picture["sha256"],
+            "number": place,
             "repeat": number // len(shown),
             "condition": conditions[key]["condition"],
             "seed": 0,

@@ -4,13 +4,19 @@
 
 CREATE TABLE frozen (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;  -- value: JSON
 
-CREATE TABLE pictures (
+CREATE TABLE pictures (                 -- one that comes several times is here once
     sha256 TEXT PRIMARY KEY,            -- of the samples, uint8 [H, W, 3]
-    number INTEGER NOT NULL UNIQUE,     -- in the order of the source
+    number INTEGER NOT NULL UNIQUE,     -- where it comes first, and its name there
     name TEXT NOT NULL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
     image BLOB NOT NULL                 -- PNG
+);
+
+CREATE TABLE source (                   -- what is sent, in the source's own order
+    number INTEGER PRIMARY KEY,         -- from 0; headers and channels count by it
+    picture TEXT NOT NULL REFERENCES pictures (sha256),
+    name TEXT NOT NULL
 );
 
 CREATE TABLE conditions (
@@ -31,6 +37,7 @@ CREATE TABLE shots (
     shot INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL UNIQUE,        -- place in time
     picture TEXT NOT NULL REFERENCES pictures (sha256),
+    number INTEGER NOT NULL REFERENCES source (number),
     repeat INTEGER NOT NULL,
     condition INTEGER NOT NULL REFERENCES conditions (condition),
     seed INTEGER NOT NULL               -- of the channel

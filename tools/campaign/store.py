@@ -19,8 +19,8 @@ from percast.errors import FileError
 from percast.tools.campaign import store_file
 
 _ROWS = """
-SELECT cells.cell, shots.shot, shots.seq, pictures.name AS picture,
-    pictures.sha256 AS picture_sha256, pictures.number AS picture_number,
+SELECT cells.cell, shots.shot, shots.seq, source.name AS picture,
+    pictures.sha256 AS picture_sha256, shots.number AS picture_number,
     pictures.width, pictures.height,
     shots.repeat, shots.condition, conditions.codec, decodes.model, conditions.cbr AS cbr_asked,
     conditions.design_snr_db, arrivals.cbr_sent, arrivals.overhead, conditions.channel,
@@ -34,7 +34,8 @@ SELECT cells.cell, shots.shot, shots.seq, pictures.name AS picture,
     arrivals.sent_at, arrivals.received_at, shots.seed, arrivals.attempts, arrivals.worker,
     coalesce(arrivals.error, decodes.error) AS error
 FROM decodes JOIN cells USING (cell) JOIN shots USING (shot) JOIN arrivals USING (shot)
-    JOIN conditions USING (condition) JOIN pictures ON pictures.sha256 = shots.picture
+    JOIN conditions USING (condition) JOIN source USING (number)
+    JOIN pictures ON pictures.sha256 = shots.picture
 ORDER BY decodes.decode, shots.seq, cells.cell
 """
 
@@ -46,7 +47,7 @@ class Shot:
     Attributes:
         shot, seq: its number, and its place in time.
         picture: SHA-256 of the picture.
-        number: of the picture in its source.
+        number: of the picture in its source, from 0.
         repeat: of the condition.
         condition: a row of `conditions`, `settings` parsed.
         seed: of the channel.
@@ -159,8 +160,11 @@ class Store:
         return image
 
     def pictures(self) -> list[dict[str, Any]]:
-        """Number, name, size and SHA-256 of the pictures, in their order."""
-        query = "SELECT number, name, width, height, sha256 FROM pictures ORDER BY number"
+        """Number, name, size and SHA-256 of what is sent, in the source's order; a picture that comes
+        twice is told twice."""
+        query = """
+            SELECT source.number, source.name, width, height, sha256
+            FROM source JOIN pictures ON sha256 = picture ORDER BY source.number"""
         with store_file.told(self.path):
             return [dict(row) for row in self._db.execute(query)]
 
@@ -204,8 +208,8 @@ class Store:
         """The shots that are still to be made, or those that are done, in their order."""
         conditions = {condition["condition"]: condition for condition in self.conditions()}
         query = f"""
-            SELECT shots.*, pictures.number, group_concat(cell || ':' || realism) AS cells
-            FROM shots JOIN pictures ON sha256 = picture JOIN cells USING (shot)
+            SELECT shots.*, group_concat(cell || ':' || realism) AS cells
+            FROM shots JOIN cells USING (shot)
             WHERE {"" if done else "NOT"} EXISTS (
                 SELECT 1 FROM arrivals WHERE arrivals.shot = shots.shot)
             GROUP BY shots.shot ORDER BY seq"""
@@ -244,12 +248,26 @@ class Store:
         equalised: Sequence[Mapping[str, Any]] = (),
         **frozen: Any,
     ) -> None:
-        """Write down all that is to be done, as a whole or not at all."""
+        """Write down all that is to be done, as a whole or not at all.
+
+        Args:
+            pictures: in the source's order; one that comes several times is kept once.
+            conditions, shots, cells, equalised: rows of the tables.
+            frozen: by key.
+        """
+        first: dict[str, Mapping[str, Any]] = {}
+        for row in pictures:
+            first.setdefault(row["sha256"], row)
+        source = [
+            {"number": row["number"], "picture": row["sha256"], "name": row["name"]}
+            for row in pictures
+        ]
         conditions = [row | {"settings": json.dumps(row["settings"])} for row in conditions]
         with self._transaction() as db:
             for table, rows in (
-                ("pictures", pictures), ("conditions", conditions),
-                ("shots", shots), ("cells", cells), ("equalised", equalised),
+                ("pictures", list(first.values())), ("source", source),
+                ("conditions", conditions), ("shots", shots), ("cells", cells),
+                ("equalised", equalised),
             ):  # fmt: skip
                 _insert(db, table, rows)
             db.executemany(

@@ -12,8 +12,17 @@ from pathlib import Path
 from percast.errors import FileError
 from percast.file_lock import lock_for_writing
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tables, in the file's `user_version`."""
+
+_FIRST = 1
+_FIRST_AS_NOW = """
+CREATE TEMP VIEW source AS SELECT number, sha256 AS picture, name FROM main.pictures;
+CREATE TEMP VIEW shots AS
+    SELECT shots.*, pictures.number FROM main.shots JOIN main.pictures ON sha256 = picture;
+"""
+"""Shows tables of the first version as those of today; what is written fits both. There a picture
+that came twice was sent once, and those after it moved up."""
 
 _APPLICATION = 0x50524353  # "PRCS", in the file's header, by which `file` and we know it
 _BUSY_SECONDS = 30.0
@@ -55,10 +64,13 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
             db.close()  # a stick or a folder where readers cannot write the journal's index either
             db = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
             version = _version(db, path)
-        if version != SCHEMA:
+        if version not in (_FIRST, SCHEMA):
             raise FileError(
                 f"{path}: a campaign of another percast (tables {version}, here {SCHEMA})"
             )
+        if version == _FIRST:
+            db.execute("PRAGMA temp_store = MEMORY")
+            db.executescript(_FIRST_AS_NOW)
         if write:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")

@@ -67,6 +67,9 @@ def conditions_of(
     if not rows:
         raise UsageError(f"{path}: no cell with a received picture is so")
     told = [key for key in _OF_THE_CODE if _several(rows, key)]
+    names: dict[str, str] = {}
+    for each in store.pictures():  # one that comes twice is shown once
+        names.setdefault(each["sha256"], each["name"])
     conditions: Conditions = {}
     settings: dict[str, tuple[int, float]] = {}
     # Ours first: it is ours whose share of the other's bandwidth is asked for.
@@ -76,8 +79,9 @@ def conditions_of(
         this = row["condition"], row["realism"]
         if settings.setdefault(name, this) != this:
             raise UsageError(f"{path}: '{name}' are several conditions that --where cannot tell")
-        conditions.setdefault(name, {}).setdefault(row["picture"], _cell(store, row["cell"]))
-    originals = {each["name"]: _original(store, each["sha256"]) for each in store.pictures()}
+        picture = names[row["picture_sha256"]]
+        conditions.setdefault(name, {}).setdefault(picture, _cell(store, row["cell"]))
+    originals = {name: _original(store, sha256) for sha256, name in names.items()}
     named = {key for key, _ in where}
     remarks = [
         f"{key} differs ({', '.join(sorted({_text(row, key) for row in rows}))}) and no --where "
