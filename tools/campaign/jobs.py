@@ -18,6 +18,7 @@ from percast.engines.codecs.contract import Codec, CodecFault, CodedImage, Pictu
 from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation import measure
 from percast.engines.evaluation.measure import Arrival, Metric, Outcome, Sent
+from percast.errors import ModelError
 from percast.flowgraphs.numpy_link import NumpyLink
 from percast.tools.campaign.pictures import from_png, to_png
 from percast.tools.campaign.store import Done, Shot
@@ -138,13 +139,23 @@ class Bench:
         return rows
 
     def codec(self, condition: Mapping[str, Any], size: Sequence[int]) -> Codec:
-        """The codec of a condition, ready for pictures of (height, width)."""
-        settings = condition["settings"]["codec"]
+        """The codec of a condition, ready for pictures of (height, width).
+
+        Raises:
+            ModelError: what lies here under its name is not what the campaign began with.
+        """
         cbr = parse_cbr(condition["cbr"])
-        key = json.dumps(settings, sort_keys=True)
+        key = _opens(condition)
         if key not in self._codecs:
+            settings = condition["settings"]["codec"]
             config = codec_config(settings, cbr, condition["design_snr_db"])
-            self._codecs[key] = open_codec(config.codec, config)
+            codec = open_codec(config.codec, config)
+            try:
+                _check_model(codec, condition)
+            except ModelError:
+                codec.close()
+                raise
+            self._codecs[key] = codec
         if (key, *size) not in self._warm:  # compiling for it shall not count
             self._warm.add((key, *size))
             self._codecs[key].warm_up(*size)
@@ -163,8 +174,7 @@ class Bench:
     def _encode(
         self, codec: Codec, condition: Mapping[str, Any], sha: str, original: Picture
     ) -> Sent:
-        settings = json.dumps(condition["settings"]["codec"], sort_keys=True)
-        key = sha, settings, condition["cbr"], condition["design_snr_db"]
+        key = sha, _opens(condition), condition["cbr"], condition["design_snr_db"]
         if key not in self._encoded:
             self._encoded[key] = measure.encode(codec, original)
             if len(self._encoded) > _ENCODED:
@@ -233,6 +243,22 @@ def codec_config(settings: Mapping[str, Any], cbr: Any, design_snr_db: float) ->
     options = tuple((key, value) for key, value in settings["options"])
     config = CodecConfig(**settings | {"options": options, "cbr": cbr})
     return replace(config, design_snr_db=design_snr_db)
+
+
+def _opens(condition: Mapping[str, Any]) -> str:
+    """What tells a codec from others that are open: a worker may outlive a campaign, and the model
+    that lies at a path."""
+    settings = condition["settings"]
+    return json.dumps([settings["codec"], settings.get("model_id")], sort_keys=True)
+
+
+def _check_model(codec: Codec, condition: Mapping[str, Any]) -> None:
+    due = condition["settings"].get("model_id")
+    if due not in (None, codec.model_id.hex()):
+        raise ModelError(
+            f"{codec.kind} on {platform.node()} has model id {codec.model_id.hex()}, the campaign "
+            f"is of {due}: put that one there, or begin another campaign"
+        )
 
 
 def pack(arrival: Arrival) -> dict[str, Any]:

@@ -72,7 +72,11 @@ def _conditions_of(plan: Plan, section: CodecSection, codec: Codec) -> Iterator[
             "doppler_hz": channel.doppler if channel else None,
             "snr_db_set": snr,
             "gain_db": gain,
-            "settings": {"codec": codec_settings(section), "channel": channel and asdict(channel)},
+            "settings": {
+                "codec": codec_settings(section),
+                "channel": channel and asdict(channel),
+                "model_id": codec.model_id.hex(),
+            },
         }
 
 

@@ -150,7 +150,11 @@ def _add(
             "doppler_hz": None,
             "snr_db_set": None,
             "gain_db": None,
-            "settings": {"codec": codec_settings(section), "channel": None},
+            "settings": {
+                "codec": codec_settings(section),
+                "channel": None,
+                "model_id": header.model.hex(),
+            },
         }
     shots.append(
         {

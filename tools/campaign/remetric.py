@@ -2,13 +2,21 @@
 """Decodes again what a campaign received, from the symbols that it kept: at another realism, by
 another model, with other metrics. Nothing is sent."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from percast.errors import ModelError, UsageError
+from percast.errors import UsageError
 from percast.tools.campaign.crews import Crew
-from percast.tools.campaign.frozen import clock, command, commit
+from percast.tools.campaign.frozen import (
+    check_models,
+    clock,
+    command,
+    commit,
+    models_told,
+    weights_told,
+)
 from percast.tools.campaign.jobs import Kept, bench, unpack
 from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.running import OnProgress
@@ -49,10 +57,7 @@ def decode_again(job: Kept) -> Done:
     codec = here.codec(job.shot.condition, original.shape[:2])
     arrival = None if job.equalised is None else unpack(job.equalised)
     if arrival is not None:
-        same = replace(arrival.coded, model_id=codec.model_id)
-        if codec.codec_id != arrival.coded.codec_id:
-            raise ModelError(f"{codec.kind} cannot decode what codec {same.codec_id} has sent")
-        arrival = arrival._replace(coded=same)
+        codec.check_made_by_this(arrival.coded)
     return Done(job.shot.shot, {}, here.decode(job, codec, arrival, original))
 
 
@@ -66,7 +71,7 @@ def remetric(
 
     Raises:
         UsageError: the campaign kept no symbols, or nothing was sent like that.
-        PercastError: a model cannot be opened.
+        ModelError: a model cannot be opened, or is not the one that the campaign began with.
     """
     shots = [shot for shot in store.shots(done=True) if again.concerns(shot.condition)]
     if not store.keeps_symbols():
@@ -75,15 +80,19 @@ def remetric(
         )
     if not shots:
         raise UsageError(f"{store.path}: {_nothing(store, again)}")
+    models = models_told(_models(shots, again))
+    if again.model is None:
+        check_models(store.frozen(), models)
     settings = {
         "realism": again.realism, "model": again.model, "metrics": list(again.metrics),
-        "engine": again.engine,
+        "engine": again.engine, "models": models, "weights": weights_told(again.metrics),
     }  # fmt: skip
     number = store.new_pass(settings, command=command(), commit=commit(), clock=clock())
     there = store.decoded_cells(number)
     done = len(there)
     on_progress(done)
-    for result in crew.work(_jobs(store, shots, again, keep_pictures, there)):
+    other = None if again.model is None else models[again.model]["id"]
+    for result in crew.work(_jobs(store, shots, again, keep_pictures, there, other)):
         store.decoded(number, result.decodes)
         done += len(result.decodes)
         on_progress(done)
@@ -102,9 +111,28 @@ def _nothing(store: Store, again: Again) -> str:
     )
 
 
+def _models(shots: Sequence[Shot], again: Again) -> set[str]:
+    """Names of those that decode."""
+    if again.model is not None:
+        return {again.model}
+    codecs = (shot.condition["settings"]["codec"] for shot in shots)
+    return {codec["model"] for codec in codecs if codec["codec"] == "learned"}
+
+
 def _jobs(
-    store: Store, shots: Sequence[Shot], again: Again, pictures: bool, there: set[int]
+    store: Store,
+    shots: Sequence[Shot],
+    again: Again,
+    pictures: bool,
+    there: set[int],
+    other: str | None,
 ) -> Iterator[Kept]:
+    """What is to be decoded.
+
+    Args:
+        there: cells that are.
+        other: id of the model to decode with, None for the one that each was sent with.
+    """
     for shot in shots:
         cells = tuple(
             (cell, realism if again.realism is None else again.realism)
@@ -113,7 +141,7 @@ def _jobs(
         )
         if again.realism is not None:  # one of a shot's cells stands for all
             cells = cells[:1] if len(cells) == len(shot.cells) else ()
-        condition = _condition(shot.condition, again)
+        condition = _condition(shot.condition, again, other)
         if not cells or condition is None:
             continue
         yield Kept(
@@ -122,19 +150,30 @@ def _jobs(
             again.metrics,
             pictures,
             symbols=False,
-            equalised=store.equalised(shot.shot),
+            equalised=_as_if_of(store.equalised(shot.shot), other),
         )
 
 
-def _condition(condition: Mapping[str, Any], again: Again) -> dict[str, Any] | None:
+def _as_if_of(equalised: dict[str, Any] | None, model_id: str | None) -> dict[str, Any] | None:
+    """Symbols as if a model had sent them, which would refuse another's."""
+    if equalised is None or model_id is None:
+        return equalised
+    coded = json.loads(equalised["coded"]) | {"model_id": model_id}
+    return equalised | {"coded": json.dumps(coded)}
+
+
+def _condition(
+    condition: Mapping[str, Any], again: Again, other: str | None
+) -> dict[str, Any] | None:
     """A condition with what is to be different; None where another model is not for it."""
-    settings = condition["settings"]
+    settings = dict(condition["settings"])
     codec = dict(settings["codec"])
     changed = dict(condition)
     if again.model is not None:
         if codec["codec"] != "learned":
             return None
         codec["model"] = changed["model"] = again.model
+        settings["model_id"] = other
     if again.engine is not None:
         codec["engine"] = again.engine
     return changed | {"settings": settings | {"codec": codec}}

@@ -30,7 +30,7 @@ CREATE TABLE conditions (
     doppler_hz REAL,
     snr_db_set REAL,
     gain_db REAL,
-    settings TEXT NOT NULL              -- JSON: all else that opens codec and channel
+    settings TEXT NOT NULL              -- JSON: all else that opens codec and channel; model_id
 );
 
 CREATE TABLE shots (

@@ -129,8 +129,13 @@ class Store:
     def conditions(self) -> list[dict[str, Any]]:
         """The conditions, `settings` parsed."""
         with store_file.told(self.path):
-            rows = self._db.execute("SELECT * FROM conditions ORDER BY condition")
-            return [dict(row) | {"settings": json.loads(row["settings"])} for row in rows]
+            rows = self._db.execute("SELECT * FROM conditions ORDER BY condition").fetchall()
+            found = [dict(row) | {"settings": json.loads(row["settings"])} for row in rows]
+        if any("model_id" not in condition["settings"] for condition in found):
+            models = self.frozen().get("models", {})
+            for condition in found:
+                _tell_model_id(condition["settings"], models)
+        return found
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each cell that is done, and for each time that it was decoded again."""
@@ -160,8 +165,8 @@ class Store:
         return image
 
     def pictures(self) -> list[dict[str, Any]]:
-        """Number, name, size and SHA-256 of what is sent, in the source's order; a picture that comes
-        twice is told twice."""
+        """Number, name, size and SHA-256 of what is sent, in the source's order; a picture that
+        comes twice is told twice."""
         query = """
             SELECT source.number, source.name, width, height, sha256
             FROM source JOIN pictures ON sha256 = picture ORDER BY source.number"""
@@ -292,7 +297,7 @@ class Store:
         """The number for another decoding of everything; the same settings go on with theirs.
 
         Args:
-            settings: of it.
+            settings: of it, with hashes of what it decodes and measures by.
             told: what else is to be written down of it.
         """
         with self._transaction() as db:
@@ -366,6 +371,13 @@ def _row(found: sqlite3.Row) -> dict[str, Any]:
     numerator, _, denominator = row["cbr_asked"].partition("/")
     row["cbr"] = int(numerator) / int(denominator or 1)
     return row | {"received": bool(row["received"]), "undecodable": bool(row["undecodable"])}
+
+
+def _tell_model_id(settings: dict[str, Any], models: Mapping[str, Any]) -> None:
+    """Where it lay in stores of the first version, which knew it of learned codes only."""
+    codec = settings.get("codec", {})
+    if codec.get("codec") == "learned" and (model := models.get(codec.get("model"))):
+        settings.setdefault("model_id", model["id"])
 
 
 def _cells(text: str) -> tuple[tuple[int, float], ...]:
