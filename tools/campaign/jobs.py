@@ -286,7 +286,11 @@ def unpack(columns: Mapping[str, Any]) -> Arrival:
 
 
 def _decode_row(
-    cell: int, realism: float, condition: Mapping[str, Any], outcome: Outcome, error: str | None
+    cell: int,
+    realism: float | None,
+    condition: Mapping[str, Any],
+    outcome: Outcome,
+    error: str | None,
 ) -> dict[str, Any]:
     took = outcome.decode_ms
     row: dict[str, Any] = dict.fromkeys(measure.METRICS.values())

@@ -70,7 +70,7 @@ def lay_out_recording(store: Store, plan: Plan, frozen: Mapping[str, Any]) -> No
             last[session] = image
     if not shots:
         raise LinkError(f"{plan.recording.path}: holds no picture: check recording.profile")
-    cells = cells_of(shots, plan.conditions.realisms)
+    cells = cells_of(shots, conditions.values(), plan.conditions.realisms)
     store.lay_out(shown, list(conditions.values()), shots, cells, kept, **frozen)
 
 

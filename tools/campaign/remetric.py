@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from percast.engines.codecs.registry import has_realism
 from percast.errors import UsageError
 from percast.tools.campaign.crews import Crew
 from percast.tools.campaign.frozen import (
@@ -28,7 +29,7 @@ class Again:
     """What to do with it.
 
     Attributes:
-        realism: for every cell; None keeps each cell's.
+        realism: for every cell of codecs that have it; None keeps each cell's.
         model: for the learned code; None keeps each cell's.
         metrics: names of `percast.engines.evaluation.measure.METRICS`.
         engine: to decode with; None keeps each cell's.
@@ -134,8 +135,9 @@ def _jobs(
         other: id of the model to decode with, None for the one that each was sent with.
     """
     for shot in shots:
+        new = again.realism if has_realism(shot.condition["codec"]) else None
         cells = tuple(
-            (cell, realism if again.realism is None else again.realism)
+            (cell, realism if new is None else new)
             for cell, realism in shot.cells
             if cell not in there
         )

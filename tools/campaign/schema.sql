@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- The store of a campaign. docs/campaigns.md says what each column is.
--- A shot is one transmission; its cells are what is decoded of it, one for each realism.
+-- A shot is one transmission; its cells are what is decoded of it, one for each realism. realism is
+-- NULL of codecs that have none.
 
 CREATE TABLE frozen (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;  -- value: JSON
 
@@ -46,7 +47,7 @@ CREATE TABLE shots (
 CREATE TABLE cells (
     cell INTEGER PRIMARY KEY,
     shot INTEGER NOT NULL REFERENCES shots (shot),
-    realism REAL NOT NULL,
+    realism REAL,
     UNIQUE (shot, realism)
 );
 
@@ -88,7 +89,7 @@ CREATE TABLE passes (                   -- decode 0 is the run itself, others ar
 CREATE TABLE decodes (
     cell INTEGER NOT NULL REFERENCES cells (cell),
     decode INTEGER NOT NULL REFERENCES passes (decode),
-    realism REAL NOT NULL,
+    realism REAL,
     model TEXT NOT NULL,
     undecodable INTEGER NOT NULL,
     error TEXT,

@@ -51,7 +51,7 @@ class Shot:
         repeat: of the condition.
         condition: a row of `conditions`, `settings` parsed.
         seed: of the channel.
-        cells: (cell, realism) of what is decoded of it.
+        cells: (cell, realism) of what is decoded of it; None of a codec that has none.
     """
 
     shot: int
@@ -61,7 +61,7 @@ class Shot:
     repeat: int
     condition: Mapping[str, Any]
     seed: int
-    cells: tuple[tuple[int, float], ...]
+    cells: tuple[tuple[int, float | None], ...]
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,8 @@ class Store:
     def conditions(self) -> list[dict[str, Any]]:
         """The conditions, `settings` parsed."""
         with store_file.told(self.path):
-            rows = self._db.execute("SELECT * FROM conditions ORDER BY condition").fetchall()
-            found = [dict(row) | {"settings": json.loads(row["settings"])} for row in rows]
-        if any("model_id" not in condition["settings"] for condition in found):
-            models = self.frozen().get("models", {})
-            for condition in found:
-                _tell_model_id(condition["settings"], models)
-        return found
+            rows = self._db.execute("SELECT * FROM conditions ORDER BY condition")
+            return [dict(row) | {"settings": json.loads(row["settings"])} for row in rows]
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for each cell that is done, and for each time that it was decoded again."""
@@ -211,9 +206,10 @@ class Store:
 
     def shots(self, done: bool = False) -> list[Shot]:
         """The shots that are still to be made, or those that are done, in their order."""
-        conditions = {condition["condition"]: condition for condition in self.conditions()}
+        models = self.frozen().get("models", {})
+        conditions = {c["condition"]: _with_model_id(c, models) for c in self.conditions()}
         query = f"""
-            SELECT shots.*, group_concat(cell || ':' || realism) AS cells
+            SELECT shots.*, group_concat(cell || ':' || coalesce(realism, '')) AS cells
             FROM shots JOIN cells USING (shot)
             WHERE {"" if done else "NOT"} EXISTS (
                 SELECT 1 FROM arrivals WHERE arrivals.shot = shots.shot)
@@ -363,7 +359,7 @@ def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Any]
     if rows:
         names = list(rows[0])
         places = ", ".join(f":{name}" for name in names)
-        db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})", rows)
+        db.executemany(f"INSERT INTO main.{table} ({', '.join(names)}) VALUES ({places})", rows)
 
 
 def _row(found: sqlite3.Row) -> dict[str, Any]:
@@ -373,13 +369,17 @@ def _row(found: sqlite3.Row) -> dict[str, Any]:
     return row | {"received": bool(row["received"]), "undecodable": bool(row["undecodable"])}
 
 
-def _tell_model_id(settings: dict[str, Any], models: Mapping[str, Any]) -> None:
-    """Where it lay in stores of the first version, which knew it of learned codes only."""
-    codec = settings.get("codec", {})
-    if codec.get("codec") == "learned" and (model := models.get(codec.get("model"))):
-        settings.setdefault("model_id", model["id"])
+def _with_model_id(condition: dict[str, Any], models: Mapping[str, Any]) -> dict[str, Any]:
+    """Stores of the first version have it among `models`, and of learned codes only."""
+    settings = condition["settings"]
+    if "model_id" in settings or condition["codec"] != "learned":
+        return condition
+    model_id = models[settings["codec"]["model"]]["id"]
+    return condition | {"settings": settings | {"model_id": model_id}}
 
 
-def _cells(text: str) -> tuple[tuple[int, float], ...]:
+def _cells(text: str) -> tuple[tuple[int, float | None], ...]:
     pairs = (pair.split(":") for pair in text.split(","))
-    return tuple(sorted((int(cell), float(realism)) for cell, realism in pairs))
+    return tuple(
+        sorted((int(cell), float(realism) if realism else None) for cell, realism in pairs)
+    )

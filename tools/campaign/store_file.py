@@ -20,9 +20,17 @@ _FIRST_AS_NOW = """
 CREATE TEMP VIEW source AS SELECT number, sha256 AS picture, name FROM main.pictures;
 CREATE TEMP VIEW shots AS
     SELECT shots.*, pictures.number FROM main.shots JOIN main.pictures ON sha256 = picture;
+CREATE TEMP VIEW decodes AS
+    SELECT cell, decode, iif((
+            SELECT codec FROM main.cells JOIN main.shots USING (shot)
+            JOIN main.conditions USING (condition) WHERE cells.cell = decodes.cell
+        ) IN ('hevc-ldpc', 'vvc-ldpc', 'jpeg-ldpc', 'webp-ldpc'), NULL, realism) AS realism,
+        model, undecodable, error, decode_s, psnr_db, ms_ssim, lpips, lpips_vgg, dists, image
+    FROM main.decodes;
 """
-"""Shows tables of the first version as those of today; what is written fits both. There a picture
-that came twice was sent once, and those after it moved up."""
+"""Shows tables of the first version as those of today; rows for `main` fit both. There a picture
+that came twice was sent once, and those after it moved up; codecs without realism were decoded at
+each."""
 
 _APPLICATION = 0x50524353  # "PRCS", in the file's header, by which `file` and we know it
 _BUSY_SECONDS = 30.0

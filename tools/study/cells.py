@@ -84,7 +84,7 @@ def conditions_of(
     originals = {name: _original(store, sha256) for sha256, name in names.items()}
     named = {key for key, _ in where}
     remarks = [
-        f"{key} differs ({', '.join(sorted({_text(row, key) for row in rows}))}) and no --where "
+        f"{key} differs ({', '.join(sorted(_texts(rows, key)))}) and no --where "
         "names it: so many more conditions"
         for key in told if key not in named
     ]  # fmt: skip
@@ -107,8 +107,14 @@ def _several(rows: list[dict[str, Any]], key: str) -> bool:
 
 
 def _tells(row: dict[str, Any], key: str) -> bool:
-    """Codecs without models have their own name there."""
+    """Codecs without models have their own name there, those without realism none."""
+    if key == "realism":
+        return row["realism"] is not None
     return key != "model" or row["model"] != row["codec"]
+
+
+def _texts(rows: list[dict[str, Any]], key: str) -> set[str]:
+    return {_text(row, key) for row in rows if _tells(row, key)}
 
 
 def _text(row: dict[str, Any], key: str) -> str:
@@ -120,6 +126,8 @@ def _is(row: dict[str, Any], key: str, value: str) -> bool:
     if key == "codec":
         return value in (row["codec"], _code(row))
     found = row[_COLUMNS.get(key, key)]
+    if key == "realism" and found is None:  # whatever is asked for, it is the same picture
+        return True
     if isinstance(found, (int, float)):
         with contextlib.suppress(ValueError):
             return float(found) == float(value)

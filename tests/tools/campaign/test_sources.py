@@ -25,8 +25,8 @@ from percast.tools.study.cells import conditions_of
 from percast.tools.verbs.eval.channel import AirConfig
 from tests.tools.campaign import plans
 from tests.tools.campaign.first_stores import as_first
+from tests.tools.campaign.plans import GREY
 
-GREY = "tests.engines.codecs.own:Grey"
 TEXT = plans.SMALL.replace('model = "base"', f'codec = "{GREY}"')
 NAMES = ["1.png", "2.png", "3.png", "4.png"]
 
@@ -148,7 +148,7 @@ def test_a_store_of_the_first_percast_is_read_and_gone_on_with(made, small_photo
         assert numbers[0] == numbers[1]
     with Store.open(first, write=True) as store:
         for table in ("decodes", "equalised", "arrivals"):
-            store._db.execute(f"DELETE FROM {table}")
+            store._db.execute(f"DELETE FROM main.{table}")
         assert store.rows() == []
     plans.resume(first)
     assert figures_by_cell(first) == figures_by_cell(path)

@@ -19,7 +19,7 @@ class Code:
 
     Attributes:
         codec, model: as the store names them.
-        realism: at the receiver.
+        realism: at the receiver; -1 where it has none.
         told: what tells it from other codes of the campaign with the same three, in words.
         name: for people, unique within a campaign.
     """
@@ -92,7 +92,7 @@ class Condition:
             "code": self.code.name,
             "codec": self.code.codec,
             "model": self.code.model,
-            "realism": self.code.realism,
+            "realism": None if self.code.realism < 0 else self.code.realism,
             "channel": self.air.channel,
             "delay_spread_s": None if self.air.delay_spread_s < 0 else self.air.delay_spread_s,
             "doppler_hz": None if self.air.doppler_hz < 0 else self.air.doppler_hz,
@@ -117,7 +117,7 @@ def sort_rows(
     groups: dict[tuple, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         air = (row["channel"] or "", _or(row["delay_spread_s"]), _or(row["doppler_hz"]))
-        code = (row["codec"], row["model"] or "", row["realism"])
+        code = (row["codec"], row["model"] or "", _or(row["realism"]))
         groups[code, air, _level(row, gains), Fraction(row["cbr_asked"])].append(row)
     told = _told_apart(groups, settings)
     names = _names(
