@@ -3,6 +3,7 @@
 another model, with other metrics. Nothing is sent."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,9 @@ from percast.tools.campaign.jobs import Kept, bench, unpack
 from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.running import OnProgress
 from percast.tools.campaign.store import Done, Shot, Store
+from percast.tools.campaign.store_rows import worker_died
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Again:
 
 
 def decode_again(job: Kept) -> Done:
-    """What a worker calls; only `decodes` of the result mean anything."""
+    """What a worker calls; `decodes` of the result are all of it."""
     here = bench()
     original = from_png(job.png)
     codec = here.codec(job.shot.condition, original.shape[:2])
@@ -93,10 +97,16 @@ def remetric(
     done = len(there)
     on_progress(done)
     other = None if again.model is None else models[again.model]["id"]
+    missing = 0
     for result in crew.work(_jobs(store, shots, again, keep_pictures, there, other)):
+        if worker_died(result.arrival):
+            missing += len(result.decodes)
+            continue
         store.decoded(number, result.decodes)
         done += len(result.decodes)
         on_progress(done)
+    if missing:
+        log.warning("cells missing, for their workers died: %d; the same command goes on", missing)
     return number, done
 
 

@@ -15,6 +15,7 @@ from percast.tools.campaign.layout import lay_out
 from percast.tools.campaign.plan import Plan, plan_of_tables
 from percast.tools.campaign.sections import AIR, RECORDING
 from percast.tools.campaign.store import Store
+from percast.tools.campaign.store_rows import worker_died
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +76,13 @@ def go_on(
     with _crew(store, plan, scheduler, workers) as crew:
         for result in crew.work(jobs(store, plan)):
             store.done(result)
-            done += len(result.decodes)
+            if not worker_died(result.arrival):
+                done += len(result.decodes)
             on_progress(done)
-    store.note("all is done")
+    if missing := store.counts()["shots_given_up"]:
+        store.note(f"all is done but {missing} transmissions whose workers died")
+    else:
+        store.note("all is done")
 
 
 def jobs(store: Store, plan: Plan) -> Iterator[Job]:
