@@ -53,10 +53,12 @@ def changed(told: Mapping[str, Any], plan: Plan) -> str:
         plan: of the campaign.
 
     Raises:
-        ModelError: a model is another one: its cells would not belong together.
+        ModelError: a model is another one, or a metric's weights are: cells would not belong
+            together.
     """
     now = frozen(plan)
     check_models(told, now["models"])
+    _check_weights(told, now["metrics"])
     before, after = (
         {"percast": each["percast_version"], "commit": each["commit"], **each["libraries"]}
         for each in (told, now)
@@ -81,6 +83,26 @@ def check_models(told: Mapping[str, Any], now: Mapping[str, Any]) -> None:
                 f"model '{name}' is not the one that this campaign began with (model id "
                 f"{told['models'][name]['id']}): restore it, or begin another campaign"
             )
+
+
+def _check_weights(told: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name in computed(told["metrics"]):
+        if now[name] is None:
+            raise ModelError(
+                f"the weights of {name} are gone, which this campaign began with: get them back "
+                f"with `percast eval fetch-weights --metrics {name}`"
+            )
+        if now[name] != told["metrics"][name]:
+            raise ModelError(
+                f"the weights of {name} are not those that this campaign began with: restore "
+                "them, or begin another campaign"
+            )
+
+
+def computed(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of `weights_told` that can be computed. A campaign computes those that it could when it
+    began, to its end, or a column would have holes."""
+    return tuple(name for name, weights in metrics.items() if weights is not None)
 
 
 def _short(version: Any) -> str:

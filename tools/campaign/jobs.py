@@ -34,7 +34,7 @@ class Job:
     Attributes:
         shot: see there.
         png: the picture.
-        metrics: names of `measure.METRICS`.
+        metrics: names of `measure.METRICS`, whose weights must be there.
         pictures, symbols: whether they are kept.
         attempt: how often it was tried before, and once more.
     """
@@ -79,7 +79,7 @@ class Bench:
 
     def __init__(self) -> None:
         self._codecs: dict[str, Codec] = {}
-        self._metrics: dict[tuple, dict[str, Metric]] = {}
+        self._metrics: dict[tuple[str, ...], dict[str, Metric]] = {}
         self._warm: set[tuple] = set()
         self._encoded: OrderedDict[tuple, Sent] = OrderedDict()
         self._picture: tuple[str, Picture] = "", np.zeros((0, 0, 3), np.uint8)
@@ -121,15 +121,17 @@ class Bench:
     def decode(
         self, job: Job, codec: Codec, arrival: Arrival | None, original: Picture
     ) -> list[dict[str, Any]]:
-        """Rows of `decodes` of a shot's cells."""
-        key = job.metrics, 1
-        if key not in self._metrics:
-            self._metrics[key] = measure.open_metrics(*key)
+        """Rows of `decodes` of a shot's cells.
+
+        Raises:
+            ModelError: weights of a metric are not here: its column would have holes.
+        """
+        metrics = self._opened(job.metrics)
         rows = []
         for cell, realism in job.shot.cells:
             error = None
             try:
-                outcome = measure.decode(codec, arrival, realism, original, self._metrics[key])
+                outcome = measure.decode(codec, arrival, realism, original, metrics)
             except CodecFault as fault:
                 outcome, error = Outcome(realism, None, False, {}, None), str(fault)
             row = _decode_row(cell, realism, job.shot.condition, outcome, error)
@@ -165,6 +167,18 @@ class Bench:
         for codec in self._codecs.values():
             codec.close()
         self._codecs = {}
+
+    def _opened(self, names: tuple[str, ...]) -> dict[str, Metric]:
+        if names not in self._metrics:
+            opened = measure.open_metrics(names, 1)
+            missing = [name for name in names if measure.METRICS[name] not in opened]
+            if missing:
+                raise ModelError(
+                    f"{', '.join(missing)} cannot be computed on {platform.node()}: there, "
+                    f"`percast eval fetch-weights --metrics {','.join(missing)}`"
+                )
+            self._metrics[names] = opened
+        return self._metrics[names]
 
     def _read(self, job: Job) -> Picture:
         if self._picture[0] != job.shot.picture:

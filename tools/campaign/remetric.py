@@ -16,6 +16,7 @@ from percast.tools.campaign.frozen import (
     clock,
     command,
     commit,
+    computed,
     models_told,
     weights_told,
 )
@@ -88,10 +89,12 @@ def remetric(
     models = models_told(_models(shots, again))
     if again.model is None:
         check_models(store.frozen(), models)
+    weights = weights_told(again.metrics)
     settings = {
         "realism": again.realism, "model": again.model, "metrics": list(again.metrics),
-        "engine": again.engine, "models": models, "weights": weights_told(again.metrics),
+        "engine": again.engine, "models": models, "weights": weights,
     }  # fmt: skip
+    again = replace(again, metrics=computed(weights))
     number = store.new_pass(settings, command=command(), commit=commit(), clock=clock())
     there = store.decoded_cells(number)
     done = len(there)
