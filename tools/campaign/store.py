@@ -197,8 +197,8 @@ class Store:
         return store_file.is_locked(self.path)
 
     def shots(self, done: bool = False) -> list[Shot]:
-        """The shots that are still to be made, also those that were given up, or those that are done,
-        in their order."""
+        """The shots that are still to be made, also those given up, or those that are done, in
+        their order."""
         models = self.frozen().get("models", {})
         conditions = {c["condition"]: with_model_id(c, models) for c in self.conditions()}
         query = f"""
