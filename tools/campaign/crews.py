@@ -19,7 +19,7 @@ from percast.errors import DeviceError, UsageError
 from percast.signals import deferred
 from percast.tools.campaign.jobs import Job, simulate
 from percast.tools.campaign.store import Done
-from percast.tools.campaign.store_rows import WORKER_DIED
+from percast.tools.campaign.tables.rows import WORKER_DIED
 
 log = logging.getLogger(__name__)
 

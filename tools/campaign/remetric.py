@@ -24,7 +24,7 @@ from percast.tools.campaign.jobs import Kept, bench, unpack
 from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.running import OnProgress
 from percast.tools.campaign.store import Done, Shot, Store
-from percast.tools.campaign.store_rows import worker_died
+from percast.tools.campaign.tables.rows import worker_died
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from percast.tools.campaign.layout import lay_out
 from percast.tools.campaign.plan import Plan, plan_of_tables
 from percast.tools.campaign.sections import AIR, RECORDING
 from percast.tools.campaign.store import Store
-from percast.tools.campaign.store_rows import worker_died
+from percast.tools.campaign.tables.rows import worker_died
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from percast.errors import FileError
-from percast.tools.campaign import store_file
-from percast.tools.campaign.store_rows import (
+from percast.tools.campaign.tables import file as store_file
+from percast.tools.campaign.tables.rows import (
     MADE,
     ROWS,
     cells_of,

@@ -10,7 +10,7 @@ import numpy as np
 
 from percast.errors import FileError
 from percast.tools.campaign.store import Store
-from percast.tools.campaign.store_rows import worker_died
+from percast.tools.campaign.tables.rows import worker_died
 from percast.tools.campaign_report.analysis.conditions import Air, Code, Condition, Level, sort_rows
 from percast.tools.statistics.bootstrap import Floats
 

@@ -42,7 +42,7 @@ def create(path: Path) -> sqlite3.Connection:
     half.unlink(missing_ok=True)
     db = sqlite3.connect(half, isolation_level=None)
     try:
-        schema = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
+        schema = (Path(__file__).parents[1] / "schema.sql").read_text(encoding="utf-8")
         db.executescript(f"BEGIN; {schema} COMMIT;")
         db.execute(f"PRAGMA user_version = {SCHEMA}")
         db.execute(f"PRAGMA application_id = {_APPLICATION}")
