@@ -4,9 +4,10 @@
     python -m percast.tools.cliff FOLDER --source PHOTOS
 
 writes `cliff.csv` and `cliff.png` (needs matplotlib): means over the photographs of percast,
-encoded for 10 dB; of `hevc-ldpc` with the scheme that it takes for 10 dB; and of `hevc-ldpc` with
-the best scheme for each photograph at each SNR, as if the sender knew the channel beforehand. A
-photograph that cannot be decoded counts as a grey one.
+encoded for 10 dB, with the short headers that go with it and with long ones; of `hevc-ldpc` with
+the scheme that it takes for 10 dB; and of `hevc-ldpc` with the best scheme for each photograph at
+each SNR, as if the sender knew the channel beforehand. A photograph that cannot be decoded, or of
+which no header is read, counts as a grey one.
 """
 
 import argparse
@@ -24,7 +25,8 @@ import numpy as np
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.images import open_source, parse_size
-from percast.blocks.waveform.profile import DEFAULT_PROFILE, open_profile
+from percast.blocks.waveform.formats.kinds import AUTO, LONG
+from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import DEFAULT_PAPR_DB
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.codecs.contract import Codec, CodedImage, Picture, Symbols, Undecodable
@@ -42,7 +44,19 @@ from percast.tools.verbs.eval import plots
 DESIGN_SNR_DB = 10.0
 CHANNELS = ("awgn", "tdl-c")
 FIGURES = {"lpips": "lpips", "dists": "dists", "psnr": "psnr_db"}
-_LABELS = {"lpips": "LPIPS (AlexNet)", "dists": "DISTS", "psnr_db": "PSNR, dB"}
+_LABELS = {
+    "delivered": "share delivered",
+    "lpips": "LPIPS (AlexNet)",
+    "dists": "DISTS",
+    "psnr_db": "PSNR, dB",
+}
+SYSTEMS = {
+    "percast": (f"percast, encoded for {DESIGN_SNR_DB:g} dB", "C0", "-"),
+    "percast-long": ("percast, with long headers", "C0", ":"),
+    "fixed": (f"HEVC, LDPC, QAM for {DESIGN_SNR_DB:g} dB", "C3", "-"),
+    "best": ("HEVC, LDPC, QAM of the best scheme each time", "C3", ":"),
+}
+"""What each is called in the figure, and how it is drawn."""
 _GREY = 128
 _SPREAD_DB = {"awgn": 1.0}  # above the SNR, where schemes are still tried
 _FADING_SPREAD_DB = 8.0
@@ -82,7 +96,7 @@ class Row:
 
 
 class Sender:
-    """The three systems, for one photograph; what was encoded once is not encoded again."""
+    """The three codes, for one photograph; what was encoded once is not encoded again."""
 
     def __init__(self, learned: Codec, digital: Codec, original: Picture):
         self._learned, self._digital, self._original = learned, digital, original
@@ -159,14 +173,17 @@ def measure(
         codecs = {codec.codec_id: codec for codec in (learned, digital)}
         senders = [Sender(learned, digital, photo) for photo in photos]
         for channel in channels:
-            link = NumpyLink(
-                open_profile(DEFAULT_PROFILE), ChannelConfig(model=channel), DEFAULT_PAPR_DB
+            auto, long = (
+                NumpyLink(open_profile().of(header), ChannelConfig(model=channel), DEFAULT_PAPR_DB)
+                for header in (AUTO, LONG.name)
             )
             for snr_db in snrs:
-                found: dict[str, list[Picture | None]] = {"percast": [], "fixed": [], "best": []}
+                found: dict[str, list[Picture | None]] = {system: [] for system in SYSTEMS}
                 for number, sender in enumerate(senders):
-                    send = partial(_through, link, codecs, snr_db, number)
+                    send = partial(_through, auto, codecs, snr_db, number)
                     found["percast"].append(sender.percast(send))
+                    sturdy = partial(_through, long, codecs, snr_db, number)
+                    found["percast-long"].append(sender.percast(sturdy))
                     found["fixed"].append(sender.fixed(send))
                     spread = _SPREAD_DB.get(channel, _FADING_SPREAD_DB)
                     found["best"].append(sender.best(send, snr_db + spread))
@@ -232,17 +249,12 @@ def draw(rows: list[Row], cbr: Fraction, pictures: int):
     from matplotlib.figure import Figure
 
     channels = list(dict.fromkeys(row.channel for row in rows))
-    names = {
-        "percast": (f"percast, encoded for {DESIGN_SNR_DB:g} dB", "C0", "-"),
-        "fixed": (f"HEVC, LDPC, QAM for {DESIGN_SNR_DB:g} dB", "C3", "-"),
-        "best": ("HEVC, LDPC, QAM of the best scheme each time", "C3", ":"),
-    }
-    figure = Figure(figsize=(4.8 * len(channels), 9.5), layout="constrained")
+    figure = Figure(figsize=(4.8 * len(channels), 12), layout="constrained")
     axes = figure.subplots(len(_LABELS), len(channels), sharex=True, sharey="row", squeeze=False)
     for across, channel in enumerate(channels):
         for down, (key, label) in enumerate(_LABELS.items()):
             plot = axes[down][across]
-            for system, (name, colour, style) in names.items():
+            for system, (name, colour, style) in SYSTEMS.items():
                 mine = [r for r in rows if (r.channel, r.system) == (channel, system)]
                 x, y = [r.snr_db for r in mine], [getattr(r, key) for r in mine]
                 plot.plot(x, y, style, color=colour, marker=".", label=name)

@@ -3,12 +3,14 @@
 
 ZeroMQ REQ/REP, one JSON object each way: verbs of `percast.tools.controls.table` with their
 values, such as {"freq": 2.41e9, "gain": 20} (texts such as "2.41G" and "VGA=20" are understood),
-are answered by {"ok": true, "took": {...}}, which tells what is in force now, with "hints" for a
-person where there are any, or {"ok": false, "error": "..."}; {"status": true} by {"ok": true, "status": {...}}, the tree of figures
-(`percast.blocks.stats.tree`); {"verbs": true} by what each verb is, and is now. On this machine
-only: the socket has no password.
+are answered when they are done by {"ok": true, "took": {...}}, which tells what is in force now,
+with "hints" for a person where there are any, or {"ok": false, "error": "..."}; {"status": true}
+by {"ok": true, "status": {...}}, the tree of figures (`percast.blocks.stats.tree`); {"verbs": true}
+by what each verb is, and is now. Verbs wait for others of their group only, and questions for
+nobody. On this machine only: the socket has no password.
 """
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -17,22 +19,25 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import zmq
+import zmq.asyncio
 
 from percast.errors import PercastError, UsageError
 from percast.flowgraphs.config import RunConfig
 from percast.tools.controls import table
 from percast.tools.controls.desk import Desk
+from percast.tools.controls.turns import Turns
 
 log = logging.getLogger(__name__)
 
 _POLL_MS = 50
 _CLOSE_SECONDS = 5.0
+_LINGER_MS = 500  # for the last answers
 _MAX_BYTES = 4096
 _STARTING = "it is starting: ask again"
 
 
 class ControlServer:
-    """Answers requests in a thread of its own.
+    """Answers requests in a thread of its own: questions at once, whatever is being done meanwhile.
 
     Args:
         address: tcp://127.0.0.1:PORT or ipc://PATH.
@@ -50,15 +55,19 @@ class ControlServer:
         self.malformed = 0
         self.desk: Desk | None = None
         self._closing = threading.Event()
-        self._socket = zmq.Context.instance().socket(zmq.REP)
-        self._socket.setsockopt(zmq.LINGER, 0)
+        self._turns: Turns | None = None
+        self._under_way: set[asyncio.Task] = set()
+        self._socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_BYTES)
         try:
             self._socket.bind(address)
         except zmq.ZMQError as error:
             self._socket.close()
             raise UsageError(f"--control {address}: {error.strerror}; choose another") from error
-        self._thread = threading.Thread(target=self._serve, name="percast control", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="percast control", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -66,17 +75,33 @@ class ControlServer:
         self._closing.set()
         self._thread.join(_CLOSE_SECONDS)
 
-    def _serve(self) -> None:
+    async def _serve(self) -> None:
         with self._socket:
+            socket = zmq.asyncio.Socket.from_socket(self._socket)
             while not self._closing.is_set():
                 try:
-                    if self._socket.poll(_POLL_MS):
-                        answer = self._answer(self._socket.recv_multipart())
-                        self._socket.send_string(json.dumps(answer))
+                    if await socket.poll(_POLL_MS):
+                        frames = await socket.recv_multipart()
+                        task = asyncio.create_task(self._reply(socket, frames))
+                        self._under_way.add(task)
+                        task.add_done_callback(self._under_way.discard)
                 except zmq.ZMQError as error:
                     log.info("control: %s", error)
+            if self._turns is not None:
+                self._turns.close()
+            await asyncio.gather(*self._under_way)
 
-    def _answer(self, frames: list[bytes]) -> dict:
+    async def _reply(self, socket: zmq.asyncio.Socket, frames: list[bytes]) -> None:
+        if b"" not in frames:
+            return  # of no REQ; who asks puts an empty frame before the request
+        start = frames.index(b"") + 1
+        answer = await self._answer(frames[start:])
+        try:
+            await socket.send_multipart([*frames[:start], json.dumps(answer).encode()])
+        except zmq.ZMQError as error:
+            log.info("control: %s", error)
+
+    async def _answer(self, frames: list[bytes]) -> dict:
         try:
             request = _read(frames)
             question = next((q for q in ("status", "verbs") if request == {q: True}), None)
@@ -92,7 +117,8 @@ class ControlServer:
                 return {"ok": True, "status": asdict(self.desk.link.stats())}
             if question == "verbs":
                 return {"ok": True, "verbs": self.desk.describe()}
-            took = self.desk.do_all(asked)
+            self._turns = self._turns or Turns(self.desk)
+            took = await self._turns.take_all(asked)
             hints = {name: hint for name in took if (hint := self.desk.hint(name))}
             return {"ok": True, "took": took, **({"hints": hints} if hints else {})}
         except PercastError as error:

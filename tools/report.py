@@ -65,6 +65,8 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
             f"{number(delay['p99'], '.0f')} ms p99"
         ),
     )
+    if s.get("frames_per_second_set", 0) is None:
+        yield "", "as fast as it goes: pictures wait in full queues; --fps paces them"
     if s["channel"] == "file":
         msps = s["samples_per_second"] / 1e6
         yield "", f"{msps:.1f} Msps, {s['real_time_ratio']:.1f} x real time"

@@ -45,6 +45,7 @@ SHOWN_METRICS = ("psnr", "lpips")  # below every picture
 SNR_DB = 10.0
 SIDE = 224  # pixels of each picture that are shown
 QUALITY = 90  # of the JPEG
+DETAIL = 9  # pixels; what is larger than that is no detail
 _ABOUT = "The same photographs at the same bandwidth through four systems, side by side."
 
 Key = tuple[str, str]
@@ -61,7 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="for the sheets")
     parser.add_argument("--source", metavar="FOLDER", help="other photographs (default the demo's)")
     parser.add_argument("--model", default="base", metavar="NAME", help="(default base)")
-    parser.add_argument("--baseline", default="mse", metavar="NAME", help="(default mse)")
+    parser.add_argument(
+        "--baseline", default="mse", metavar="NAME",
+        help="the model that was trained for distortion alone (default mse)",
+    )  # fmt: skip
     parser.add_argument(
         "--cbr", default=RATES, metavar="LIST", help=f"channel bandwidth ratios (default {RATES})"
     )
@@ -162,7 +166,10 @@ def _write(args: argparse.Namespace) -> None:
     ready_folder(args.folder)
     systems = [
         System((HEVC, f"QAM, {scheme_for(SNR_DB).information:.2f} bit/symbol"), _hevc),
-        System((DISTORTION_ONLY, "for MSE, 1/30 of the training"), _learned(args.baseline, 0.0)),
+        System(
+            (DISTORTION_ONLY, f"model {Path(args.baseline).name}, realism 0"),
+            _learned(args.baseline, 0.0),
+        ),
         System((PERCAST, "realism 1"), _learned(args.model, 1.0)),
     ]
     scores = Scores([*SHOWN_METRICS, *asked])
@@ -264,11 +271,11 @@ def _middle(rgb: Picture) -> Corner:
 
 
 def _smoothest(rgb: Picture) -> Corner:
-    """Of the window with the least variance: there a code's own noise and patterns show most."""
+    """Of the window with the least fine detail: there a code's own noise and patterns show most."""
     grey, half = rgb.mean(axis=2), SIDE // 2
-    variance = uniform_filter(grey**2, SIDE) - uniform_filter(grey, SIDE) ** 2
+    detail = uniform_filter((grey - uniform_filter(grey, DETAIL)) ** 2, SIDE)
     height, width = grey.shape
-    whole = variance[half : height - half + 1, half : width - half + 1]  # windows inside
+    whole = detail[half : height - half + 1, half : width - half + 1]  # windows inside
     y, x = np.unravel_index(whole.argmin(), whole.shape)
     return int(y), int(x)
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from percast.engines.metrics.bounds import DOWN, UP, percent
+
 HIGHER_IS_BETTER = frozenset({"psnr_db", "ms_ssim"})
 """Of the figures that `percast.engines.evaluation.evaluate.METRICS` names; of all others less is
 better."""
@@ -38,7 +40,8 @@ class Share(NamedTuple):
 
     def __str__(self) -> str:
         if self.bound:
-            return f"{self.bound} {self.ratio:.0%} (beyond the measured range)"
+            away = UP if self.bound == "at most" else DOWN
+            return f"{self.bound} {percent(self.ratio, away, 0)} (beyond the measured range)"
         return f"{self.ratio:.0%}"
 
 

@@ -48,6 +48,7 @@ def test_going_round_loses_nothing(percast, small_photos):
     s = run.json
     assert (s["sent"], s["received"], s["lost"], s["dropped"]) == (120, 120, 0, 0)
     assert s["psnr_db"] is None and s["lpips"] is None
+    assert s["frames_per_second_set"] is None
 
 
 def test_no_cliff(percast, photos, perceptual_weights):

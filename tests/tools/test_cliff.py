@@ -9,6 +9,8 @@ from PIL import Image
 from percast.engines.metrics import find_weights
 from percast.tools import cliff
 
+SURVIVE = ("percast", "percast-long", "best")
+
 
 @pytest.fixture
 def weights(monkeypatch, perceptual_weights):
@@ -28,10 +30,10 @@ def test_the_digital_link_falls_off_and_the_learned_code_does_not(weights, photo
     assert cliff.main([*argv, "--snr", "6,11,15", "--channel", "awgn"]) == 0
     with open(tmp_path / "cliff.csv") as file:
         rows = {(row["system"], float(row["snr_db"])): row for row in csv.DictReader(file)}
-    assert len(rows) == 9
+    assert len(rows) == 12
     delivered = {key: float(row["delivered"]) for key, row in rows.items()}
     assert [delivered["fixed", snr] for snr in (6, 11, 15)] == [0, 1, 1]
-    assert all(delivered[system, snr] == 1 for system in ("percast", "best") for snr in (6, 11, 15))
+    assert all(delivered[system, snr] == 1 for system in SURVIVE for snr in (6, 11, 15))
     lpips = {key: float(row["lpips"]) for key, row in rows.items()}
     assert lpips["percast", 6] < lpips["percast", 15] + 0.1 < lpips["fixed", 6] - 0.3
     assert lpips["best", 15] < lpips["fixed", 15] == lpips["fixed", 11] < lpips["best", 6]

@@ -44,6 +44,7 @@ def test_a_sheet_has_a_row_for_each_rate_and_one_for_the_smoothest_part(
         "Distortion only",
         "percast",
     ]
+    assert columns[2][1] == "model mse, realism 0"  # whatever that model's training was
     *rows, smooth = rows
     assert [cell.caption for cell in smooth[1:]] == ["1/96, smoothest part"] * 3
     for cells in rows:

@@ -16,7 +16,8 @@ class ReportConfig(Settings):
 
     Args:
         out: the page; None writes it beside the store, with the suffix .html.
-        against: store of an earlier campaign to compare with.
+        against: store of an earlier campaign to compare with; of one that was decoded again, the
+            decoding with the same settings, else of the same number.
         decode: 0 for what was decoded in the run, else the number of a `campaign remetric`.
         lost: how lost pictures count where codes are compared: as grey ones, or not at all.
         no_sets: leave out FID and KID.

@@ -47,16 +47,22 @@ def page_of(analysis: Analysis, store: Store, most_megabytes: float) -> Page:
     ]
     campaign, origin = analysis.campaign, analysis.origin
     return Page(
-        title=f"Campaign {_name(analysis)}",
+        title=f"Campaign {_name(analysis)}{_decoding(analysis)}",
         lead=_lead(analysis),
         sections=[section for section in sections if section is not None],
         about={
-            "measured": _when(analysis),
-            "by": f"percast {origin.measured}",
-            "command": origin.command,
+            "measured" if origin.sent is None else "sent": _when(analysis),
+            **({} if origin.sent is None else {"sent by": str(origin.sent).replace("`", "")}),
+            "by" if origin.sent is None else "decoded by": f"percast {origin.measured.percast}",
+            "command": origin.measured.command,
             "store": Path(campaign.path).name,
         },
     )
+
+
+def _decoding(analysis: Analysis) -> str:
+    decode = analysis.campaign.decode
+    return f", decoding {decode}" if decode else ""
 
 
 def _name(analysis: Analysis) -> str:

@@ -26,7 +26,7 @@ def _print_means(analysis: Analysis, air: Air, level: Level) -> None:
             p.condition.code.name,
             str(p.condition.cbr),
             f"{p.arrived}/{p.sent}",
-            *(words.interval(m, p.figures[m].arrived) for m in metrics),
+            *(words.mean(m, p) for m in metrics),
         )
         for p in points
     ]

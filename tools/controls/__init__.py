@@ -6,5 +6,6 @@
     table.py    all of them
     link.py     the parts of a running link that verbs act on
     desk.py     takes what is asked, and has it done
+    turns.py    one after the other, without holding up the loop that asks
     verbs/      one endpoint a file
 """

@@ -3,7 +3,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from percast.errors import PercastError
@@ -44,28 +44,28 @@ class Desk:
             PercastError: this link cannot; all is as before.
         """
         verb = VERBS[name]
-        if verb.quick:
+        if self.quick(name):
             return self._do(verb, value)
         with self._locks[verb.group]:
             return self._do(verb, value)
 
-    def do_all(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Have several done, one after the other; gives what is in force now, by name.
+    def quick(self, name: str) -> bool:
+        """Whether a verb takes no time here."""
+        return VERBS[name].quick
 
-        Raises:
-            PercastError: one of them cannot be: it and those after it are as before.
-        """
-        for name in asked:
+    def check(self, names: Iterable[str]) -> None:
+        """Raises PercastError where one of them is not to be had here."""
+        for name in names:
             refuse(self._missing(VERBS[name]))
-        return {name: self.do(name, value) for name, value in asked.items()}
 
     def hint(self, name: str) -> str | None:
         """What a person should know about what a verb has done, such as where a recording lies."""
         return _told(lambda: VERBS[name].hint(self.link))
 
     def describe(self) -> dict[str, dict[str, Any]]:
-        """What each verb is, and is now, by name, as JSON: label, group, summary, schema; `missing`
-        says why it is not to be had, `now` what is in force, `hint` what to know about that."""
+        """What each verb is, and is now, by name, as JSON: label, group, summary, schema; `off` is
+        the value at which it does nothing, `missing` says why it is not to be had, `now` what is in
+        force, `hint` what to know about that."""
         return {name: self._describe(verb) for name, verb in VERBS.items()}
 
     def _do(self, verb: Verb, value: Any) -> Any:
@@ -92,6 +92,7 @@ class Desk:
             "schema": verb.schema(),
             "look": look,
             "null": verb.null_label,
+            "off": verb.off,
             "button": verb.button,
             "parts": _told(lambda: verb.parts(self.link)) if there else None,
             "choices": verb.choices(self.link),

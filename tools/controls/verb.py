@@ -58,6 +58,7 @@ class Verb(ABC):
         summary: one line: what it does.
         look: of a number.
         null, null_label: a word for null, where null is a value; and a button's.
+        off: value at which it does nothing, and needs no word.
         button: what does it, where its value is not in force as soon as it is chosen; of a switch,
             what ends it.
         quick: takes no time, and may be done while others wait.
@@ -70,6 +71,7 @@ class Verb(ABC):
     look: ClassVar[Look | None] = None
     null: ClassVar[str | None] = None
     null_label: ClassVar[str | None] = None
+    off: ClassVar[float | None] = None
     button: ClassVar[str | None] = None
     quick: ClassVar[bool] = False
 

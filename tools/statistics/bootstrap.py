@@ -99,14 +99,23 @@ class ClusterBootstrap:
         return float(ndtr(-sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + self.confidence) / 2)))
 
     def p_value(self, draws: Floats, clusters: int | None = None) -> float:
-        """Two-sided, that a figure is zero: one less the confidence at which its interval, made as
-        above, would just reach zero."""
+        """Two-sided, that a figure is zero: as far as the draws reach, one less the confidence at
+        which its interval, made as above, would just reach zero.
+
+        Their number would bound it where none reaches zero, and of many figures none could be told
+        from zero. There it is the tail of the normal distribution that has their mean and spread,
+        where that is less; with Student's for the normal one, as above, that is his paired test
+        ("The probable error of a mean", Biometrika 6, 1908). 0 where all draws are the same.
+        """
         n = self.clusters if clusters is None else clusters
         known = draws[~np.isnan(draws)]
         if n < LEAST_CLUSTERS or not len(known):
             return 1.0
         beyond = min(np.mean(known <= 0), np.mean(known >= 0))
         normal = ndtri(max(beyond, 1 / (len(known) + 1)))
+        if not beyond:
+            with np.errstate(divide="ignore"):
+                normal = min(normal, -abs(np.mean(known)) / np.std(known))
         return float(min(1.0, 2 * stdtr(n - 1, normal * sqrt((n - 1) / n))))
 
 

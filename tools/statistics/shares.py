@@ -23,3 +23,12 @@ def share(draws: ClusterBootstrap, hits: Floats, tries: Floats) -> Interval:
         exact = binomtest(tried if value else 0, tried).proportion_ci(draws.confidence, "exact")
         return Interval(value, float(exact.low), float(exact.high))
     return draws.interval(value, draws.means(hits, tries), tried)
+
+
+def least_p_value(clusters: int) -> float:
+    """Below which no change of a share can be called unlikely, where every draw says the same.
+
+    However likely a picture is to arrive, that it does the first time and not the second has a
+    probability of at most 1/4.
+    """
+    return 2 * 0.25**clusters

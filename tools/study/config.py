@@ -77,7 +77,7 @@ class PlanConfig(Settings):
         without_original: whether the original can not be looked at.
         pairs: "across" compares conditions of different codes, "all" each with each.
         trials: pairs that each observer compares, at most as many as there are.
-        repeats: of them that are asked again, sides swapped.
+        repeats: of them that are asked again, sides swapped; of those alone that come early enough.
         catches: trials beside them with an obvious answer.
         title: of the page.
         consent: file with the operator's own text.
@@ -105,7 +105,7 @@ class PlanConfig(Settings):
         metavar="N", parse=int, least=1, most=2000, whole=True,
     )  # fmt: skip
     repeats: int = setting(
-        4, "--repeats", "of them asked again (default %(default)s)",
+        4, "--repeats", "of them asked again, at most six in ten (default %(default)s)",
         metavar="N", parse=int, least=0, most=200, whole=True,
     )  # fmt: skip
     catches: int = setting(

@@ -62,6 +62,15 @@ def trials_each(study: Study) -> int:
     return min(study.trials, len(study.pairs) * len(study.pictures))
 
 
+def repeats_each(study: Study) -> int:
+    """Of them that are asked again: no more than come early enough for it."""
+    return min(study.repeats, _early(trials_each(study)))
+
+
+def _early(pairs: int) -> int:
+    return max(1, int(pairs * (1 - _APART)))
+
+
 def _pairs(study: Study, slot: int) -> list[tuple[int, int, int]]:
     """Picture, left, right in the observer's order."""
     each = trials_each(study)
@@ -114,8 +123,7 @@ def _williams_row(size: int, row: int) -> list[int]:
 
 def _repeats(study: Study, slot: int, pairs: list) -> Iterator[tuple]:
     count = len(pairs)
-    early = max(1, int(count * (1 - _APART)))
-    repeats = min(study.repeats, early)
+    early, repeats = _early(count), repeats_each(study)
     for number in range(repeats):
         first = int((number + (slot * _GOLDEN) % 1) * early / repeats)
         picture, left, right = pairs[first]

@@ -180,5 +180,6 @@ def run(wanted: LoopbackConfig, on_image: Callable[[dict], None]) -> Outcome:
         **summaries.both(stats),
         "channel": channel.model,
         "snr_db_set": channel.snr_db,
+        "frames_per_second_set": wanted.transmitter.fps,
     }
     return Outcome(stats, summary, ending)

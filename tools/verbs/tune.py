@@ -18,6 +18,8 @@ from percast.tools.controls import table
 
 _TIMEOUT_MS = 5000
 _PATIENT_MS = 60_000  # an engine compiles, a folder is searched, seconds are written down
+_NOBODY = "nobody answers; was it started with --control?"
+_BUSY = "this takes its time; `--verbs` tells what is in force"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     wanted = TuneConfig.from_args(args)
     check_local(wanted.control)
-    if not (wanted.status or wanted.verbs):
+    if wanted.status or wanted.verbs:
+        answer = ask(wanted.control, wanted.request())
+    else:
         ask(wanted.control, {"verbs": True})  # whether anybody is there is soon told
-    answer = ask(wanted.control, wanted.request(), _PATIENT_MS)
+        answer = ask(wanted.control, wanted.request(), _PATIENT_MS, _BUSY)
     if args.json:
         report.print_json(answer)
     elif answer.get("ok") and wanted.status:
@@ -89,21 +93,23 @@ def _print_verbs(verbs: Any) -> None:
         print(f"{name:<13} {f'({missing})' if missing else verb.get('now')}")
 
 
-def ask(address: str, request: dict, timeout_ms: int = _TIMEOUT_MS) -> dict:
+def ask(address: str, request: dict, timeout_ms: int | None = None, silence: str = _NOBODY) -> dict:
     """Send a request, give the answer.
 
+    Args:
+        timeout_ms: for the answer; None for what a question may take.
+        silence: what it means if there is none by then.
+
     Raises:
-        DeviceError: nobody answers.
+        DeviceError: there is no answer, or none that makes sense.
     """
     with zmq.Context.instance().socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         try:
             socket.connect(address)
             socket.send_string(json.dumps(request))
-            if not socket.poll(timeout_ms):
-                raise DeviceError(
-                    f"--control {address}: nobody answers; was it started with --control?"
-                )
+            if not socket.poll(_TIMEOUT_MS if timeout_ms is None else timeout_ms):
+                raise DeviceError(f"--control {address}: {silence}")
             answer = json.loads(socket.recv())
         except (zmq.ZMQError, ValueError) as error:
             raise DeviceError(f"--control {address}: {error}") from error

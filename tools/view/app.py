@@ -7,7 +7,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -16,6 +16,7 @@ from percast.blocks.images.records import to_json
 from percast.errors import PercastError
 from percast.tools.controls.desk import Desk
 from percast.tools.controls.table import VERBS
+from percast.tools.controls.turns import Abandoned
 from percast.tools.view import messages
 from percast.tools.view.gate import PROTOCOL, Gate
 from percast.tools.view.hub import Client
@@ -60,7 +61,7 @@ async def get_figures(request: Request) -> Response:
     """The tree of figures."""
     if not request.app.state.bucket.take():
         return _refused(request, _TOO_MANY, 429)
-    return Response(to_json(request.app.state.live.figures()), media_type="application/json")
+    return _json(request.app.state.live.figures())
 
 
 async def get_picture(request: Request) -> Response:
@@ -69,7 +70,7 @@ async def get_picture(request: Request) -> Response:
         return _refused(request, _TOO_MANY, 429)
     shown = request.app.state.live.find(request.query_params.get("picture"))
     if shown is None:
-        return JSONResponse({"error": "there is no such picture here (any more)"}, 404)
+        return _json({"error": "there is no such picture here (any more)"}, 404)
     data = await asyncio.to_thread(messages.png, shown.rgb)
     name = f'attachment; filename="{shown.key}.png"'
     return Response(data, media_type="image/png", headers={"content-disposition": name})
@@ -80,8 +81,7 @@ async def get_verbs(request: Request) -> Response:
     lacks it, if it does."""
     if not request.app.state.bucket.take():
         return _refused(request, _TOO_MANY, 429)
-    described = request.app.state.live.desk.describe()
-    return Response(to_json(described), media_type="application/json")
+    return _json(request.app.state.live.desk.describe())
 
 
 async def post_verb(request: Request) -> Response:
@@ -95,14 +95,14 @@ async def post_verb(request: Request) -> Response:
         return _refused(request, "slow call refused", 408)
     try:
         asked = messages.parse(body, request.url.path.rpartition("/")[2])
-        now = await state.live.do(asked)
     except ValueError as error:
         state.complaints.add(_MALFORMED, str(error))
-        return JSONResponse({"error": str(error)}, 400)
+        return _json({"error": str(error)}, 400)
+    try:
+        now = await state.live.do(asked)
     except PercastError as error:
-        return JSONResponse({"error": str(error)}, 409)
-    told = {"ok": True, "now": now, "hint": state.live.desk.hint(asked.name)}
-    return Response(to_json(told), media_type="application/json")
+        return _json({"error": str(error)}, 503 if isinstance(error, Abandoned) else 409)
+    return _json({"ok": True, "now": now, "hint": state.live.desk.hint(asked.name)})
 
 
 async def _body(request: Request) -> bytes:
@@ -118,12 +118,17 @@ async def _body(request: Request) -> bytes:
 
 def _refused(request: Request, kind: str, status: int) -> Response:
     request.app.state.complaints.add(kind)
-    return JSONResponse({"error": kind}, status)
+    return _json({"error": kind}, status)
+
+
+def _json(content: dict, status: int = 200) -> Response:
+    """ASCII, whatever text is echoed: not all of it can be encoded."""
+    return Response(to_json(content), status, media_type="application/json")
 
 
 async def get_openapi(request: Request) -> Response:
     """What can be called."""
-    return JSONResponse(schema(request.app.routes))
+    return _json(schema(request.app.routes))
 
 
 async def socket(websocket: WebSocket) -> None:
@@ -185,7 +190,7 @@ async def _read(websocket: WebSocket, client: Client) -> None:
             complaints.add(_MALFORMED, str(error))
             client.put("error", messages.text("error", error=str(error)))
             continue
-        if VERBS[asked.name].quick:
+        if live.desk.quick(asked.name):
             await _obey(live, client, asked)
             continue
         task = asyncio.create_task(_obey(live, client, asked))
@@ -198,6 +203,3 @@ async def _obey(live: Live, client: Client, asked: messages.Asked) -> None:
         await live.do(asked)
     except PercastError as error:
         client.put("error", messages.text("error", error=str(error), name=asked.name))
-    except Exception as error:  # noqa: BLE001 - whatever a driver does, the page goes on
-        live.complaints.add("error", f"{type(error).__name__}: {error}")
-        client.put("error", messages.text("error", error=f"{asked.name}: {error}"))

@@ -8,6 +8,7 @@ TOKEN", or of a WebSocket, which cannot have that header in a browser, the subpr
 "token.TOKEN". It is never part of an address, and so of no log and no history.
 """
 
+import asyncio
 import ipaddress
 import re
 import secrets
@@ -52,14 +53,22 @@ class Gate:
             await self._app(scope, receive, send)
             return
 
+        began = False
+
         async def guarded(message: Message) -> None:
+            nonlocal began
             if message["type"] == "http.response.start":
+                began = True
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
         reason = self._refusal(scope)
         if reason is None:
-            await self._app(scope, receive, guarded)
+            try:
+                await self._app(scope, receive, guarded)
+            except asyncio.CancelledError:  # the server ends: nobody's fault, and no traceback
+                if scope["type"] == "http" and not began:
+                    await PlainTextResponse("the link ends\n", 503)(scope, receive, guarded)
             return
         kind, status = reason
         self._complaints.add(kind)

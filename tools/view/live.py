@@ -11,13 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from percast.errors import DeviceError, PercastError
 from percast.tools.controls.desk import Desk
+from percast.tools.controls.turns import Turns
 from percast.tools.view import messages
 from percast.tools.view.hub import Client, Hub
 from percast.tools.view.limits import Complaints
 from percast.tools.view.messages import Asked
 from percast.tools.view.shown import Shown
-from percast.tools.view.turns import Turns
 
 if TYPE_CHECKING:  # `percast view` does without GNU Radio, and so without these
     from percast.tools.view.taps import Taps
@@ -70,8 +71,13 @@ class Live:
             asyncio.create_task(self._forever(self._score, self._scoreless)),
         )
 
+    def leave(self) -> None:
+        """The server is about to end: nobody waits for verbs any more."""
+        self._turns.close()
+
     async def close(self) -> None:
         """Wait for what is being computed, and stop."""
+        self.leave()
         self.taps.on_picture = lambda: None
         for task in self._tasks:
             task.cancel()
@@ -79,7 +85,6 @@ class Live:
         self.desk.on_change.remove(self._changed)
         for pool in (self._packer, self._decoder, self._scorer):
             pool.shutdown()
-        self._turns.close()
 
     def welcome(self, client: Client) -> None:
         """What a newcomer is told at once."""
@@ -90,9 +95,17 @@ class Live:
         """Obey; gives what is in force now. The picture comes later.
 
         Raises:
+            Abandoned: the link ends before it is done.
             PercastError: this link cannot, or not now.
         """
-        now = await self._turns.take(asked.name, asked.value)
+        try:
+            now = await self._turns.take(asked.name, asked.value)
+        except PercastError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a driver does, the page goes on
+            told = f"{type(error).__name__}: {error}"
+            self.complaints.add("error", told)
+            raise DeviceError(f"{asked.name}: {told}") from error
         if asked.name == "realism":
             self._wish(self.find(asked.picture) or self.find(), asked.value, asked_for=True)
         return now
@@ -149,7 +162,7 @@ class Live:
         return newest and self._kept.get(newest.key, newest)
 
     def _wish(self, shown: Shown | None, realism: float | None, asked_for: bool = False) -> None:
-        if shown is not None:
+        if shown is not None and shown.arrived is not None:  # else its symbols are not here
             self._keep(shown)
             if asked_for:
                 self._first = shown.key

@@ -59,6 +59,7 @@ def _of_verb(name: str) -> dict[str, Any]:
         "400": {"description": "it makes no sense"},
         "409": {"description": "this link cannot"},
         "429": {"description": "too many calls"},
+        "503": {"description": "the link ends before it is done"},
     }
     return {
         "summary": verb.summary,

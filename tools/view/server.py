@@ -91,7 +91,14 @@ def serve(
     app = make_app(taps, desk, complaints, token)
     # Its lines about every connection would bury ours, and hold what clients sent.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    server = uvicorn.Server(
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # It waits for calls, and they may wait for an engine that compiles.
+            app.state.live.leave()
+            await super().shutdown(sockets)
+
+    server = Server(
         uvicorn.Config(
             app,
             log_config=None,

@@ -71,13 +71,12 @@ class Taps:
         return told(*self._air.take(), self.receiver.profile)
 
     def decode_again(self, shown: Shown, realism: float | None) -> Shown:
-        """A picture with another realism, from its symbols; it has no figures yet, see `score`.
+        """A picture with another realism, from its symbols, which it has; it has no figures yet,
+        see `score`.
 
         Raises:
             PercastError: it cannot be decoded.
         """
-        if shown.arrived is None:
-            return shown
         again = self.receiver.generator.decode_again(shown.arrived, realism)
         # Figures take as long as a generator: the dial would feel it.
         record = shown.record | {

@@ -17,7 +17,13 @@ from percast.engines.codecs.digital.sources import (
 from percast.engines.pictures import BadPicture
 from percast.errors import UsageError
 
-_FINEST, _COARSEST = 4, 51  # quantiser parameters
+_FINEST, _COARSEST = 1, 51  # quantiser parameters
+_USUAL = 37  # at 0.23 bits a pixel
+# swscale's flags by number: not every PyAV has names for them. By default it takes the colour of the
+# nearest of four pixels, which costs 1 dB of PSNR at high rates.
+_BICUBIC, _FULL_CHROMA, _ACCURATE = 0x4, 0x2000, 0x40000
+# x265 makes single pictures finer than asked, by 6 log2(1.4), as if others were to refer to them.
+_PARAMETERS = "keyint=1:ipratio=1:info=0:log-level=none:pools=1:frame-threads=1"
 
 
 class Hevc:
@@ -39,12 +45,13 @@ class Hevc:
         self._av = av
 
     def encode_within(self, rgb: Picture, size: int) -> bytes | None:
-        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(even(rgb)), format="rgb24")
+        whole = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(even(rgb)), format="rgb24")
+        frame = whole.reformat(format="yuv420p", interpolation=_BICUBIC | _ACCURATE)
 
         def encode(quantiser: int) -> bytes:
             return self._encode(frame, quantiser)
 
-        start = usual_quantiser(rgb, size)
+        start = usual_quantiser(rgb, size, _USUAL)
         return finest_within(encode, _FINEST, _COARSEST, size, QP_SLOPE, start)
 
     def _encode(self, frame, quantiser: int) -> bytes:
@@ -52,8 +59,7 @@ class Hevc:
         encoder.height, encoder.width = frame.height, frame.width
         encoder.pix_fmt = "yuv420p"
         encoder.time_base, encoder.framerate = Fraction(1, 25), 25
-        parameters = f"qp={quantiser}:keyint=1:info=0:log-level=none:pools=1:frame-threads=1"
-        encoder.options = {"preset": "slow", "x265-params": parameters}
+        encoder.options = {"preset": "slow", "x265-params": f"qp={quantiser}:{_PARAMETERS}"}
         packets = [*encoder.encode(frame), *encoder.encode(None)]
         return b"".join(bytes(packet) for packet in packets)
 
@@ -71,4 +77,5 @@ class Hevc:
             raise BadPicture("no HEVC picture of 4:2:0")
         if (frames[0].height, frames[0].width) != (height + height % 2, width + width % 2):
             raise BadPicture(f"a picture of {frames[0].width}x{frames[0].height}")
-        return checked(frames[0].to_ndarray(format="rgb24"), height, width)
+        shown = frames[0].reformat(format="rgb24", interpolation=_BICUBIC | _FULL_CHROMA | _ACCURATE)
+        return checked(shown.to_ndarray(), height, width)

@@ -45,11 +45,16 @@ QP_SLOPE = 0.115
 """ln of the bytes that a step of HEVC's and VVC's quantiser parameter saves."""
 
 
-def usual_quantiser(rgb: Picture, size: int) -> int:
-    """The quantiser parameter of HEVC and VVC that a photograph of so many bytes usually has: 40 at
-    0.23 bits a pixel."""
+def usual_quantiser(rgb: Picture, size: int, known: int) -> int:
+    """The quantiser parameter of HEVC and VVC that a photograph of so many bytes usually has.
+
+    Args:
+        rgb: uint8 [H, W, 3].
+        size: bytes.
+        known: what it usually is at 0.23 bits a pixel.
+    """
     bits_per_pixel = max(8 * size, 1) / (rgb.shape[0] * rgb.shape[1])
-    return round(40 + log(0.23 / bits_per_pixel) / QP_SLOPE)
+    return round(known + log(0.23 / bits_per_pixel) / QP_SLOPE)
 
 
 def finest_within(

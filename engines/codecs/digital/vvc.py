@@ -19,7 +19,10 @@ from percast.engines.pictures import BadPicture
 from percast.errors import UsageError
 
 _FINEST, _COARSEST = 8, 63  # quantiser parameters
+_USUAL = 40  # at 0.23 bits a pixel
 _PATIENCE_S = 600.0  # with a picture; seconds are usual
+# By default it takes the colour of the nearest of four pixels.
+_COLOUR = ("-vf", "scale=flags=bicubic+full_chroma_int+accurate_rnd")
 _QUIET = ("-hide_banner", "-nostdin", "-loglevel", "error")
 
 
@@ -46,20 +49,21 @@ class Vvc:
             "libvvenc",
             "-pix_fmt",
             "yuv420p10le",
+            *_COLOUR,
         )
         wanted = ("-preset", "fast", "-threads", "1", "-f", "vvc", "pipe:1")
 
         def encode(quantiser: int) -> bytes:
             return self._run(*given, "-qp", str(quantiser), *wanted, data=whole.tobytes())
 
-        start = usual_quantiser(rgb, size)
+        start = usual_quantiser(rgb, size, _USUAL)
         return finest_within(encode, _FINEST, _COARSEST, size, QP_SLOPE, start)
 
     def decode(self, data: bytes, height: int, width: int) -> Picture:
         rows, columns = height + height % 2, width + width % 2
         most = str(most_pixels(height, width))
         limits = ("-threads", "1", "-err_detect", "explode", "-max_pixels", most)
-        wanted = ("-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
+        wanted = (*_COLOUR, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1")
         try:
             raw = self._run(*limits, "-f", "vvc", "-i", "pipe:0", *wanted, data=data)
         except (subprocess.SubprocessError, OSError) as error:

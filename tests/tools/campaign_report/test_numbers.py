@@ -3,6 +3,7 @@
 
 import dataclasses
 import io
+import itertools
 import json
 import sqlite3
 from fractions import Fraction
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from percast.engines.metrics import psnr
+from percast.engines.metrics.bandwidth import Share
 from percast.engines.pictures import decode_picture
 from percast.tools.campaign.store import Store
 from percast.tools.campaign_report.analysis.conditions import Code, Level
@@ -20,8 +22,11 @@ from percast.tools.campaign_report.analysis.sets import Needs, count_patches, di
 from percast.tools.campaign_report.analysis.whole import analyse
 from percast.tools.campaign_report.config import ReportConfig
 from percast.tools.campaign_report.page import page_of
+from percast.tools.campaign_report.sections import words
+from percast.tools.campaign_report.terminal import print_numbers
 from percast.tools.pages import Figure, Folded, render
 from percast.tools.pages.chart import LOOKS
+from percast.tools.statistics.bandwidth import EqualQuality
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
 
 PLAIN = ReportConfig(lost="aside", no_sets=True)
@@ -117,6 +122,62 @@ def test_a_campaign_has_not_changed_against_itself_and_has_against_a_better_one(
     change = better["changes"][1]
     assert change["change"]["low"] < -0.01 < change["change"]["high"] < 0
     assert better["record"]["seeds.campaign"] == {"before": 0, "after": 2}
+
+
+def test_one_condition_that_is_surely_worse_is_found_among_all_that_did_not_change(tmp_path):
+    paths = [
+        make_store(tmp_path / f"{seed}.sqlite", Law(rates=("1/96", "1/48"), seed=seed))
+        for seed in (0, 1)
+    ]
+    with sqlite3.connect(paths[1]) as db:
+        of = "SELECT cell FROM cells JOIN shots USING (shot) WHERE condition = 3"
+        db.execute(f"UPDATE decodes SET psnr_db = psnr_db - 3 WHERE cell IN ({of})")
+        db.execute("UPDATE arrivals SET received = 0 WHERE shot IN (SELECT shot FROM shots "
+                   "WHERE condition = 4)")  # fmt: skip
+    db.close()
+    with Store.open(paths[0]) as old, Store.open(paths[1]) as new:
+        changes = analyse(new, PLAIN, old).json()["comparison"]["changes"]
+    assert len(changes) > 20
+    worse = [(c["metric"], round(c["change"]["value"], 6)) for c in changes
+             if c["verdict"] == "worse"]  # fmt: skip
+    assert worse == [("psnr_db", -3.0), ("share_arrived", -1.0)]
+    assert 0 < next(c["p_value"] for c in changes if c["change"]["value"] == -1) < 1e-6
+
+
+def test_a_metric_that_some_pictures_lack_is_not_told_as_lost_pictures(tmp_path, capsys):
+    path = make_store(tmp_path / "a.sqlite", Law(pictures=4, snrs=(10.0,)))
+    with sqlite3.connect(path) as db:  # the metric's weights came later
+        first = "SELECT cell FROM cells JOIN shots USING (shot) WHERE seq < 10"
+        db.execute(f"UPDATE decodes SET lpips = NULL WHERE cell IN ({first})")
+    db.close()
+    with Store.open(path) as store:
+        analysis = analyse(store, dataclasses.replace(PLAIN, lost="grey"))
+        page = render(page_of(analysis, store, 0.0))
+    assert analysis.grey_known and "Every picture arrived" in page
+    assert "Pictures were lost" not in page
+    assert "Not measured of all pictures that came out: LPIPS of 14 of 24." in page
+    whole, partly = (point(analysis.json(), code, 10.0, "1/48")["metrics"]["lpips"]
+                     for code in ("hevc-ldpc", "percast"))  # fmt: skip
+    assert (whole["measured"], partly["measured"]) == (3, 2)
+    print_numbers(analysis)
+    told = capsys.readouterr().out
+    assert "(2 of 4)" in told and "(3 of 4)" in told and "4/4" in told
+    # Codes are compared over the pictures that have it under all conditions.
+    assert {s.metric: s.pictures for s in analysis.savings} == {"lpips": 2, "psnr_db": 4}
+    assert "that have the metric at all points: LPIPS 2." in page
+
+
+def test_a_lost_picture_that_a_metric_is_not_for_is_left_out_of_it_and_no_other(tmp_path):
+    path = make_store(tmp_path / "a.sqlite", Law(pictures=4, snrs=(10.0,), size=(96, 96)))
+    with sqlite3.connect(path) as db:  # MS-SSIM takes 161 pixels a side
+        db.execute("UPDATE decodes SET ms_ssim = 0.9 WHERE cell < 2")
+        db.execute("UPDATE arrivals SET received = 0 WHERE shot = 3")
+    db.close()
+    with Store.open(path) as store:
+        analysis = analyse(store, dataclasses.replace(PLAIN, lost="grey"))
+    lossy = next(p for p in analysis.points if 3 in p.cells)
+    assert lossy.figures["psnr_db"].filled is not None
+    assert lossy.figures["ms_ssim"].filled is None and analysis.grey_known
 
 
 def test_what_lost_pictures_is_not_compared_by_those_that_arrived(campaign, tmp_path):
@@ -245,6 +306,44 @@ def test_conditions_are_told_apart_by_what_differs_in_their_settings():
     names = sorted(c.code.name for c in dials)
     assert names == ["percast mse", "percast, realism 0", "percast, realism 1"]
     assert len({Code("learned", "x", 1.0, "", str(n)) for n in range(LOOKS)}) == LOOKS
+
+
+def test_a_code_is_one_curve_with_one_name_and_another_code_never_joins_it():
+    from percast.tools.campaign_report.analysis.conditions import sort_rows
+
+    rows, conditions = [], []
+    for mcs, rates in ((4, ("1/24", "1/12")), (11, ("1/48", "1/24"))):
+        for rate, snr in itertools.product(rates, (4.0, 10.0)):
+            number = len(rows) + 1
+            rows.append(
+                {"channel": "awgn", "delay_spread_s": None, "doppler_hz": None, "realism": 1.0,
+                 "codec": "hevc-ldpc", "model": "hevc-ldpc", "snr_db_set": snr, "gain_db": None,
+                 "cbr_asked": rate, "condition": number}
+            )  # fmt: skip
+            whole = {"codec": {"mcs": str(mcs)}, "channel": {"model": "awgn"}}
+            told = {"condition": number, "design_snr_db": snr, "gain_db": None}
+            conditions.append(told | {"settings": whole})
+    found = sort_rows(rows, conditions)
+    curves: dict[str, set] = {}
+    for condition in found:
+        curves.setdefault(condition.code.name, set()).add((condition.cbr, condition.level.db))
+    points = {f"hevc-ldpc (mcs {mcs})": {(Fraction(r), snr) for r in rates for snr in (4.0, 10.0)}
+              for mcs, rates in ((4, ("1/24", "1/12")), (11, ("1/48", "1/24")))}  # fmt: skip
+    # Designed for the SNR of the channel it is still the same code.
+    assert curves == points
+
+
+@pytest.mark.parametrize(
+    ("taken", "text"),
+    [
+        (Share(1 / 8, "at most"), "\u2265 87%"),  # 87.5% and more
+        (Share(1 / 4, "at most"), "\u2265 75%"), (Share(0.995, "more than"), "< 1%"),
+        (Share(2.004, "more than"), "< \u2212100%"), (Share(1.0, "more than"), "< 0%"),
+        (Share(0.126), "87%"), (Share(1.004), "0%"), (Share(2.62), "\u2212162%"),
+    ],
+)  # fmt: skip
+def test_no_bound_of_what_is_saved_is_rounded_past_what_it_holds(taken, text):
+    assert words.saved_headline(EqualQuality(1 / 48, taken, None, None)) == text
 
 
 @pytest.mark.parametrize(

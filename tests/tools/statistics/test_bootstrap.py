@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from percast.tools.statistics.bootstrap import ClusterBootstrap, mean
 from percast.tools.statistics.differences import difference, discovered
-from percast.tools.statistics.shares import share
+from percast.tools.statistics.shares import least_p_value, share
 
 ONES = np.ones(12)
 
@@ -66,6 +67,38 @@ def test_a_paired_difference_is_seen_that_is_smaller_than_the_scatter_of_picture
     same = difference(draws, (before, ONES), (2 * before, 2 * ONES))
     assert same.p_value == 1.0 and same.change == pytest.approx((0, 0, 0))
     assert difference(draws, (before, ONES), (after, 0 * ONES)) is None
+
+
+@pytest.mark.parametrize("pictures", [4, 6, 8, 12])
+def test_one_change_that_is_certain_is_seen_among_many_that_are_none(pictures):
+    rng, ones = np.random.default_rng(5), np.ones(pictures)
+    draws = ClusterBootstrap(pictures)
+    before = rng.normal(30, 4, pictures)
+
+    def p_value(after):
+        return difference(draws, (before, ones), (after, ones)).p_value
+
+    nothing = [p_value(before + 0.1 * rng.normal(size=pictures)) for _ in range(71)]
+    found = discovered([*nothing, p_value(before - 3.0)])
+    assert found[-1] and sum(found) <= 2
+
+
+def test_how_sure_a_change_is_follows_student_beyond_what_draws_can_tell():
+    rng = np.random.default_rng(6)
+    draws = ClusterBootstrap(12)
+    scatter = rng.normal(size=12)
+    scatter -= scatter.mean()
+    shifts = np.linspace(0.2, 6, 30) * scatter.std()
+    found = [draws.p_value(draws.means(scatter + shift, ONES)) for shift in shifts]
+    assert found == sorted(found, reverse=True)
+    beyond = shifts > 1.5 * scatter.std()  # no draw of these reaches zero
+    tested = [ttest_1samp(scatter + shift, 0).pvalue for shift in shifts[beyond]]
+    assert np.log(found)[beyond] == pytest.approx(np.log(tested), rel=0.1)
+    assert draws.p_value(np.full(2000, -3.0)) == 0 and draws.p_value(np.zeros(2000)) == 1
+
+
+def test_a_share_of_few_pictures_is_never_surely_another():
+    assert least_p_value(3) > 0.03 and least_p_value(12) < 1e-6
 
 
 def test_where_nothing_changed_hardly_ever_a_change_is_called_real():

@@ -15,7 +15,6 @@ from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute, of_tally
 from percast.tools.study.analysis.rule import judge
 from percast.tools.study.analysis.synthetic import Layout, Truth, expected_shares, simulate
-from percast.tools.study.analysis.words import DOWN, NEAREST, UP, percent
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
 from percast.tools.study.plan import Condition, Folder
 from percast.tools.study.schedule import CATCH, trials_of
@@ -280,18 +279,6 @@ def test_what_is_saved_is_what_is_missing_of_the_ratio_and_no_bound_claims_too_m
     assert table["saved_high"] == (None if found.low is None else 1 - found.low)
 
 
-@pytest.mark.parametrize(
-    ("share", "rounding", "text"),
-    [
-        (0.0625, NEAREST, "6.2%"), (0.0625, UP, "6.3%"), (0.0625, DOWN, "6.2%"), (0.5, UP, "50%"),
-        (np.exp(np.log(0.25)), UP, "25%"), (0.9375, DOWN, "93.7%"), (0.0, UP, "0%"),
-        (1.0, DOWN, "100%"), (3.141, UP, "315%"), (0.004, DOWN, "0.4%"),
-    ],
-)  # fmt: skip
-def test_a_bound_is_rounded_so_that_it_holds(share, rounding, text):
-    assert percent(share, rounding) == text
-
-
 def test_each_rate_is_compared_by_itself_too():
     plan, values = rated()
     found = of_scores(plan, values, 40)
@@ -331,6 +318,15 @@ def test_small_studies_and_such_that_say_nothing_have_a_report(
     folder = Folder(tmp_path, plan, "0" * 64)
     page = render(make_page(folder, answers, judge(plan, answers), found, found, [], None))
     assert "nan" not in re.sub(r"(href|src)=\"data:[^\"]*\"", "", page)
+
+
+def test_the_report_says_how_many_pairs_repeats_and_catch_trials_an_observer_had(tmp_path):
+    plan = study(pictures=1, trials=48, repeats=20)  # there are four pairs
+    answers = [a for slot in range(3) for a in pressing(plan, slot, LEFT)]
+    found = compute(plan, answers, range(3), 100)
+    folder = Folder(tmp_path, plan, "0" * 64)
+    page = render(make_page(folder, answers, judge(plan, answers), found, found, [], None))
+    assert "4 pairs, 2 of them again with sides swapped, and 4 catch trials" in page
 
 
 def test_what_an_operator_or_a_file_is_called_is_text_in_the_report(tmp_path):

@@ -84,6 +84,8 @@ def test_pictures_that_a_condition_lacks_are_left_out_and_that_is_said(study, fo
         folders["original"], "--out", tmp_path / "study", "--json",
     )  # fmt: skip
     assert done.code == 0 and done.json["pictures"] == 4
+    # Four pairs, of which two come early enough to be asked again.
+    assert "2 pairs are asked again, not 4" in done.err
     assert "2 originals are left out" in done.err and len(done.json["left_out"]) == 2
     # Whoever reads the report must know it as well: a code may have lost the difficult ones.
     folder = Folder.open(tmp_path / "study")
@@ -242,7 +244,9 @@ def test_a_file_whose_making_was_cut_off_is_begun_again(study, folders, tmp_path
     assert done.code == 5 and "nobody has answered" in done.complaint
 
 
-def test_where_the_rule_leaves_out_everybody_it_says_why_and_keeps_what_they_said(study, folders, tmp_path):
+def test_where_the_rule_leaves_out_everybody_it_says_why_and_keeps_what_they_said(
+    study, folders, tmp_path
+):
     assert made(study, folders, tmp_path / "study").code == 0
     folder = Folder.open(tmp_path / "study")
     with Answers.open(folder, create=True) as answers:

@@ -8,7 +8,7 @@ import pytest
 
 from percast.tools.study.config import RuleConfig
 from percast.tools.study.plan import OBVIOUS, ORIGINAL, Condition, Shown, Study
-from percast.tools.study.schedule import CATCH, PAIR, REPEAT, trials_of
+from percast.tools.study.schedule import CATCH, PAIR, REPEAT, repeats_each, trials_each, trials_of
 
 
 def study(codes: int = 2, rates: int = 2, pictures: int = 6, **plan) -> Study:
@@ -100,6 +100,16 @@ def test_repeats_come_much_later_with_sides_swapped():
                 and (trial.left, trial.right) == (again.right, again.left)
             )  # fmt: skip
             assert again.number - first.number >= 9
+
+
+@pytest.mark.parametrize("trials", [1, 4, 12, 24])
+@pytest.mark.parametrize("repeats", [0, 4, 20])
+def test_as_many_are_told_as_are_asked(trials, repeats):
+    plan = study(trials=trials, repeats=repeats)
+    for slot in range(3):
+        kinds = Counter(trial.kind for trial in trials_of(plan, slot))
+        told = {PAIR: trials_each(plan), REPEAT: repeats_each(plan), CATCH: 4}
+        assert kinds == Counter({kind: count for kind, count in told.items() if count})
 
 
 def test_catch_trials_have_their_answer_on_either_side_and_lie_anywhere():

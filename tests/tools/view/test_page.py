@@ -131,12 +131,21 @@ def test_the_original_lies_beside_it_by_keyboard_and_mouse(page):
     share = int(page.input_value("#split"))
     assert share > 0
     assert page.locator("#edge").evaluate("e => e.style.left") == f"{share}%"
-    page.click("#frame", position={"x": 10, "y": 10})
+    page.click("#pause")  # the frame stays as high as it is
     box = page.locator("#frame").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    left, top, width = box["x"], box["y"] + 20, box["width"]
+    page.mouse.move(left + 0.2 * width, top)
     page.mouse.down()
+    for share in (0.25, 0.5, 0.76):
+        page.mouse.move(left + share * width, top, steps=3)
+        assert abs(int(page.input_value("#split")) - 100 * share) <= 1
+    page.mouse.move(left + 1.2 * width, top)  # the hand may leave the picture
+    assert page.input_value("#split") == "100"
     page.mouse.up()
-    assert 45 <= int(page.input_value("#split")) <= 55
+    page.mouse.move(left + 0.5 * width, top)
+    assert page.input_value("#split") == "100"
+    page.click("#pause")
+    page.wait_for_selector("#pause[aria-pressed=false]")
 
 
 def test_the_channels_snr_can_be_set(page):
@@ -145,10 +154,17 @@ def test_the_channels_snr_can_be_set(page):
     page.wait_for_function(
         "() => parseFloat(document.querySelector('[data-figure=SNR] b').textContent) > 20"
     )
+    # A group says so in closed, too; where 0 is not off, 0 is a number as others.
+    said = "text => document.querySelector('[data-group=Channel] summary').innerText.includes(text)"
+    page.locator("#do-snr").evaluate(SET, 0)
+    page.wait_for_function(said, arg="awgn · 0 dB")
+    page.click("#do-snr-null")
+    page.wait_for_function(said, arg="awgn · no noise")
     page.locator("#do-snr").evaluate(SET, 10)
     page.wait_for_function(
         "() => parseFloat(document.querySelector('[data-figure=SNR] b').textContent) < 15"
     )
+    page.wait_for_function(said, arg="awgn · 10 dB")
 
 
 def open_group(page, name: str) -> None:
@@ -238,6 +254,14 @@ def test_a_phone_can_show_it(browser, link):
         for group in ("Channel", "Sender", "Recording"):
             page.click(f"[data-group={group}] summary")
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.wait_for_selector("#split-label:not([hidden])")
+        page.evaluate("scrollTo(0, 0)")
+        box, finger = page.locator("#frame").bounding_box(), page.context.new_cdp_session(page)
+        for kind, share in (("touchStart", 0.2), *(("touchMove", n / 10) for n in range(3, 9))):
+            point = {"x": box["x"] + share * box["width"], "y": box["y"] + 20}
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+        assert 79 <= int(page.input_value("#split")) <= 81
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         for control in ("#realism", "#pause", "#save", "#do-record"):
             box = page.locator(control).bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= 360 and box["height"] >= 24
@@ -284,6 +308,15 @@ def test_with_a_token_the_address_that_is_printed_is_enough(browser, photos):
         with visited(browser, address) as page:
             page.wait_for_function("() => document.querySelectorAll('#film li').length > 2")
             assert page.complaints == []
+
+
+def test_every_colour_that_is_used_is_defined():
+    style = (ROOT / "tools/view/page/style.css").read_text("utf-8")
+    used = set(re.findall(r"var\((--[\w-]+)", style))
+    schemes = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    for scheme in schemes:
+        assert used <= set(re.findall(r"(--[\w-]+):", scheme))
+    assert len(schemes) == 2  # dark and light
 
 
 def test_reading_the_link_is_what_the_guide_says():

@@ -16,6 +16,7 @@ from percast.tools.campaign_report.analysis.measured import Campaign, Measured
 from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.statistics.bootstrap import ClusterBootstrap, Floats
 from percast.tools.statistics.differences import Difference, difference, discovered
+from percast.tools.statistics.shares import least_p_value
 
 ARRIVED = "share_arrived"
 """Among the metrics: the share of pictures that came out."""
@@ -67,6 +68,7 @@ class Comparison:
 
     Attributes:
         path: of the other store.
+        decode: of its decoding.
         record: what differs in their records: name -> (other, this).
         changes: of all that both measured.
         only_here, only_there: conditions without a partner.
@@ -74,6 +76,7 @@ class Comparison:
     """
 
     path: str
+    decode: int
     record: dict[str, tuple[Any, Any]]
     changes: list[Change]
     only_here: list[str]
@@ -84,6 +87,7 @@ class Comparison:
         """As `--json` has it."""
         return {
             "against": self.path,
+            "decode_before": self.decode,
             "record": {k: {"before": a, "after": b} for k, (a, b) in self.record.items()},
             "pictures": self.pictures,
             "changes": [change.json() for change in self.changes],
@@ -116,7 +120,8 @@ def compare(campaign: Campaign, other: Campaign, draws: ClusterBootstrap) -> Com
     ]
     return Comparison(
         path=other.path,
-        record=differing(other.frozen, campaign.frozen),
+        decode=other.decode,
+        record=differing(*({**c.frozen, "decoding": c.passed} for c in (other, campaign))),
         changes=changes,
         only_here=[str(c) for c in campaign.conditions if _key(c) not in partners],
         only_there=[str(c) for c in other.conditions if c not in paired],
@@ -154,10 +159,7 @@ def _changes(
     pairs = {ARRIVED: ((before.arrived, before.sent), (after.arrived, after.sent))}
     for metric in after.sums:
         if metric in before.filled and metric in after.filled:
-            pairs[metric] = (
-                (before.filled[metric], before.sent),
-                (after.filled[metric], after.sent),
-            )
+            pairs[metric] = (before.filled[metric], after.filled[metric])
         elif (
             before.all_arrived and after.all_arrived
         ):  # else those that arrive may be the easy ones
@@ -169,6 +171,9 @@ def _changes(
     for metric, (first, second) in pairs.items():
         moved = difference(draws, tuple(map(matched, first)), second)
         if moved is not None:
+            if metric == ARRIVED:
+                surest = max(moved.p_value, least_p_value(moved.clusters))
+                moved = replace(moved, p_value=surest)
             word = _verdict(metric, moved)
             changes.append(
                 Change(

@@ -3,12 +3,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 LEARNED = "learned"
+_DESIGN = "codec.design_snr_db"
 _OWN_NAMES = {"base": "percast"}
 _CHANNELS = {"awgn": "AWGN", "rayleigh": "Rayleigh", None: "as recorded"}
 
@@ -160,27 +161,60 @@ def _settings(condition: Mapping[str, Any]) -> dict[str, str]:
             flat[path] = value if isinstance(value, str) else json.dumps(value)
 
     walk(condition["settings"], "")
-    return flat | {"codec.design_snr_db": f"{condition['design_snr_db']:g}"}
+    return flat | {_DESIGN: f"{condition['design_snr_db']:g}"}
 
 
 def _told_apart(
     groups: Mapping[tuple, list], settings: Mapping[int, dict[str, str]]
 ) -> dict[int, tuple[str, str]]:
-    """For each condition of the store the settings in which it differs from others that are
-    otherwise the same: of the code, and of the channel."""
-    words = dict.fromkeys(settings, ("", ""))
-    for some in groups.values():
-        numbers = sorted({row["condition"] for row in some})
-        keys = sorted({key for number in numbers for key in settings[number]})
-        differing = [k for k in keys if len({settings[n].get(k) for n in numbers}) > 1]
+    """For each condition of the store what tells its code from others of the same codec and model,
+    and its channel from others with the same figures, wherever in the campaign those are: a curve
+    has one name at all its points."""
+    codes: dict[tuple, set[int]] = defaultdict(set)
+    airs: dict[tuple, set[int]] = defaultdict(set)
+    points: dict[tuple, set[int]] = defaultdict(set)
+    for ((codec, model, _), air, level, cbr), some in groups.items():
+        numbers = {row["condition"] for row in some}
+        codes[codec, model] |= numbers
+        airs[air] |= numbers
+        points[codec, model, air, level, cbr] |= numbers
+    told = dict.fromkeys(settings, "")
+    for numbers in codes.values():
+        told |= _differing(numbers, settings, lambda key: not _of_channel(key) and key != _DESIGN)
+    # What codes are designed for follows the channel's SNR: it tells those apart that differ in it
+    # at the same point.
+    designs: dict[tuple, set[str]] = defaultdict(set)
+    for point, numbers in points.items():
         for number in numbers:
-            parts: dict[bool, list[str]] = {True: [], False: []}
-            for key in differing:
-                place, _, name = key.rpartition(".")
-                text = f"{name.replace('_', ' ')} {settings[number].get(key, '-')}"
-                parts[place.startswith("channel")].append(text)
-            words[number] = ", ".join(parts[False]), ", ".join(parts[True])
-    return words
+            designs[*point, told[number]].add(settings[number][_DESIGN])
+    for code in {point[:2] for point, several in designs.items() if len(several) > 1}:
+        for number, text in _differing(codes[code], settings, _DESIGN.__eq__).items():
+            told[number] = ", ".join(filter(None, (told[number], text)))
+    air_told = dict.fromkeys(settings, "")
+    for numbers in airs.values():
+        air_told |= _differing(numbers, settings, _of_channel)
+    return {number: (told[number], air_told[number]) for number in settings}
+
+
+def _of_channel(key: str) -> bool:
+    return key.startswith("channel")
+
+
+def _differing(
+    numbers: Iterable[int], settings: Mapping[int, dict[str, str]], of: Callable[[str], bool]
+) -> dict[int, str]:
+    """Of each of these conditions the settings in which they differ, in words."""
+    numbers = list(numbers)
+    keys = sorted({key for number in numbers for key in settings[number] if of(key)})
+    names = {
+        key: key.rpartition(".")[2].replace("_", " ")
+        for key in keys
+        if len({settings[number].get(key) for number in numbers}) > 1
+    }
+    return {
+        number: ", ".join(f"{name} {settings[number].get(key, '-')}" for key, name in names.items())
+        for number in numbers
+    }
 
 
 def _names(codes: Iterable[tuple]) -> dict[tuple, str]:

@@ -7,6 +7,7 @@ a receiver could show without having received anything: a picture of mid grey.
 """
 
 import io
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -14,12 +15,12 @@ import numpy as np
 from percast.engines.evaluation.measure import METRICS, open_metrics
 from percast.engines.pictures import decode_picture
 from percast.tools.campaign_report.analysis.measured import Campaign
-from percast.tools.statistics.bootstrap import Floats
 
 GREY = 128
 
-Figures = dict[str, dict[str, float]]
-"""SHA-256 of a picture -> metric -> what a grey picture has."""
+Figures = dict[str, dict[str, float | None]]
+"""SHA-256 of a picture -> metric -> what a grey picture has; None where the metric is not for a
+picture like that, missing where it is not known."""
 
 
 def lost_pictures(campaign: Campaign) -> list[str]:
@@ -52,24 +53,30 @@ def grey_figures(
     for done, sha in enumerate(lost, 1):
         original = decode_picture(io.BytesIO(reference(sha)))
         grey = np.full_like(original, GREY)
-        values = {column: metric(original, grey) for column, metric in metrics.items()}
-        known[sha] = {column: v for column, v in values.items() if v is not None}
+        known[sha] = {column: metric(original, grey) for column, metric in metrics.items()}
         on_progress(done)
     return known
 
 
-def fill(campaign: Campaign, figures: Mapping[str, Mapping[str, float]]) -> None:
-    """Writes `Measured.filled` of every condition: as far as each metric is known of every picture
-    that was lost there."""
+def fill(campaign: Campaign, figures: Mapping[str, Mapping[str, float | None]]) -> bool:
+    """Writes `Measured.filled` of every condition for each metric that was measured there, or of
+    which nothing arrived, as far as grey pictures of all that were lost there are known.
+
+    Returns:
+        Whether they are, of every metric.
+    """
+    known = True
     for measured in campaign.conditions.values():
         lost = measured.sent - measured.arrived
         for metric in campaign.metrics:
-            grey = np.array([figures.get(s, {}).get(metric, np.nan) for s in campaign.pictures])
-            unknown = np.isnan(grey) & (lost > 0)
-            gap = measured.counts[metric] != measured.arrived  # a metric that failed
-            if not (unknown | gap).any():
-                measured.filled[metric] = measured.sums[metric] + _times(lost, grey)
-
-
-def _times(lost: Floats, grey: Floats) -> Floats:
-    return np.where(lost > 0, lost * np.nan_to_num(grey), 0.0)
+            grey = [figures.get(sha, {}).get(metric, math.nan) for sha in campaign.pictures]
+            fits = lost * np.array([value is not None for value in grey])
+            values = np.array([value or 0.0 for value in grey])
+            if np.isnan(values[fits > 0]).any():
+                known = False
+                continue
+            sums, counts = measured.sums[metric], measured.counts[metric]
+            if counts.any() or (fits.any() and not measured.arrived.any()):
+                values[fits == 0] = 0.0
+                measured.filled[metric] = sums + fits * values, counts + fits
+    return known

@@ -22,11 +22,13 @@ class Figure:
         arrived: mean over the pictures that came out; None where none did.
         filled: with every lost picture counted as grey; None where that is not known.
         pictures: different ones in `arrived`.
+        measured: how many that came out have the metric, with repeats.
     """
 
     arrived: Interval | None
     filled: Interval | None
     pictures: int
+    measured: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Point:
                     "arrived": figure.arrived and figure.arrived._asdict(),
                     "lost_as_grey": figure.filled and figure.filled._asdict(),
                     "pictures": figure.pictures,
+                    "measured": figure.measured,
                 }
                 for name, figure in self.figures.items()
             },
@@ -119,10 +122,10 @@ def _figure(measured: Measured, metric: str, draws: ClusterBootstrap) -> Figure:
     if pictures:
         arrived = draws.interval(float(mean(sums, counts)), draws.means(sums, counts), pictures)
     if metric in measured.filled:
-        all_, sent = measured.filled[metric], measured.sent
-        number = int(np.count_nonzero(sent))
-        filled = draws.interval(float(mean(all_, sent)), draws.means(all_, sent), number)
-    return Figure(arrived, filled, pictures)
+        total, number = measured.filled[metric]
+        known = int(np.count_nonzero(number))
+        filled = draws.interval(float(mean(total, number)), draws.means(total, number), known)
+    return Figure(arrived, filled, pictures, int(counts.sum()))
 
 
 def _reasons(measured: Measured) -> dict[str, int]:

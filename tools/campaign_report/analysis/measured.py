@@ -33,7 +33,7 @@ class Measured:
         rows: of the store.
         sent, arrived: pictures sent, and those that came out.
         sums, counts: of each metric over those that came out.
-        filled: sums of each metric with lost ones counted as grey pictures; a metric is missing
+        filled: the same of each metric with lost ones counted as grey pictures; a metric is missing
             where that is not known.
     """
 
@@ -42,7 +42,7 @@ class Measured:
     arrived: Floats
     sums: dict[str, Floats]
     counts: dict[str, Floats]
-    filled: dict[str, Floats] = field(default_factory=dict)
+    filled: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[int]:
@@ -71,15 +71,17 @@ class Campaign:
         path: of the store.
         frozen: what was written down when it began.
         decode: which decoding of the symbols; 0 is the run's own.
-        pictures: SHA-256 of each -> its name, in order.
+        passed: what was written down of that decoding; empty for the run's.
+        pictures: SHA-256 of each that it has -> its name, in order.
         conditions: condition -> what was measured.
-        counts: cells that there are, are done, were lost.
+        counts: cells that there are, that this decoding has, and shots of the run.
         rows: all of them, in time.
     """
 
     path: str
     frozen: Mapping[str, Any]
     decode: int
+    passed: Mapping[str, Any]
     pictures: dict[str, str]
     conditions: dict[Condition, Measured]
     counts: Mapping[str, int]
@@ -89,6 +91,18 @@ class Campaign:
     def metrics(self) -> list[str]:
         """Those that any picture has."""
         return [m for m in METRICS if any(r[m] is not None for r in self.rows)]
+
+    @property
+    def same_pictures(self) -> bool:
+        """Whether every condition has the same ones."""
+        first, *others = (m.sent > 0 for m in self.conditions.values())
+        return all(np.array_equal(first, other) for other in others)
+
+    @property
+    def pictures_each(self) -> tuple[int, int]:
+        """Least and most of a condition."""
+        each = [int(np.count_nonzero(m.sent)) for m in self.conditions.values()]
+        return min(each), max(each)
 
     @property
     def codes(self) -> list[Code]:
@@ -119,16 +133,18 @@ def load(store: Store, decode: int = 0) -> Campaign:
         passes = sorted({row["decode"] for row in every})
         reason = f"has no decoding {decode}, only {passes}" if passes else "has no cell done yet"
         raise FileError(f"{store.path} {reason}")
-    pictures = {p["sha256"]: p["name"] for p in store.pictures()}
+    shown = {row["picture_sha256"] for row in rows}
+    pictures = {p["sha256"]: p["name"] for p in store.pictures() if p["sha256"] in shown}
     places = {sha: place for place, sha in enumerate(pictures)}
     sorted_ = sort_rows(rows, store.conditions())
     return Campaign(
         path=str(store.path),
         frozen=store.frozen(),
         decode=decode,
+        passed=next(p["settings"] for p in store.passes() if p["decode"] == decode),
         pictures=pictures,
         conditions={condition: _measured(some, places) for condition, some in sorted_.items()},
-        counts=store.counts(),
+        counts=store.counts() | {"cells_done": len(rows)},
         rows=rows,
     )
 

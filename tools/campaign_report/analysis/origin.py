@@ -2,8 +2,9 @@
 """Where a number comes from: cells, command, version."""
 
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 _MOST_PARTS = 4
 
@@ -37,21 +38,48 @@ def short(cells: Collection[int], conditions: Collection[int] = ()) -> str:
 
 
 @dataclass(frozen=True)
+class By:
+    """Who made something.
+
+    Attributes:
+        percast: version, and commit.
+        command: as typed.
+    """
+
+    percast: str
+    command: str
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """By what was written down with a run, or with a decoding, which has no version."""
+        commit = record.get("commit")
+        state = f"{commit['sha'][:10]}{', changed' if commit['changed'] else ''}" if commit else ""
+        version = record.get("percast_version")
+        if version is None:
+            words = f"at {state}" if state else "of an unknown version"
+        else:
+            words = f"{version} ({state})" if state else str(version)
+        return cls(words, str(record.get("command", "unknown")))
+
+    def __str__(self) -> str:
+        return f"`{self.command}`, percast {self.percast}"
+
+
+@dataclass(frozen=True)
 class Origin:
     """Of the numbers of a report.
 
     Attributes:
-        measured: version (and commit) that measured.
-        command: that measured.
-        reported: version that reports.
-        report_command: that reports.
+        measured: who measured: the run, or who decoded its symbols again.
+        reported: who reports.
+        sent: the run, where that is not who measured.
     """
 
-    measured: str
-    command: str
-    reported: str
-    report_command: str
+    measured: By
+    reported: By
+    sent: By | None = None
 
     def line(self, cells: Collection[int], conditions: Collection[int] = ()) -> str:
         """For small print."""
-        return f"From {short(cells, conditions)}, by `{self.command}`, percast {self.measured}"
+        text = f"From {short(cells, conditions)}, by {self.measured}"
+        return f"{text}, of what was sent by {self.sent}" if self.sent else text

@@ -26,6 +26,7 @@ class Saving:
         rates: for each of the baseline's rates, rising, the share of it that the code takes.
         mean: of that share over all qualities that both reach; None where there are none.
         left_out: points of either curve that say nothing, and why.
+        pictures: that have the metric at all other points of both; only these count.
         cells: of both.
         numbers: of the conditions, in the store.
     """
@@ -38,6 +39,7 @@ class Saving:
     rates: dict[Fraction, EqualQuality]
     mean: Interval | None
     left_out: list[str]
+    pictures: int
     cells: list[int]
     numbers: list[int]
 
@@ -59,6 +61,7 @@ class Saving:
             },
             "mean_share_taken": self.mean and self.mean._asdict(),
             "left_out": self.left_out,
+            "pictures": self.pictures,
             "cells": ranges(self.cells),
         }
 
@@ -104,6 +107,10 @@ def _saving(
     )
     if len(ours) < 2 or not theirs:  # one rate is no curve: it could give bounds alone
         return None
+    common = (our_curve.counts > 0).all(0) & (their_curve.counts > 0).all(0)
+    if not common.any():
+        return None
+    our_curve, their_curve = (_over(common, curve) for curve in (our_curve, their_curve))
     results = at_equal_quality(draws, our_curve, their_curve)
     rates = {c.cbr: at for c, at in zip(theirs, results, strict=True)}
     measured = (*ours.values(), *theirs.values())
@@ -112,6 +119,7 @@ def _saving(
         rates,
         mean_share(draws, our_curve, their_curve) if len(theirs) > 1 else None,
         left_out,
+        int(common.sum()),
         cells,
         numbers,
     )
@@ -128,8 +136,11 @@ def _curve(
             left_out.append(f"{where}: nothing arrived")
             continue
         if metric in measured.filled:
-            total, number = measured.filled[metric], measured.sent
-        elif measured.all_arrived and measured.counts[metric].any():
+            total, number = measured.filled[metric]
+        elif not measured.counts[metric].any():
+            left_out.append(f"{where}: not measured")
+            continue
+        elif measured.all_arrived:
             total, number = measured.sums[metric], measured.counts[metric]
         else:
             left_out.append(f"{where}: pictures were lost, and what a grey one has is not known")
@@ -141,3 +152,8 @@ def _curve(
     if not kept:
         return kept, Curve(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)))
     return kept, Curve(np.array(rates), np.stack(sums), np.stack(counts))
+
+
+def _over(pictures: np.ndarray, curve: Curve) -> Curve:
+    """As if only these had been measured: points of other pictures could not be compared."""
+    return Curve(curve.rates, curve.sums * pictures, curve.counts * pictures)

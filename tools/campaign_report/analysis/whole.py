@@ -4,7 +4,7 @@
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import percast
@@ -14,7 +14,7 @@ from percast.tools.campaign_report.analysis import examples, link, lost, means
 from percast.tools.campaign_report.analysis.changes import Comparison, compare
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.measured import Campaign, load
-from percast.tools.campaign_report.analysis.origin import Origin
+from percast.tools.campaign_report.analysis.origin import By, Origin
 from percast.tools.campaign_report.analysis.savings import Saving, baselines, savings
 from percast.tools.campaign_report.analysis.sets import Needs, SetDistance, distances
 from percast.tools.campaign_report.config import ReportConfig
@@ -60,8 +60,9 @@ class Analysis:
         return {
             "store": campaign.path,
             "decode": campaign.decode,
-            "measured_by": {"percast": self.origin.measured, "command": self.origin.command},
-            "reported_by": {"percast": percast.__version__, "command": self.origin.report_command},
+            "measured_by": asdict(self.origin.measured),
+            "sent_by": asdict(self.origin.sent or self.origin.measured),
+            "reported_by": asdict(self.origin.reported),
             "interval": {
                 "confidence": self.draws.confidence,
                 "method": "expanded percentile bootstrap, clustered by picture",
@@ -70,6 +71,7 @@ class Analysis:
                 "pictures": self.draws.clusters,
             },
             "cells": dict(campaign.counts),
+            "decoding": dict(campaign.passed) or None,
             "lost_as_grey": self.grey_known,
             "points": [point.json() for point in self.points],
             "savings": [saving.json() for saving in self.savings],
@@ -98,7 +100,7 @@ def analyse(store: Store, config: ReportConfig, other: Store | None = None) -> A
     return Analysis(
         campaign=campaign,
         draws=draws,
-        origin=_origin(campaign.frozen),
+        origin=_origin(campaign),
         points=means.points(campaign, draws),
         baselines=against,
         savings=savings(campaign, draws, against),
@@ -118,8 +120,7 @@ def _fill(campaign: Campaign, store: Store, config: ReportConfig, grey: lost.Fig
         return not pictures
     with terminal.progress_bar("lost pictures", len(pictures)) as on_progress:
         lost.grey_figures(campaign, store.reference, config.threads, grey, on_progress)
-    lost.fill(campaign, grey)
-    return all(set(campaign.metrics) <= m.filled.keys() for m in campaign.conditions.values())
+    return lost.fill(campaign, grey)
 
 
 def _sets(campaign: Campaign, store: Store, config: ReportConfig) -> list[SetDistance]:
@@ -136,19 +137,31 @@ def _compared(
     draws: ClusterBootstrap,
     grey: lost.Figures,
 ) -> Comparison:
-    before = load(other, config.decode)
+    before = load(other, _like(campaign, other))
     _fill(before, other, config, grey)
     return compare(campaign, before, draws)
 
 
-def _origin(frozen: Mapping[str, Any]) -> Origin:
-    version = str(frozen.get("percast_version", "of an unknown version"))
-    commit = frozen.get("commit")
-    if commit:
-        version += f" ({commit['sha'][:10]}{', changed' if commit['changed'] else ''})"
-    return Origin(
-        measured=version,
-        command=str(frozen.get("command", "unknown")),
-        reported=percast.__version__,
-        report_command=shlex.join(["percast", *sys.argv[1:]]),
-    )
+def _like(campaign: Campaign, other: Store) -> int:
+    """The other's decoding with the same settings, for numbers are by the order in which each was
+    made; where it has none, that of the same number."""
+    if not campaign.decode:
+        return 0
+    wanted = _settings(campaign.passed)
+    alike = [
+        p["decode"] for p in other.passes() if p["decode"] and _settings(p["settings"]) == wanted
+    ]
+    return alike[0] if alike and campaign.decode not in alike else campaign.decode
+
+
+def _settings(passed: Mapping[str, Any]) -> tuple:
+    names = ("realism", "model", "engine")
+    return (*(passed.get(name) for name in names), sorted(passed.get("metrics", ())))
+
+
+def _origin(campaign: Campaign) -> Origin:
+    run = By.of(campaign.frozen)
+    reported = By(percast.__version__, shlex.join(["percast", *sys.argv[1:]]))
+    if not campaign.decode:
+        return Origin(run, reported)
+    return Origin(By.of(campaign.passed), reported, sent=run)

@@ -39,7 +39,7 @@ def _sentences(comparison: Comparison) -> list[str]:
     counted = Counter(c.verdict for c in comparison.changes)
     alone = sum(c.alone != _NONE for c in comparison.changes)
     first = (
-        f"Against {comparison.path}: {len(comparison.changes)} differences over the "
+        f"Against {_other(comparison)}: {len(comparison.changes)} differences over the "
         f"{comparison.pictures} pictures that both sent, paired by picture; this campaign's less "
         f"the other's. {counted['better']} are better, {counted['worse']} are worse, of "
         f"{counted[_NONE]} no change is shown."
@@ -51,6 +51,10 @@ def _sentences(comparison: Comparison) -> list[str]:
         "No change shown does not mean that there is none."
     )
     return [first, second] if comparison.changes else ["The two have no condition in common."]
+
+
+def _other(comparison: Comparison) -> str:
+    return comparison.path + (f", decoding {comparison.decode}" if comparison.decode else "")
 
 
 def _table(analysis: Analysis, comparison: Comparison, caption: str, some: list[Change]) -> Table:
@@ -70,7 +74,8 @@ def _table(analysis: Analysis, comparison: Comparison, caption: str, some: list[
     ]
     heads = ("condition", "metric", "before", "after", "change", "verdict", "pictures", "cells",
              "cells before")  # fmt: skip
-    source = f"{analysis.origin.line([c for x in some for c in x.cells], [x.number for x in some])}, and {comparison.path}"
+    cells, numbers = [c for x in some for c in x.cells], [x.number for x in some]
+    source = f"{analysis.origin.line(cells, numbers)}, and {_other(comparison)}"
     return Table(
         caption, heads, rows, name=words.slug(caption), source=source, left=("metric", "verdict")
     )

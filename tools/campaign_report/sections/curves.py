@@ -97,9 +97,15 @@ def _mark(plot: Plot, p: Mean) -> Point:
     span = plot.value(p)
     note = (
         f"{p.condition}: {words.NAMES[plot.metric]} {words.interval(plot.metric, span)}; "
-        f"{p.arrived} of {p.sent} arrived; {short(p.cells, [p.number])}"
+        f"{p.arrived} of {p.sent} arrived{_measured(plot.metric, p)}; {short(p.cells, [p.number])}"
     )
     return Point(plot.x(p), span.value, span.low, span.high, p.arrived < p.sent, note)
+
+
+def _measured(metric: str, p: Mean) -> str:
+    figure = p.figures.get(metric)
+    fewer = figure is not None and figure.measured < p.arrived
+    return f", measured of {figure.measured}" if fewer else ""
 
 
 def _row(plot: Plot, p: Mean) -> tuple:

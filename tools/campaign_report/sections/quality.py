@@ -128,6 +128,8 @@ def all_means(analysis: Analysis) -> Section:
         "Means over the pictures that arrived, in brackets their 95% interval. The CSV also has "
         "them with every lost picture counted as grey, in full precision."
     )
+    if any(f.measured < p.arrived for p in analysis.points for f in p.figures.values()):
+        text += " Where a metric was not measured of all that arrived, it is said of how many."
     shown: list[Block] = [Prose(text, "note")]
     if len(tables[0].rows) <= 30 and len(tables) == 1:
         return Section("means", "All means", [*shown, *tables])
@@ -152,13 +154,13 @@ def _table(analysis: Analysis, air: Air, heads: tuple[str, ...]) -> Table:
                 str(p.condition.level),
                 str(p.condition.cbr),
                 f"{p.arrived} of {p.sent}",
-                *(words.interval(m, p.figures[m].arrived) for m in metrics),
+                *(words.mean(m, p) for m in metrics),
                 short(p.cells, [p.number]),
             )
             for p in points
         ],
         name=words.slug(f"means {air}"),
-        csv_heads=[*csv_heads, "cells"],
+        csv_heads=[*csv_heads, "cells", *(f"{metric}_measured" for metric in metrics)],
         csv_rows=[_csv_row(p, metrics) for p in points],
         source=analysis.origin.line(
             [c for p in points for c in p.cells], [p.number for p in points]
@@ -171,4 +173,4 @@ def _csv_row(p: Mean, metrics: list[str]) -> list[object]:
     for metric in metrics:
         for span in (p.figures[metric].arrived, p.figures[metric].filled):
             row += [None] * 3 if span is None else list(span)
-    return [*row, ranges(p.cells)]
+    return [*row, ranges(p.cells), *(p.figures[metric].measured for metric in metrics)]

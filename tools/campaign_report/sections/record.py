@@ -58,7 +58,8 @@ def record(analysis: Analysis) -> Section:
     facts = {
         "store": campaign.path,
         "cells": ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in campaign.counts.items()),
-        "this report": f"{analysis.origin.report_command}, percast {analysis.origin.reported}",
+        "this report": str(analysis.origin.reported).replace("`", ""),
+        **({f"decoding {campaign.decode}": _text(campaign.passed)} if campaign.decode else {}),
         **{name.replace("_", " "): _text(value) for name, value in rest.items()},
     }
     blocks: list[Block] = [Facts(facts)]

@@ -69,8 +69,9 @@ def _table(analysis: Analysis, some: list[Saving]) -> Table:
     ]
     if any(s.mean for s in some):
         rows.append(("mean over what both reach", *(_mean(s) for s in some)))
-    left_out = list(dict.fromkeys(text for s in some for text in s.left_out))
+    left_out = _left_out(some)
     note = f"Left out: {'; '.join(left_out)}. " if left_out else ""
+    note += _over_fewer(some, len(analysis.campaign.pictures))
     where = f"{first.air}, {first.level}"
     return Table(
         caption=f"Bandwidth that {first.code.name} saves of {first.baseline.name}'s, {where}",
@@ -82,6 +83,27 @@ def _table(analysis: Analysis, some: list[Saving]) -> Table:
         csv_rows=[_csv_row(s, rate) for s in some for rate in s.rates],
         source=note + analysis.origin.line(first.cells, first.numbers),
     )  # fmt: skip
+
+
+def _left_out(some: list[Saving]) -> list[str]:
+    """With the metrics that it is of, where it is not of all."""
+    of: dict[str, list[str]] = {}
+    for saving in some:
+        for text in saving.left_out:
+            of.setdefault(text, []).append(words.NAMES[saving.metric])
+    return [
+        text if len(metrics) == len(some) else f"{text} ({', '.join(metrics)})"
+        for text, metrics in of.items()
+    ]
+
+
+def _over_fewer(some: list[Saving], pictures: int) -> str:
+    """By which metrics codes are compared over fewer pictures than there are."""
+    fewer = [f"{words.NAMES[s.metric]} {s.pictures}" for s in some if s.pictures < pictures]
+    if not fewer:
+        return ""
+    listed = ", ".join(fewer)
+    return f"Over the pictures, of {pictures}, that have the metric at all points: {listed}. "
 
 
 def _mean(saving: Saving) -> str:

@@ -2,6 +2,7 @@
 """What a reader should know who reads nothing else."""
 
 from percast.tools.campaign_report.analysis.examples import headline_level, nearest_rate
+from percast.tools.campaign_report.analysis.measured import Campaign
 from percast.tools.campaign_report.analysis.origin import short
 from percast.tools.campaign_report.analysis.savings import Saving
 from percast.tools.campaign_report.analysis.whole import FEW_PICTURES, Analysis
@@ -68,14 +69,26 @@ def _measured(analysis: Analysis) -> dict[str, str]:
     rates = sorted({p.condition.cbr for p in points})
     sent, arrived = sum(p.sent for p in points), sum(p.arrived for p in points)
     cells, done = campaign.counts["cells"], campaign.counts["cells_done"]
+    known, how = (
+        (f"the run's {cells:,}", f"are in decoding {campaign.decode}") if campaign.decode
+        else (f"{cells:,}", "done")
+    )  # fmt: skip
     return {
         "codes": "; ".join(code.name for code in campaign.codes),
         "channels": "; ".join(map(str, campaign.airs)),
         "levels": ", ".join(map(str, levels)),
         "channel bandwidth ratios": ", ".join(map(str, rates)),
-        "pictures": f"{len(campaign.pictures)}, the same under every condition",
-        "cells": f"{done:,} of {cells:,} done; {arrived:,} of {sent:,} pictures came out",
+        "pictures": f"{len(campaign.pictures)}, {_under_each(campaign)}",
+        "cells": f"{done:,} of {known} {how}; {arrived:,} of {sent:,} pictures came out",
     }
+
+
+def _under_each(campaign: Campaign) -> str:
+    """How many of the pictures each condition has."""
+    if campaign.same_pictures:
+        return "the same under every condition"
+    least, most = campaign.pictures_each
+    return f"of which each condition has {least} to {most}"
 
 
 def _careful(analysis: Analysis) -> list[str]:
@@ -83,10 +96,18 @@ def _careful(analysis: Analysis) -> list[str]:
     campaign = analysis.campaign
     notes = []
     missing = campaign.counts["cells"] - campaign.counts["cells_done"]
-    if missing:
+    if missing and not campaign.decode:
         notes.append(
-            f"{missing:,} cells are not done: `percast campaign resume` goes on with them. Means "
-            "may be over different pictures until then."
+            f"{missing:,} cells are not done: `percast campaign resume` goes on with them."
+        )
+    if not campaign.same_pictures:
+        again = f"`{analysis.origin.measured.command}`, which goes on where it was cut off"
+        least, most = campaign.pictures_each
+        notes.append(
+            f"Conditions do not have the same pictures, but {least} to {most} of "
+            f"{len(campaign.pictures)} each: means are over different ones, and only bandwidth "
+            "saved is over those that all points have."
+            + (f" If decoding {campaign.decode} is not whole: {again}." if campaign.decode else "")
         )
     if len(campaign.pictures) < FEW_PICTURES:
         notes.append(
@@ -96,9 +117,25 @@ def _careful(analysis: Analysis) -> list[str]:
     unmeasured = [words.NAMES[m] for m in _PERCEPTUAL if m not in campaign.metrics]
     if unmeasured:
         notes.append(f"Not measured: {', '.join(unmeasured)}.")
+    if partly := _partly(analysis):
+        notes.append(
+            f"Not measured of all pictures that came out: {'; '.join(partly)}. Means are over "
+            "those that have the metric, and codes are compared over those that have it everywhere."
+        )
     if not analysis.grey_known:
         notes.append(
             "Pictures were lost, and what grey ones in their place would have is not known: points "
             "that lost any are left out of comparisons."
         )
     return notes
+
+
+def _partly(analysis: Analysis) -> list[str]:
+    """Metrics that some pictures lack which came out."""
+    arrived = sum(p.arrived for p in analysis.points)
+    told = []
+    for metric in analysis.campaign.metrics:
+        measured = sum(p.figures[metric].measured for p in analysis.points)
+        if measured < arrived:
+            told.append(f"{words.NAMES[metric]} of {measured:,} of {arrived:,}")
+    return told

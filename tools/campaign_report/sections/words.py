@@ -4,8 +4,11 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
+from percast.engines.metrics import bounds
 from percast.engines.metrics.bandwidth import Share
+from percast.engines.metrics.bounds import DOWN, NEAREST, UP
 from percast.tools.campaign_report.analysis.conditions import Code
+from percast.tools.campaign_report.analysis.means import Point
 from percast.tools.campaign_report.analysis.measured import Campaign
 from percast.tools.pages import Axis
 from percast.tools.statistics.bandwidth import EqualQuality
@@ -67,14 +70,21 @@ def interval(metric: str, span: Interval | None, signed: bool = False) -> str:
     return f"{value} [{number(metric, span.low, signed)}, {number(metric, span.high, signed)}]"
 
 
+def mean(metric: str, p: Point) -> str:
+    """Over what arrived, with the number of pictures behind it where that is not all of them."""
+    figure = p.figures[metric]
+    text = interval(metric, figure.arrived)
+    return text + (f" ({figure.measured} of {p.arrived})" if figure.measured < p.arrived else "")
+
+
 def plain(value: float) -> str:
     """With a proper minus."""
     return f"{value:g}".replace("-", MINUS)
 
 
-def percent(value: float) -> str:
-    """Of a share."""
-    return f"{round(100 * value)}%".replace("-", MINUS)  # no "-0%"
+def percent(value: float, rounding: str = NEAREST) -> str:
+    """Of a share, whole, with a proper minus."""
+    return bounds.percent(value, rounding, 0).replace("-", MINUS)
 
 
 def share(span: Interval) -> str:
@@ -104,8 +114,12 @@ def saved_interval(at: EqualQuality) -> str:
 
 
 def _saved(taken: Share) -> str:
-    bounds = {"": "", "at most": f"{AT_LEAST} ", "more than": "< "}
-    return bounds[taken.bound] + percent(1 - taken.ratio)
+    sign, rounding = {
+        "": ("", NEAREST),
+        "at most": (f"{AT_LEAST} ", DOWN),
+        "more than": ("< ", UP),
+    }[taken.bound]
+    return sign + percent(1 - taken.ratio, rounding)
 
 
 def saved_mean(taken: Interval) -> str:

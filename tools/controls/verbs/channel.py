@@ -51,7 +51,7 @@ class Snr(_OfChannel):
 
 
 class Doppler(_OfChannel):
-    label, key = "Doppler", "doppler"
+    label, key, off = "Doppler", "doppler", 0
     only = ("rayleigh", "tdl")
     summary = "maximum Doppler frequency of the loopback's channel in Hz; 0 = constant"
     look = Look(0, 200, 1, "Hz")
@@ -59,7 +59,7 @@ class Doppler(_OfChannel):
 
 
 class DelaySpread(_OfChannel):
-    label, key = "Delay spread", "delay_spread"
+    label, key, off = "Delay spread", "delay_spread", 0
     only = ("tdl",)
     summary = "RMS delay spread of the loopback's tdl channel in seconds"
     look = Look(0, 2000, 10, "ns", 1e-9)
@@ -67,14 +67,14 @@ class DelaySpread(_OfChannel):
 
 
 class FreqOffset(_OfChannel):
-    label, key = "Carrier offset", "freq_offset"
+    label, key, off = "Carrier offset", "freq_offset", 0
     summary = "carrier of the loopback's transmitter over that of its receiver in Hz"
     look = Look(-100, 100, 1, "kHz", 1e3)
     field = of(ChannelConfig, "freq_offset", help="carrier offset of the loopback")
 
 
 class ClockPpm(_OfChannel):
-    label, key = "Clock offset", "clock_ppm"
+    label, key, off = "Clock offset", "clock_ppm", 0
     summary = "sample clock of the loopback's transmitter over that of its receiver in ppm"
     look = Look(-50, 50, 1, "ppm")
     field = of(ChannelConfig, "clock_ppm", help="clock offset of the loopback")

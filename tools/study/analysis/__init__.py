@@ -6,7 +6,6 @@ tally      who preferred what, as arrays
 draws      bootstrap over observers and over pictures at once
 scores     Bradley-Terry scores and shares
 equality   the bandwidth at which two codes are equally good; `saved` what that saves
-words      shares and ratios as text that claims no more than they hold
 results    all of that, with and without those who were left out
 synthetic  observers with known preferences, for `power` and for tests
 report     one page; `export` the raw answers, `people` who gave them

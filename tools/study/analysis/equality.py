@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from percast.engines.metrics.bounds import DOWN, UP, percent
 from percast.tools.study.analysis.draws import Draws, Estimated
 from percast.tools.study.analysis.saved import Saved
 from percast.tools.study.analysis.tally import Floats
-from percast.tools.study.analysis.words import DOWN, UP, percent
 from percast.tools.study.plan import Condition
 from percast.tools.study.ratios import oriented
 

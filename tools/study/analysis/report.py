@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of a study: one page."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
@@ -8,6 +9,7 @@ from statistics import median
 import numpy as np
 
 from percast import __version__
+from percast.engines.metrics.bounds import percent
 from percast.tools.pages import (
     Axis,
     Block,
@@ -27,10 +29,10 @@ from percast.tools.study.analysis.power import Size
 from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.rule import Verdict
 from percast.tools.study.analysis.scores import JOD, margin_text
-from percast.tools.study.analysis.words import percent
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
 from percast.tools.study.ratios import too_few
+from percast.tools.study.schedule import CATCH, PAIR, REPEAT, trials_of
 
 _CURVE = 41  # points
 _NONE = "\N{EN DASH}"
@@ -324,16 +326,18 @@ def _method_section(
     sizes = [d["pixel_mm"] for d in displays if "pixel_mm" in d]
     steps = [d["steps"] for d in displays if "steps" in d]
     looked = np.mean([a.given.original_ms > 0 for a in answers])
+    asked = Counter(trial.kind for trial in trials_of(study, 0))  # as many of every observer
     facts = {
         "Took part": f"{len(displays)} agreed, {len({a.slot for a in answers})} answered",
         "Question": study.words,
         "Answers": "left, equal, right" if study.equal else "left, right",
         "Trials of an observer": (
-            f"{study.trials} pairs at most, {study.repeats} of them again with sides swapped, and "
-            f"{study.catches} catch trials: the original beside a spoilt copy"
+            f"{asked[PAIR]} pairs, {asked[REPEAT]} of them again with sides swapped, and "
+            f"{asked[CATCH]} catch trials: the original beside a spoilt copy"
         ),
         "Order and sides": (
-            "rows of a Williams square over observers; sides change from observer to observer"
+            "rows of a Williams square over observers; which of a pair is on the left is drawn for "
+            "each two rounds of all pairs, and is the other one in the second"
         ),
         "Native pixels or whole multiples": f"{native:.0%} of the answers",
         "Original looked at": f"{looked:.0%} of the answers" if study.original else "never shown",

@@ -14,7 +14,7 @@ from percast.tools.study.config import PlanConfig, RuleConfig
 from percast.tools.study.folders import pictures_in, split_spec
 from percast.tools.study.make import make
 from percast.tools.study.ratios import too_few
-from percast.tools.study.schedule import trials_of
+from percast.tools.study.schedule import repeats_each, trials_each, trials_of
 
 HELP = "make a study of folders of pictures, or of a campaign's cells"
 
@@ -58,6 +58,11 @@ def main(args: argparse.Namespace) -> int:
     if study.left_out:
         report.say(
             f"percast: {len(study.left_out)} originals are left out, which not all conditions have"
+        )
+    if (repeats := repeats_each(study)) < study.repeats:
+        report.say(
+            f"percast: {repeats} pairs are asked again, not {study.repeats}: of the "
+            f"{trials_each(study)} of an observer no more come early enough for it"
         )
     for words in (*remarks, *too_few(study)):
         report.say(f"percast: {words}")

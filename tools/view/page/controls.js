@@ -243,7 +243,7 @@ export class Controls {
     const there = verbs.filter(({ about }) => about.missing === null);
     details.classList.toggle("not", there.length === 0);
     const words = there
-      .filter(({ about }) => about.now !== null && about.now !== 0 && !about.hint?.endsWith("has none"))
+      .filter(({ about }) => !about.hint?.endsWith("has none"))
       .map(({ name: verb, about }) => brief(verb, about))
       .filter(Boolean);
     const text = there.length ? words.slice(0, 3).join(" · ") : "not here";
@@ -263,8 +263,10 @@ function shape({ parts, choices, group }) {
   return JSON.stringify([parts, choices, group]);
 }
 
-function brief(name, { now, look, button, hint }) {
+function brief(name, { now, off, look, button, hint, null: none }) {
   if (hint?.startsWith(IN_USE)) return hint.slice(IN_USE.length);
+  if (now === null) return none?.toLowerCase();
+  if (now === off) return "";
   if (typeof now === "boolean") return now ? "running" : "";
   if (name === "source") return String(now).split("/").at(-1);
   if (name === "save") return `last ${number(now)} s`;

@@ -12,8 +12,16 @@ export class Stage {
     this.shown = null; // its key
     this.held = false; // somebody chose an older one
     byId("split").addEventListener("input", () => this.divide());
-    byId("frame").addEventListener("pointermove", (event) => this.drag(event));
-    byId("frame").addEventListener("pointerdown", (event) => this.drag(event));
+    const frame = byId("frame");
+    frame.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || byId("original").hidden) return;
+      event.preventDefault(); // a picture would be dragged off the page
+      frame.setPointerCapture(event.pointerId);
+      this.drag(event);
+    });
+    frame.addEventListener("pointermove", (event) => {
+      if (frame.hasPointerCapture(event.pointerId)) this.drag(event);
+    });
   }
 
   take(head, blobs) {
@@ -109,7 +117,6 @@ export class Stage {
   }
 
   drag(event) {
-    if (event.buttons !== 1 || byId("original").hidden) return;
     const box = byId("frame").getBoundingClientRect();
     byId("split").value = Math.round((100 * (event.clientX - box.left)) / box.width);
     this.divide();

@@ -43,6 +43,10 @@ class FarDesk(Desk):
     def close(self) -> None:
         self._closing.set()
 
+    def quick(self, name: str) -> bool:
+        """What is done elsewhere takes its time: the control socket may be busy."""
+        return name in OWN
+
     def do(self, name: str, value: Any) -> Any:
         if name in OWN:
             return super().do(name, value)

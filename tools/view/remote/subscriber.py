@@ -125,14 +125,6 @@ class Subscriber:
         told, self._told = self._told, {}
         return list(told.items())
 
-    def decode_again(self, shown: Shown, realism: float | None) -> Shown:
-        """Its symbols are not here: it stays as it is."""
-        return shown
-
-    def score(self, shown: Shown) -> dict[str, float | None]:
-        """Its figures came with it."""
-        return {key: shown.record[key] for key in ("psnr_db", "lpips")}
-
     def _serve(self) -> None:
         poller = zmq.Poller()
         for socket in (self._socket, self._monitor):

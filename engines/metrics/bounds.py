@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures in words that claim no more than they hold: bounds and ends of intervals are rounded away
-from what they exclude."""
+"""Shares and ratios in words that claim no more than they hold: bounds are rounded away from what
+they exclude."""
 
 import math
 
@@ -8,11 +8,18 @@ NEAREST, DOWN, UP = "nearest", "down", "up"
 _SLACK = 1e-6  # of the last digit: what is a round number but for floating point stays that
 
 
-def percent(share: float, rounding: str = NEAREST) -> str:
-    """A share as a percentage; below 10% and above 90% with a decimal, unless it is zero."""
+def percent(share: float, rounding: str = NEAREST, decimals: int | None = None) -> str:
+    """A share as a percentage.
+
+    Args:
+        share: 0.25 is "25%".
+        rounding: `NEAREST`, `DOWN` or `UP`.
+        decimals: None for one below 10% and above 90%, unless it is zero, and none between.
+    """
     value = 100 * share
-    near_an_end = 0 < abs(value) < 10 or 90 < value < 100
-    return f"{_digits(value, 1 if near_an_end else 0, rounding)}%"
+    if decimals is None:
+        decimals = int(0 < abs(value) < 10 or 90 < value < 100)
+    return f"{_digits(value, decimals, rounding)}%"
 
 
 def times(ratio: float, rounding: str = NEAREST) -> str:
