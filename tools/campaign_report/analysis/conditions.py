@@ -150,7 +150,8 @@ def _or(value: float | None) -> float:
 
 
 def _settings(condition: Mapping[str, Any]) -> dict[str, str]:
-    """All settings of a condition as text, by their paths."""
+    """All settings of a condition as text, by their paths; the model's id says no more than its
+    name."""
     flat: dict[str, str] = {}
 
     def walk(value: Any, path: str) -> None:
@@ -161,6 +162,7 @@ def _settings(condition: Mapping[str, Any]) -> dict[str, str]:
             flat[path] = value if isinstance(value, str) else json.dumps(value)
 
     walk(condition["settings"], "")
+    flat.pop("model_id", None)
     return flat | {_DESIGN: f"{condition['design_snr_db']:g}"}
 
 
