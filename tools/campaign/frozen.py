@@ -78,11 +78,16 @@ def check_models(told: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         ModelError: one is another: its cells would not belong together.
     """
     for name, model in now.items():
-        if told["models"].get(name) != model:
+        if _computing(told["models"][name]) != _computing(model):
             raise ModelError(
                 f"model '{name}' is not the one that this campaign began with (model id "
                 f"{told['models'][name]['id']}): restore it, or begin another campaign"
             )
+
+
+def _computing(model: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of a model's files but its card, in which a word may change."""
+    return {name: sha for name, sha in model["sha256"].items() if not name.endswith(".md")}
 
 
 def _check_weights(told: Mapping[str, Any], now: Mapping[str, Any]) -> None:

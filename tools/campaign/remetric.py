@@ -92,10 +92,13 @@ def remetric(
     weights = weights_told(again.metrics)
     settings = {
         "realism": again.realism, "model": again.model, "metrics": list(again.metrics),
-        "engine": again.engine, "models": models, "weights": weights,
+        "engine": again.engine, "weights": weights,
+        "model_ids": {name: model["id"] for name, model in models.items()},
     }  # fmt: skip
     again = replace(again, metrics=computed(weights))
-    number = store.new_pass(settings, command=command(), commit=commit(), clock=clock())
+    number = store.new_pass(
+        settings, models=models, command=command(), commit=commit(), clock=clock()
+    )
     there = store.decoded_cells(number)
     done = len(there)
     on_progress(done)

@@ -291,7 +291,7 @@ class Store:
         """The number for another decoding of everything; the same settings go on with theirs.
 
         Args:
-            settings: of it, with hashes of what it decodes and measures by.
+            settings: of it, and what tells models and weights from others.
             told: what else is to be written down of it.
         """
         with self._transaction() as db:

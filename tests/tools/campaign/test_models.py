@@ -10,7 +10,7 @@ from percast.engines.manifest import load_model
 from percast.errors import ModelError
 from percast.tools.campaign import jobs
 from percast.tools.campaign.crews import Alone
-from percast.tools.campaign.frozen import models_told
+from percast.tools.campaign.frozen import changed
 from percast.tools.campaign.jobs import simulate
 from percast.tools.campaign.remetric import Again, decode_again, remetric
 from percast.tools.campaign.running import jobs as jobs_of
@@ -51,6 +51,8 @@ def test_another_model_in_the_same_place_decodes_nothing_unless_it_is_asked_for(
     path = plans.run(tmp_path / "x.sqlite", plan, "codec.1.engine=onnxruntime", *ONE)
     with Store.open(path) as now, Store.open(as_first(path)) as then:
         assert then.shots(done=True) == now.shots(done=True), "workers are told the model's id"
+        (model / "MODEL_CARD.md").write_text("a word more")
+        assert changed(now.frozen(), plan_of(now)) == "", "a card computes nothing"
     exchange(model, "mse")
     jobs.bench().close()
     with pytest.raises(ModelError, match="not the one that this campaign began with"):
@@ -62,12 +64,11 @@ def test_another_model_in_the_same_place_decodes_nothing_unless_it_is_asked_for(
         told = store.passes()[number]["settings"]
     assert told["models"][str(model)]["id"] == load_model("mse").id.hex()
     assert told["weights"] == {"psnr": {}} and len(rows) == 1
-    exchange(model, "base")
     with Store.open(path, write=True) as store:
-        models = models_told([str(model)])
+        others = {str(model): load_model("base").id.hex()}
         asked = {key: told[key] for key in ("realism", "model", "metrics", "engine", "weights")}
-        assert store.new_pass(asked | {"models": told["models"]}) == number
-        assert store.new_pass(asked | {"models": models}) != number, "two models' cells in one"
+        assert store.new_pass(asked | {"model_ids": told["model_ids"]}) == number
+        assert store.new_pass(asked | {"model_ids": others}) != number, "two models' cells in one"
 
 
 def test_a_worker_with_other_weights_than_the_campaigns_is_refused(small_photos, tmp_path):
