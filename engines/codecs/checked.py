@@ -46,6 +46,7 @@ class Checked(Codec):
         self.rates, self.snr_db, self.roles = codec.rates, codec.snr_db, codec.roles
         self.cbr, self.design_snr_db = codec.cbr, codec.design_snr_db
         self.realism, self.options = codec.realism, codec.options
+        self.has_realism = codec.has_realism
         if not (isinstance(self.model_id, bytes) and len(self.model_id) == 4):
             raise ModelError(f"{self.kind}: its model_id is {self.model_id!r} in place of 4 bytes")
 

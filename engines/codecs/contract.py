@@ -152,6 +152,8 @@ class Codec(ABC):
         rates: that it offers, as nominal channel bandwidth ratios; empty where any will do.
         snr_db: lowest and highest design SNR.
         option_names: what `config.options` may set.
+        has_realism: whether `decode` makes another picture at another realism; where not, campaigns
+            measure what arrived once.
         cbr, design_snr_db, realism, roles, options: asked for.
 
     Raises:
@@ -164,6 +166,7 @@ class Codec(ABC):
     rates: Collection[Fraction] = ()
     snr_db: tuple[float, float] = (-30.0, 30.0)
     option_names: ClassVar[Collection[str]] = ()
+    has_realism: bool = True
 
     def __init__(self, config: CodecConfig = DEFAULTS, roles: Collection[str] = ROLES):
         if unknown := set(roles) - {*ROLES}:

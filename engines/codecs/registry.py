@@ -31,6 +31,8 @@ BUILT_IN = MappingProxyType(
 )
 """Codec id -> name and class of the codecs that come with percast."""
 
+_OURS = MappingProxyType(dict(BUILT_IN.values()))
+
 GROUP = "percast.codecs"
 """Of the entry points by which installed packages bring codecs."""
 
@@ -47,10 +49,9 @@ def open_codec(name: str, config: CodecConfig = DEFAULTS, roles: Collection[str]
         UsageError: no such codec, or something that it does not have.
         ModelError: it cannot be imported or opened.
     """
-    for known, location in BUILT_IN.values():
-        if name == known:
-            return _load(name, location).open(config, roles)
-    found = _load(name, name) if ":" in name else _installed(name)
+    found = _class_of(name)
+    if name in _OURS:
+        return found.open(config, roles)
     try:
         return Checked(found.open(config, roles))
     except PercastError:
@@ -61,7 +62,7 @@ def open_codec(name: str, config: CodecConfig = DEFAULTS, roles: Collection[str]
 
 def list_codecs() -> list[str]:
     """Names of percast's own codecs and of the installed ones."""
-    return [*(name for name, _ in BUILT_IN.values()), *sorted(_entry_points())]
+    return [*_OURS, *sorted(_entry_points())]
 
 
 def names_of(codec_id: int) -> list[str]:
@@ -82,9 +83,22 @@ def model_named(name: str, model_id: bytes, config: CodecConfig) -> str | None:
     Raises:
         UsageError, ModelError: it is no codec, or cannot be imported.
     """
-    own = dict(BUILT_IN.values())
-    found = _load(name, own[name]) if name in own else _installed(name)
-    return found.model_named(model_id, config)
+    return _class_of(name).model_named(model_id, config)
+
+
+def has_realism(name: str) -> bool:
+    """See `Codec.has_realism`.
+
+    Raises:
+        UsageError, ModelError: it is no codec, or cannot be imported.
+    """
+    return _class_of(name).has_realism
+
+
+def _class_of(name: str) -> type[Codec]:
+    if name in _OURS:
+        return _load(name, _OURS[name])
+    return _load(name, name) if ":" in name else _installed(name)
 
 
 def _entry_points() -> dict[str, EntryPoint]:

@@ -67,14 +67,14 @@ class Outcome:
     """What was made of an arrival at one realism.
 
     Attributes:
-        realism: that it was decoded at.
+        realism: that it was decoded at; None left it to the sender.
         picture: None where nothing arrived, or too little.
         undecodable: True where too little arrived for the codec.
         figures: by the names of `METRICS`' values; None where one cannot be had.
         decode_ms: wall time; None where nothing arrived.
     """
 
-    realism: float
+    realism: float | None
     picture: Picture | None
     undecodable: bool
     figures: Mapping[str, float | None]
@@ -120,7 +120,7 @@ def encode(codec: Codec, original: Picture) -> Sent:
 def decode(
     codec: Codec,
     arrival: Arrival | None,
-    realism: float,
+    realism: float | None,
     original: Picture,
     metrics: Mapping[str, Metric],
 ) -> Outcome:

@@ -4,7 +4,7 @@
 - `sections`, `plan`: what a plan may say; `checking`: whether it can be done here
 - `layout`, `pictures`: what it comes to: conditions, shots and cells in their order
 - `frozen`: what is written down with the results
-- `store`, `store_file`, `schema.sql`: the file; `exporting`: its rows for other programs
+- `store`, `tables/`, `schema.sql`: the file; `exporting`: its rows for other programs
 - `jobs`: a shot as a worker does it; `crews`: who the workers are; `running`: until all is done
 - `recorded`, `air`: in place of a simulated channel
 - `remetric`: decodes again what was received

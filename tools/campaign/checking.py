@@ -8,8 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from percast.blocks.recordings.reader import open_recording
+from percast.engines.codecs.config import AUTO
 from percast.engines.codecs.contract import MIN_SIDE, Codec
 from percast.engines.codecs.registry import open_codec
+from percast.engines.manifest import list_models
+from percast.engines.runtimes.engine import ENGINES, PRECISIONS
 from percast.errors import PercastError, UsageError
 from percast.tools.campaign.pictures import pictures
 from percast.tools.campaign.plan import Draft, Mistakes, Plan, read_plan
@@ -88,6 +91,12 @@ def _check_pictures(section: PicturesSection, wrong: Mistakes) -> tuple[tuple[in
 
 def _check_codec(section: CodecSection, number: int, parts: dict, wrong: Mistakes) -> None:
     table = f"codec.{number}"
+    if section.codec == "learned":
+        _check_engine(section, table, wrong)
+        if section.model == AUTO:
+            what = "auto may be another on each machine: name the one whose figures are wanted"
+            wrong.add(table, "model", f"{what}, {' or '.join(list_models())}")
+            return
     conditions, campaign = parts["conditions"], parts["campaign"]
     if campaign.medium == RECORDING:
         rates, place = (), table
@@ -113,6 +122,16 @@ def _check_codec(section: CodecSection, number: int, parts: dict, wrong: Mistake
         for snr_db in (conditions.design_snr_db, *designs):
             with _told(wrong, "conditions", "design_snr"):
                 codec.at(design_snr_db=design_snr(codec, conditions.design_snr_db, snr_db))
+
+
+def _check_engine(section: CodecSection, table: str, wrong: Mistakes) -> None:
+    """Names only: whether one runs is known when it is opened, on the machines that compute."""
+    for key, named, known in (
+        ("engine", section.engine, (AUTO, *ENGINES)),
+        ("precision", section.precision, PRECISIONS),
+    ):
+        if named not in known:
+            wrong.add(table, key, f"no {key} '{named}': use one of {', '.join(known)}")
 
 
 def _first_that_opens(section: CodecSection, rates: tuple[Fraction, ...]) -> Codec:

@@ -19,6 +19,7 @@ from percast.errors import DeviceError, UsageError
 from percast.signals import deferred
 from percast.tools.campaign.jobs import Job, simulate
 from percast.tools.campaign.store import Done
+from percast.tools.campaign.tables.rows import WORKER_DIED
 
 log = logging.getLogger(__name__)
 
@@ -120,12 +121,16 @@ class Cluster:
         self._on_event(f"shot {job.shot.shot}: its worker died, attempt {job.attempt}")
         if job.attempt < _ATTEMPTS:
             return replace(job, attempt=job.attempt + 1)
-        return given_up(job, f"its worker died {_ATTEMPTS} times")
+        return given_up(job)
 
 
-def given_up(job: Job, reason: str) -> Done:
-    """A shot that is not tried any more."""
-    arrival = {"received": 0, "error": reason, "attempts": job.attempt}
+def given_up(job: Job) -> Done:
+    """A shot that is not tried any more until somebody goes on with the campaign."""
+    arrival = {
+        "received": 0,
+        "error": f"{WORKER_DIED} {job.attempt} times",
+        "attempts": job.attempt,
+    }
     cells = [
         {"cell": cell, "realism": realism, "model": job.shot.condition["model"], "undecodable": 0}
         for cell, realism in job.shot.cells

@@ -7,7 +7,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ def frozen(plan: Plan) -> dict[str, Any]:
         "plan": {"name": plan.name, "toml": plan.text, "parsed": plan.parsed},
         "percast_version": percast.__version__,
         "commit": commit(),
-        "models": _models(plan),
-        "metrics": {name: _weights(name) for name in plan.campaign.metrics},
+        "models": models_told(codec.model for codec in plan.codecs if codec.codec == "learned"),
+        "metrics": weights_told(plan.campaign.metrics),
         "seeds": {
             "campaign": plan.campaign.seed,
             "channels": [plan.campaign.seed + r for r in range(plan.campaign.repeats)],
@@ -53,21 +53,61 @@ def changed(told: Mapping[str, Any], plan: Plan) -> str:
         plan: of the campaign.
 
     Raises:
-        ModelError: a model is another one: its cells would not belong together.
+        ModelError: a model is another one, or a metric's weights are: cells would not belong
+            together.
     """
     now = frozen(plan)
-    for name, model in now["models"].items():
-        if told["models"].get(name) != model:
-            raise ModelError(
-                f"model '{name}' is not the one that this campaign began with (model id "
-                f"{told['models'][name]['id']}): restore it, or begin another campaign"
-            )
+    check_models(told, now["models"])
+    _check_weights(told, now["metrics"])
     before, after = (
         {"percast": each["percast_version"], "commit": each["commit"], **each["libraries"]}
         for each in (told, now)
     )
     differ = [key for key in after if before.get(key) != after[key]]
     return ", ".join(f"{key} {_short(before.get(key))} -> {_short(after[key])}" for key in differ)
+
+
+def check_models(told: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse models that are not what a campaign began with.
+
+    Args:
+        told: what was frozen.
+        now: of `models_told`.
+
+    Raises:
+        ModelError: one is another: its cells would not belong together.
+    """
+    for name, model in now.items():
+        if _computing(told["models"][name]) != _computing(model):
+            raise ModelError(
+                f"model '{name}' is not the one that this campaign began with (model id "
+                f"{told['models'][name]['id']}): restore it, or begin another campaign"
+            )
+
+
+def _computing(model: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of a model's files but its card, in which a word may change."""
+    return {name: sha for name, sha in model["sha256"].items() if not name.endswith(".md")}
+
+
+def _check_weights(told: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name in computed(told["metrics"]):
+        if now[name] is None:
+            raise ModelError(
+                f"the weights of {name} are gone, which this campaign began with: get them back "
+                f"with `percast eval fetch-weights --metrics {name}`"
+            )
+        if now[name] != told["metrics"][name]:
+            raise ModelError(
+                f"the weights of {name} are not those that this campaign began with: restore "
+                "them, or begin another campaign"
+            )
+
+
+def computed(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of `weights_told` that can be computed. A campaign computes those that it could when it
+    began, to its end, or a column would have holes."""
+    return tuple(name for name, weights in metrics.items() if weights is not None)
 
 
 def _short(version: Any) -> str:
@@ -100,17 +140,26 @@ def _git(folder: Path, *words: str) -> str:
     return done.stdout.rstrip()
 
 
-def _models(plan: Plan) -> dict[str, Any]:
+def models_told(names: Iterable[str]) -> dict[str, Any]:
+    """Ids and hashes of models, by their names.
+
+    Raises:
+        ModelError: one cannot be read.
+    """
     models = {}
-    for codec in plan.codecs:
-        if codec.codec == "learned":
-            model = load_model(codec.model)
-            files = sorted(path for path in model.folder.iterdir() if path.is_file())
-            models[codec.model] = {
-                "id": model.id.hex(),
-                "sha256": {path.name: sha256_of(path) for path in files},
-            }
+    for name in dict.fromkeys(names):
+        model = load_model(name)
+        files = sorted(path for path in model.folder.iterdir() if path.is_file())
+        models[name] = {
+            "id": model.id.hex(),
+            "sha256": {path.name: sha256_of(path) for path in files},
+        }
     return models
+
+
+def weights_told(metrics: Iterable[str]) -> dict[str, dict[str, str] | None]:
+    """Hashes of what metrics compute with, by their names; None where one cannot be computed."""
+    return {name: _weights(name) for name in metrics}
 
 
 def _weights(metric: str) -> dict[str, str] | None:

@@ -18,6 +18,7 @@ from percast.engines.codecs.contract import Codec, CodecFault, CodedImage, Pictu
 from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation import measure
 from percast.engines.evaluation.measure import Arrival, Metric, Outcome, Sent
+from percast.errors import ModelError
 from percast.flowgraphs.numpy_link import NumpyLink
 from percast.tools.campaign.pictures import from_png, to_png
 from percast.tools.campaign.store import Done, Shot
@@ -33,7 +34,7 @@ class Job:
     Attributes:
         shot: see there.
         png: the picture.
-        metrics: names of `measure.METRICS`.
+        metrics: names of `measure.METRICS`, whose weights must be there.
         pictures, symbols: whether they are kept.
         attempt: how often it was tried before, and once more.
     """
@@ -78,7 +79,7 @@ class Bench:
 
     def __init__(self) -> None:
         self._codecs: dict[str, Codec] = {}
-        self._metrics: dict[tuple, dict[str, Metric]] = {}
+        self._metrics: dict[tuple[str, ...], dict[str, Metric]] = {}
         self._warm: set[tuple] = set()
         self._encoded: OrderedDict[tuple, Sent] = OrderedDict()
         self._picture: tuple[str, Picture] = "", np.zeros((0, 0, 3), np.uint8)
@@ -120,15 +121,17 @@ class Bench:
     def decode(
         self, job: Job, codec: Codec, arrival: Arrival | None, original: Picture
     ) -> list[dict[str, Any]]:
-        """Rows of `decodes` of a shot's cells."""
-        key = job.metrics, 1
-        if key not in self._metrics:
-            self._metrics[key] = measure.open_metrics(*key)
+        """Rows of `decodes` of a shot's cells.
+
+        Raises:
+            ModelError: weights of a metric are not here: its column would have holes.
+        """
+        metrics = self._opened(job.metrics)
         rows = []
         for cell, realism in job.shot.cells:
             error = None
             try:
-                outcome = measure.decode(codec, arrival, realism, original, self._metrics[key])
+                outcome = measure.decode(codec, arrival, realism, original, metrics)
             except CodecFault as fault:
                 outcome, error = Outcome(realism, None, False, {}, None), str(fault)
             row = _decode_row(cell, realism, job.shot.condition, outcome, error)
@@ -138,13 +141,23 @@ class Bench:
         return rows
 
     def codec(self, condition: Mapping[str, Any], size: Sequence[int]) -> Codec:
-        """The codec of a condition, ready for pictures of (height, width)."""
-        settings = condition["settings"]["codec"]
+        """The codec of a condition, ready for pictures of (height, width).
+
+        Raises:
+            ModelError: what lies here under its name is not what the campaign began with.
+        """
         cbr = parse_cbr(condition["cbr"])
-        key = json.dumps(settings, sort_keys=True)
+        key = _opens(condition)
         if key not in self._codecs:
+            settings = condition["settings"]["codec"]
             config = codec_config(settings, cbr, condition["design_snr_db"])
-            self._codecs[key] = open_codec(config.codec, config)
+            codec = open_codec(config.codec, config)
+            try:
+                _check_model(codec, condition)
+            except ModelError:
+                codec.close()
+                raise
+            self._codecs[key] = codec
         if (key, *size) not in self._warm:  # compiling for it shall not count
             self._warm.add((key, *size))
             self._codecs[key].warm_up(*size)
@@ -155,6 +168,18 @@ class Bench:
             codec.close()
         self._codecs = {}
 
+    def _opened(self, names: tuple[str, ...]) -> dict[str, Metric]:
+        if names not in self._metrics:
+            opened = measure.open_metrics(names, 1)
+            missing = [name for name in names if measure.METRICS[name] not in opened]
+            if missing:
+                raise ModelError(
+                    f"{', '.join(missing)} cannot be computed on {platform.node()}: there, "
+                    f"`percast eval fetch-weights --metrics {','.join(missing)}`"
+                )
+            self._metrics[names] = opened
+        return self._metrics[names]
+
     def _read(self, job: Job) -> Picture:
         if self._picture[0] != job.shot.picture:
             self._picture = job.shot.picture, from_png(job.png)
@@ -163,8 +188,7 @@ class Bench:
     def _encode(
         self, codec: Codec, condition: Mapping[str, Any], sha: str, original: Picture
     ) -> Sent:
-        settings = json.dumps(condition["settings"]["codec"], sort_keys=True)
-        key = sha, settings, condition["cbr"], condition["design_snr_db"]
+        key = sha, _opens(condition), condition["cbr"], condition["design_snr_db"]
         if key not in self._encoded:
             self._encoded[key] = measure.encode(codec, original)
             if len(self._encoded) > _ENCODED:
@@ -235,6 +259,22 @@ def codec_config(settings: Mapping[str, Any], cbr: Any, design_snr_db: float) ->
     return replace(config, design_snr_db=design_snr_db)
 
 
+def _opens(condition: Mapping[str, Any]) -> str:
+    """What tells a codec from others that are open: a worker may outlive a campaign, and the model
+    that lies at a path."""
+    settings = condition["settings"]
+    return json.dumps([settings["codec"], settings.get("model_id")], sort_keys=True)
+
+
+def _check_model(codec: Codec, condition: Mapping[str, Any]) -> None:
+    due = condition["settings"].get("model_id")
+    if due not in (None, codec.model_id.hex()):
+        raise ModelError(
+            f"{codec.kind} on {platform.node()} has model id {codec.model_id.hex()}, the campaign "
+            f"is of {due}: put that one there, or begin another campaign"
+        )
+
+
 def pack(arrival: Arrival) -> dict[str, Any]:
     """Columns of `equalised`."""
     coded = asdict(arrival.coded)
@@ -260,7 +300,11 @@ def unpack(columns: Mapping[str, Any]) -> Arrival:
 
 
 def _decode_row(
-    cell: int, realism: float, condition: Mapping[str, Any], outcome: Outcome, error: str | None
+    cell: int,
+    realism: float | None,
+    condition: Mapping[str, Any],
+    outcome: Outcome,
+    error: str | None,
 ) -> dict[str, Any]:
     took = outcome.decode_ms
     row: dict[str, Any] = dict.fromkeys(measure.METRICS.values())

@@ -6,7 +6,7 @@ what drifts slowly meets all conditions alike, and comparisons are paired by pic
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.blocks.waveform.transmit import packet_span, packets_needed, payload_symbols
 from percast.engines.codecs.config import parse_cbr
 from percast.engines.codecs.contract import Codec
+from percast.engines.codecs.registry import has_realism
 from percast.tools.campaign.checking import Checked, design_snr, idle_codec
 from percast.tools.campaign.pictures import digest, pictures, to_png
 from percast.tools.campaign.plan import Plan
@@ -24,6 +25,7 @@ from percast.tools.campaign.store import Store
 from percast.tools.verbs.eval.channel import AirConfig
 
 Rows = list[dict[str, Any]]
+Realisms = Sequence[float | None]
 
 _PNG_SHARE = 0.6  # of a photograph's samples, as a PNG
 _ROW_BYTES = 1500  # of a cell, without its picture and symbols
@@ -72,7 +74,11 @@ def _conditions_of(plan: Plan, section: CodecSection, codec: Codec) -> Iterator[
             "doppler_hz": channel.doppler if channel else None,
             "snr_db_set": snr,
             "gain_db": gain,
-            "settings": {"codec": codec_settings(section), "channel": channel and asdict(channel)},
+            "settings": {
+                "codec": codec_settings(section),
+                "channel": channel and asdict(channel),
+                "model_id": codec.model_id.hex(),
+            },
         }
 
 
@@ -91,7 +97,12 @@ def _channels(plan: Plan) -> list[AirConfig]:
 
 
 def shots_of(plan: Plan, shas: Sequence[str], conditions: Rows) -> tuple[Rows, Rows]:
-    """Rows of `shots` and of `cells`, numbered from 1 in their order."""
+    """Rows of `shots` and of `cells`, numbered from 1 in their order.
+
+    Args:
+        shas: of the pictures, in the order of the source.
+        conditions: rows of the table.
+    """
     rng = np.random.default_rng((plan.campaign.seed, 0x5EC))
     shots: Rows = []
     for repeat in range(plan.campaign.repeats):
@@ -102,35 +113,46 @@ def shots_of(plan: Plan, shas: Sequence[str], conditions: Rows) -> tuple[Rows, R
                         "shot": len(shots) + 1,
                         "seq": len(shots),
                         "picture": shas[picture],
+                        "number": int(picture),
                         "repeat": repeat,
                         "condition": conditions[place]["condition"],
                         "seed": plan.campaign.seed + repeat,
                     }
                 )
-    return shots, cells_of(shots, plan.conditions.realisms)
+    return shots, cells_of(shots, conditions, plan.conditions.realisms)
 
 
-def cells_of(shots: Rows, realisms: Sequence[float]) -> Rows:
-    """Rows of `cells`, numbered from 1: every shot at every realism."""
-    pairs = itertools.product(shots, realisms)
+def cells_of(shots: Rows, conditions: Iterable[Mapping[str, Any]], realisms: Realisms) -> Rows:
+    """Rows of `cells`, numbered from 1: every shot at every realism that its codec has."""
+    decoded = {row["condition"]: _realisms(row["codec"], realisms) for row in conditions}
+    pairs = [(shot["shot"], r) for shot in shots for r in decoded[shot["condition"]]]
     return [
-        {"cell": number, "shot": shot["shot"], "realism": realism}
+        {"cell": number, "shot": shot, "realism": realism}
         for number, (shot, realism) in enumerate(pairs, 1)
     ]
 
 
+def _realisms(codec: str, wanted: Realisms) -> Realisms:
+    return wanted if has_realism(codec) else (None,)
+
+
 def picture_rows(plan: Plan) -> Rows:
-    """Rows of `pictures`; a picture that comes twice is there once."""
-    rows: dict[str, dict[str, Any]] = {}
-    for name, rgb in pictures(plan.pictures):
+    """Rows of `pictures` in the order of the source, from number 0. One that comes again has a row
+    again: a sender numbers it, too."""
+    rows: Rows = []
+    images: dict[str, bytes] = {}
+    for number, (name, rgb) in enumerate(pictures(plan.pictures)):
         sha = digest(rgb)
-        if sha not in rows:
-            height, width = rgb.shape[:2]
-            rows[sha] = {
-                "sha256": sha, "number": len(rows), "name": name,
-                "width": width, "height": height, "image": to_png(rgb),
-            }  # fmt: skip
-    return list(rows.values())
+        if sha not in images:
+            images[sha] = to_png(rgb)
+        height, width = rgb.shape[:2]
+        rows.append(
+            {
+                "sha256": sha, "number": number, "name": name,
+                "width": width, "height": height, "image": images[sha],
+            }
+        )  # fmt: skip
+    return rows
 
 
 def lay_out(store: Store, plan: Plan, frozen: Mapping[str, Any]) -> None:
@@ -144,27 +166,28 @@ def outlook(checked: Checked) -> Outlook:
     """What a plan will take, without looking at its channel."""
     plan, sizes = checked.plan, checked.sizes
     count = len(sizes) or plan.pictures.frames or 0
-    conditions = shots = seconds = symbols = 0
+    conditions = decoded = seconds = symbols = 0
     for section in plan.codecs:
+        realisms = len(_realisms(section.codec, plan.conditions.realisms))
         with idle_codec(section) as codec:
             for row in _conditions_of(plan, section, codec):
                 conditions += 1
-                shots += count
+                decoded += realisms
                 profile = _profile(plan, row)
                 at = codec.at(cbr=parse_cbr(row["cbr"]))
                 for width, height in sizes:
                     n = at.symbol_count(height, width, at.cbr)
                     symbols += n
                     seconds += airtime(profile, n, row["design_snr_db"]) if profile else 0.0
-    repeats, realisms = plan.campaign.repeats, len(plan.conditions.realisms)
+    repeats = plan.campaign.repeats
     raw = sum(3 * width * height for width, height in sizes)
-    kept = _PNG_SHARE * raw * conditions * realisms if plan.campaign.pictures else 0
+    kept = _PNG_SHARE * raw * decoded if plan.campaign.pictures else 0
     kept += 12 * symbols if plan.campaign.symbols else 0
-    cells = shots * repeats * realisms
+    cells = count * decoded * repeats
     return Outlook(
         pictures=count,
         conditions=conditions,
-        shots=shots * repeats,
+        shots=count * conditions * repeats,
         cells=cells,
         air_seconds=seconds * repeats or None,
         bytes=int(kept * repeats + _PNG_SHARE * raw + _ROW_BYTES * cells),

@@ -15,7 +15,7 @@ from percast.tools.campaign.sections import DEMO, PicturesSection
 
 
 def pictures(section: PicturesSection) -> Iterator[tuple[str, Picture]]:
-    """Names and pictures, uint8 [H, W, 3], each once.
+    """Names and pictures, uint8 [H, W, 3], in the order of the source.
 
     Raises:
         PercastError: see `open_source`; the demo's photographs need scikit-learn.

@@ -70,7 +70,7 @@ def lay_out_recording(store: Store, plan: Plan, frozen: Mapping[str, Any]) -> No
             last[session] = image
     if not shots:
         raise LinkError(f"{plan.recording.path}: holds no picture: check recording.profile")
-    cells = cells_of(shots, plan.conditions.realisms)
+    cells = cells_of(shots, conditions.values(), plan.conditions.realisms)
     store.lay_out(shown, list(conditions.values()), shots, cells, kept, **frozen)
 
 
@@ -126,7 +126,8 @@ def _add(
     shown: list[dict[str, Any]],
 ) -> int:
     """A shot of the picture of that number, sent like another; its own number."""
-    picture = shown[number % len(shown)]
+    place = number % len(shown)
+    picture = shown[place]
     header = like.header
     if number == header.image and (header.width, header.height) != (
         picture["width"], picture["height"],
@@ -149,13 +150,18 @@ def _add(
             "doppler_hz": None,
             "snr_db_set": None,
             "gain_db": None,
-            "settings": {"codec": codec_settings(section), "channel": None},
+            "settings": {
+                "codec": codec_settings(section),
+                "channel": None,
+                "model_id": header.model.hex(),
+            },
         }
     shots.append(
         {
             "shot": len(shots) + 1,
             "seq": len(shots),
             "picture": picture["sha256"],
+            "number": place,
             "repeat": number // len(shown),
             "condition": conditions[key]["condition"],
             "seed": 0,

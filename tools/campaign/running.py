@@ -9,12 +9,13 @@ from pathlib import Path
 from percast.errors import FileError
 from percast.tools.campaign.checking import Checked
 from percast.tools.campaign.crews import Crew, open_crew
-from percast.tools.campaign.frozen import changed, command, frozen
+from percast.tools.campaign.frozen import changed, command, computed, frozen
 from percast.tools.campaign.jobs import Job, Kept
 from percast.tools.campaign.layout import lay_out
 from percast.tools.campaign.plan import Plan, plan_of_tables
 from percast.tools.campaign.sections import AIR, RECORDING
 from percast.tools.campaign.store import Store
+from percast.tools.campaign.tables.rows import worker_died
 
 log = logging.getLogger(__name__)
 
@@ -68,26 +69,37 @@ def go_on(
     on_progress(done)
     if not store.shots():
         return
-    if changes := changed(store.frozen(), plan):
+    told = store.frozen()
+    if changes := changed(told, plan):
         store.note(f"goes on with other versions: {changes}")
         log.warning("the campaign goes on with other versions: %s", changes)
+    if left_out := told["metrics"].keys() - set(computed(told["metrics"])):
+        names = ",".join(sorted(left_out))
+        text = f"without {names}: no weights when the campaign began"
+        store.note(text)
+        log.warning("%s; afterwards, `percast campaign remetric --metrics %s`", text, names)
     store.note(f"at work: {command()}")
     with _crew(store, plan, scheduler, workers) as crew:
         for result in crew.work(jobs(store, plan)):
             store.done(result)
-            done += len(result.decodes)
+            if not worker_died(result.arrival):
+                done += len(result.decodes)
             on_progress(done)
-    store.note("all is done")
+    if missing := store.counts()["shots_given_up"]:
+        store.note(f"all is done but {missing} transmissions whose workers died")
+    else:
+        store.note("all is done")
 
 
 def jobs(store: Store, plan: Plan) -> Iterator[Job]:
     """What is still to be done, in its order."""
     campaign = plan.campaign
+    metrics = computed(store.frozen()["metrics"])
     picture, png = "", b""
     for shot in store.shots():
         if shot.picture != picture:
             picture, png = shot.picture, store.reference(shot.picture)
-        wanted = shot, png, campaign.metrics, campaign.pictures
+        wanted = shot, png, metrics, campaign.pictures
         if campaign.medium == RECORDING:
             yield Kept(*wanted, symbols=False, equalised=store.equalised(shot.shot))
         else:

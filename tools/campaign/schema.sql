@@ -1,16 +1,23 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- The store of a campaign. docs/campaigns.md says what each column is.
--- A shot is one transmission; its cells are what is decoded of it, one for each realism.
+-- A shot is one transmission; its cells are what is decoded of it, one for each realism. realism is
+-- NULL of codecs that have none.
 
 CREATE TABLE frozen (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;  -- value: JSON
 
-CREATE TABLE pictures (
+CREATE TABLE pictures (                 -- one that comes several times is here once
     sha256 TEXT PRIMARY KEY,            -- of the samples, uint8 [H, W, 3]
-    number INTEGER NOT NULL UNIQUE,     -- in the order of the source
+    number INTEGER NOT NULL UNIQUE,     -- where it comes first, and its name there
     name TEXT NOT NULL,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL,
     image BLOB NOT NULL                 -- PNG
+);
+
+CREATE TABLE source (                   -- what is sent, in the source's own order
+    number INTEGER PRIMARY KEY,         -- from 0; headers and channels count by it
+    picture TEXT NOT NULL REFERENCES pictures (sha256),
+    name TEXT NOT NULL
 );
 
 CREATE TABLE conditions (
@@ -24,13 +31,14 @@ CREATE TABLE conditions (
     doppler_hz REAL,
     snr_db_set REAL,
     gain_db REAL,
-    settings TEXT NOT NULL              -- JSON: all else that opens codec and channel
+    settings TEXT NOT NULL              -- JSON: all else that opens codec and channel; model_id
 );
 
 CREATE TABLE shots (
     shot INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL UNIQUE,        -- place in time
     picture TEXT NOT NULL REFERENCES pictures (sha256),
+    number INTEGER NOT NULL REFERENCES source (number),
     repeat INTEGER NOT NULL,
     condition INTEGER NOT NULL REFERENCES conditions (condition),
     seed INTEGER NOT NULL               -- of the channel
@@ -39,7 +47,7 @@ CREATE TABLE shots (
 CREATE TABLE cells (
     cell INTEGER PRIMARY KEY,
     shot INTEGER NOT NULL REFERENCES shots (shot),
-    realism REAL NOT NULL,
+    realism REAL,
     UNIQUE (shot, realism)
 );
 
@@ -81,7 +89,7 @@ CREATE TABLE passes (                   -- decode 0 is the run itself, others ar
 CREATE TABLE decodes (
     cell INTEGER NOT NULL REFERENCES cells (cell),
     decode INTEGER NOT NULL REFERENCES passes (decode),
-    realism REAL NOT NULL,
+    realism REAL,
     model TEXT NOT NULL,
     undecodable INTEGER NOT NULL,
     error TEXT,

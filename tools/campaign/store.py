@@ -16,27 +16,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from percast.errors import FileError
-from percast.tools.campaign import store_file
-
-_ROWS = """
-SELECT cells.cell, shots.shot, shots.seq, pictures.name AS picture,
-    pictures.sha256 AS picture_sha256, pictures.number AS picture_number,
-    pictures.width, pictures.height,
-    shots.repeat, shots.condition, conditions.codec, decodes.model, conditions.cbr AS cbr_asked,
-    conditions.design_snr_db, arrivals.cbr_sent, arrivals.overhead, conditions.channel,
-    conditions.delay_spread_s, conditions.doppler_hz, conditions.snr_db_set,
-    coalesce(arrivals.gain_db_took, conditions.gain_db) AS gain_db,
-    decodes.realism, decodes.decode, arrivals.received, decodes.undecodable,
-    arrivals.snr_db_measured, arrivals.evm_db, arrivals.freq_offset_hz, arrivals.clock_ppm,
-    arrivals.symbols, arrivals.erased, arrivals.encode_s, arrivals.air_s, decodes.decode_s,
-    arrivals.encode_s + arrivals.air_s + decodes.decode_s AS latency_s,
-    decodes.psnr_db, decodes.ms_ssim, decodes.lpips, decodes.lpips_vgg, decodes.dists,
-    arrivals.sent_at, arrivals.received_at, shots.seed, arrivals.attempts, arrivals.worker,
-    coalesce(arrivals.error, decodes.error) AS error
-FROM decodes JOIN cells USING (cell) JOIN shots USING (shot) JOIN arrivals USING (shot)
-    JOIN conditions USING (condition) JOIN pictures ON pictures.sha256 = shots.picture
-ORDER BY decodes.decode, shots.seq, cells.cell
-"""
+from percast.tools.campaign.tables import file as store_file
+from percast.tools.campaign.tables.rows import (
+    MADE,
+    ROWS,
+    cells_of,
+    row_of,
+    with_model_id,
+    worker_died,
+)
 
 
 @dataclass(frozen=True)
@@ -46,11 +34,11 @@ class Shot:
     Attributes:
         shot, seq: its number, and its place in time.
         picture: SHA-256 of the picture.
-        number: of the picture in its source.
+        number: of the picture in its source, from 0.
         repeat: of the condition.
         condition: a row of `conditions`, `settings` parsed.
         seed: of the channel.
-        cells: (cell, realism) of what is decoded of it.
+        cells: (cell, realism) of what is decoded of it; None of a codec that has none.
     """
 
     shot: int
@@ -60,7 +48,7 @@ class Shot:
     repeat: int
     condition: Mapping[str, Any]
     seed: int
-    cells: tuple[tuple[int, float], ...]
+    cells: tuple[tuple[int, float | None], ...]
 
 
 @dataclass(frozen=True)
@@ -134,12 +122,12 @@ class Store:
     def rows(self) -> list[dict[str, Any]]:
         """A row for each cell that is done, and for each time that it was decoded again."""
         with store_file.told(self.path):
-            return [_row(found) for found in self._db.execute(_ROWS)]
+            return [row_of(found) for found in self._db.execute(ROWS)]
 
     def columns(self) -> list[str]:
         """Names of the columns of `rows`, also where there are none yet."""
         with store_file.told(self.path):
-            named = self._db.execute(f"SELECT * FROM ({_ROWS}) LIMIT 0").description
+            named = self._db.execute(f"SELECT * FROM ({ROWS}) LIMIT 0").description
         return [*(name for name, *_ in named), "cbr"]
 
     def picture(self, cell: int, decode: int = 0) -> bytes | None:
@@ -159,8 +147,11 @@ class Store:
         return image
 
     def pictures(self) -> list[dict[str, Any]]:
-        """Number, name, size and SHA-256 of the pictures, in their order."""
-        query = "SELECT number, name, width, height, sha256 FROM pictures ORDER BY number"
+        """Number, name, size and SHA-256 of what is sent, in the source's order; a picture that
+        comes twice is told twice."""
+        query = """
+            SELECT source.number, source.name, width, height, sha256
+            FROM source JOIN pictures ON sha256 = picture ORDER BY source.number"""
         with store_file.told(self.path):
             return [dict(row) for row in self._db.execute(query)]
 
@@ -177,17 +168,22 @@ class Store:
 
     def counts(self) -> dict[str, int]:
         """How many cells and shots there are and are done, how many of these were lost on their
-        way, and how many could not be sent."""
+        way, and how many could not be sent; and how many were given up, for their workers died."""
         with store_file.told(self.path):
             return {
                 "cells": self._one("SELECT count(*) FROM cells"),
                 "shots": self._one("SELECT count(*) FROM shots"),
-                "shots_done": self._one("SELECT count(*) FROM arrivals"),
-                "cells_done": self._one("SELECT count(*) FROM decodes WHERE decode = 0"),
+                "shots_done": self._one(f"SELECT count(*) FROM arrivals WHERE {MADE}"),
+                "cells_done": self._one(
+                    f"SELECT count(*) FROM cells JOIN arrivals USING (shot) WHERE {MADE}"
+                ),
                 "shots_lost": self._one(
                     "SELECT count(*) FROM arrivals WHERE NOT received AND error IS NULL"
                 ),
-                "shots_failed": self._one("SELECT count(*) FROM arrivals WHERE error IS NOT NULL"),
+                "shots_failed": self._one(
+                    f"SELECT count(*) FROM arrivals WHERE error IS NOT NULL AND {MADE}"
+                ),
+                "shots_given_up": self._one(f"SELECT count(*) FROM arrivals WHERE NOT {MADE}"),
             }
 
     def finished(self, most: int) -> list[float]:
@@ -201,20 +197,22 @@ class Store:
         return store_file.is_locked(self.path)
 
     def shots(self, done: bool = False) -> list[Shot]:
-        """The shots that are still to be made, or those that are done, in their order."""
-        conditions = {condition["condition"]: condition for condition in self.conditions()}
+        """The shots that are still to be made, also those given up, or those that are done, in
+        their order."""
+        models = self.frozen().get("models", {})
+        conditions = {c["condition"]: with_model_id(c, models) for c in self.conditions()}
         query = f"""
-            SELECT shots.*, pictures.number, group_concat(cell || ':' || realism) AS cells
-            FROM shots JOIN pictures ON sha256 = picture JOIN cells USING (shot)
+            SELECT shots.*, group_concat(cell || ':' || coalesce(realism, '')) AS cells
+            FROM shots JOIN cells USING (shot)
             WHERE {"" if done else "NOT"} EXISTS (
-                SELECT 1 FROM arrivals WHERE arrivals.shot = shots.shot)
+                SELECT 1 FROM arrivals WHERE arrivals.shot = shots.shot AND {MADE})
             GROUP BY shots.shot ORDER BY seq"""
         with store_file.told(self.path):
             found = self._db.execute(query).fetchall()
         return [
             Shot(
                 row["shot"], row["seq"], row["picture"], row["number"], row["repeat"],
-                conditions[row["condition"]], row["seed"], _cells(row["cells"]),
+                conditions[row["condition"]], row["seed"], cells_of(row["cells"]),
             )
             for row in found
         ]  # fmt: skip
@@ -244,12 +242,26 @@ class Store:
         equalised: Sequence[Mapping[str, Any]] = (),
         **frozen: Any,
     ) -> None:
-        """Write down all that is to be done, as a whole or not at all."""
+        """Write down all that is to be done, as a whole or not at all.
+
+        Args:
+            pictures: in the source's order; one that comes several times is kept once.
+            conditions, shots, cells, equalised: rows of the tables.
+            frozen: by key.
+        """
+        first: dict[str, Mapping[str, Any]] = {}
+        for row in pictures:
+            first.setdefault(row["sha256"], row)
+        source = [
+            {"number": row["number"], "picture": row["sha256"], "name": row["name"]}
+            for row in pictures
+        ]
         conditions = [row | {"settings": json.dumps(row["settings"])} for row in conditions]
         with self._transaction() as db:
             for table, rows in (
-                ("pictures", pictures), ("conditions", conditions),
-                ("shots", shots), ("cells", cells), ("equalised", equalised),
+                ("pictures", list(first.values())), ("source", source),
+                ("conditions", conditions), ("shots", shots), ("cells", cells),
+                ("equalised", equalised),
             ):  # fmt: skip
                 _insert(db, table, rows)
             db.executemany(
@@ -259,11 +271,16 @@ class Store:
             _insert(db, "passes", [{"decode": 0, "at": time.time(), "settings": "{}"}])
 
     def done(self, shot: Done) -> bool:
-        """Write a shot down with its cells, as a whole; False if it was there already."""
+        """Write a shot down with its cells, as a whole; False if it was there already. One that was
+        given up is made anew."""
         with self._transaction() as db:
-            known = db.execute("SELECT 1 FROM arrivals WHERE shot = ?", (shot.shot,)).fetchone()
+            known = db.execute("SELECT error FROM arrivals WHERE shot = ?", (shot.shot,)).fetchone()
             if known:
-                return False
+                if not worker_died(dict(known)):
+                    return False
+                its = "(SELECT cell FROM cells WHERE shot = ?)"
+                db.execute(f"DELETE FROM main.decodes WHERE cell IN {its}", (shot.shot,))
+                db.execute("DELETE FROM arrivals WHERE shot = ?", (shot.shot,))
             _insert(db, "arrivals", [{"shot": shot.shot, "done_at": time.time(), **shot.arrival}])
             _insert(db, "decodes", [{"decode": 0, **decode} for decode in shot.decodes])
             if shot.equalised is not None:
@@ -274,7 +291,7 @@ class Store:
         """The number for another decoding of everything; the same settings go on with theirs.
 
         Args:
-            settings: of it.
+            settings: of it, and what tells models and weights from others.
             told: what else is to be written down of it.
         """
         with self._transaction() as db:
@@ -340,16 +357,4 @@ def _insert(db: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, Any]
     if rows:
         names = list(rows[0])
         places = ", ".join(f":{name}" for name in names)
-        db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})", rows)
-
-
-def _row(found: sqlite3.Row) -> dict[str, Any]:
-    row = dict(found)
-    numerator, _, denominator = row["cbr_asked"].partition("/")
-    row["cbr"] = int(numerator) / int(denominator or 1)
-    return row | {"received": bool(row["received"]), "undecodable": bool(row["undecodable"])}
-
-
-def _cells(text: str) -> tuple[tuple[int, float], ...]:
-    pairs = (pair.split(":") for pair in text.split(","))
-    return tuple(sorted((int(cell), float(realism)) for cell, realism in pairs))
+        db.executemany(f"INSERT INTO main.{table} ({', '.join(names)}) VALUES ({places})", rows)

@@ -67,6 +67,9 @@ def conditions_of(
     if not rows:
         raise UsageError(f"{path}: no cell with a received picture is so")
     told = [key for key in _OF_THE_CODE if _several(rows, key)]
+    names: dict[str, str] = {}
+    for each in store.pictures():  # one that comes twice is shown once
+        names.setdefault(each["sha256"], each["name"])
     conditions: Conditions = {}
     settings: dict[str, tuple[int, float]] = {}
     # Ours first: it is ours whose share of the other's bandwidth is asked for.
@@ -76,11 +79,12 @@ def conditions_of(
         this = row["condition"], row["realism"]
         if settings.setdefault(name, this) != this:
             raise UsageError(f"{path}: '{name}' are several conditions that --where cannot tell")
-        conditions.setdefault(name, {}).setdefault(row["picture"], _cell(store, row["cell"]))
-    originals = {each["name"]: _original(store, each["sha256"]) for each in store.pictures()}
+        picture = names[row["picture_sha256"]]
+        conditions.setdefault(name, {}).setdefault(picture, _cell(store, row["cell"]))
+    originals = {name: _original(store, sha256) for sha256, name in names.items()}
     named = {key for key, _ in where}
     remarks = [
-        f"{key} differs ({', '.join(sorted({_text(row, key) for row in rows}))}) and no --where "
+        f"{key} differs ({', '.join(sorted(_texts(rows, key)))}) and no --where "
         "names it: so many more conditions"
         for key in told if key not in named
     ]  # fmt: skip
@@ -103,8 +107,14 @@ def _several(rows: list[dict[str, Any]], key: str) -> bool:
 
 
 def _tells(row: dict[str, Any], key: str) -> bool:
-    """Codecs without models have their own name there."""
+    """Codecs without models have their own name there, those without realism none."""
+    if key == "realism":
+        return row["realism"] is not None
     return key != "model" or row["model"] != row["codec"]
+
+
+def _texts(rows: list[dict[str, Any]], key: str) -> set[str]:
+    return {_text(row, key) for row in rows if _tells(row, key)}
 
 
 def _text(row: dict[str, Any], key: str) -> str:
@@ -116,6 +126,8 @@ def _is(row: dict[str, Any], key: str, value: str) -> bool:
     if key == "codec":
         return value in (row["codec"], _code(row))
     found = row[_COLUMNS.get(key, key)]
+    if key == "realism" and found is None:  # whatever is asked for, it is the same picture
+        return True
     if isinstance(found, (int, float)):
         with contextlib.suppress(ValueError):
             return float(found) == float(value)

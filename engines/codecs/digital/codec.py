@@ -84,6 +84,8 @@ class DigitalCodec(Codec):
         UsageError: a rate or a scheme that there is not, or what the format needs is missing.
     """
 
+    has_realism = False
+
     def __init__(self, config: CodecConfig = DEFAULTS, roles: Collection[str] = ROLES):
         self._wanted = parse_scheme(config.mcs)
         super().__init__(config, roles)

@@ -25,6 +25,10 @@ model = "base"
 """24 cells of six pictures of 64x64, as bare symbols."""
 
 
+GREY = "tests.engines.codecs.own:Grey"
+"""A codec that costs next to nothing."""
+
+
 def write(folder: Path, photos: Path, text: str = SMALL, name: str = "small") -> Path:
     path = folder / f"{name}.toml"
     path.write_text(text.format(photos=photos))

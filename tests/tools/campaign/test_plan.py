@@ -67,6 +67,19 @@ def test_the_plans_that_ship_can_be_run(name, small_photos):
     assert outlook(checked).cells >= 20
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("model=auto", r"\[codec.1\] model: auto .* base"),
+        ("engine=steam", r"\[codec.1\] engine: no engine 'steam': use one of auto, .*openvino"),
+        ("precision=fp7", r"\[codec.1\] precision: no precision 'fp7': .*int8"),
+    ],
+)
+def test_what_a_run_would_refuse_the_check_refuses(change, told, small_photos):
+    with pytest.raises(UsageError, match=told):
+        plan_of(plans.SMALL, small_photos, f"codec.1.{change}")
+
+
 def plan_of(text: str, photos, *changes: str):
     return check(parse_plan(text.format(photos=photos), "t", changes)).plan
 

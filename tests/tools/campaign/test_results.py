@@ -48,7 +48,7 @@ def copy(made, tmp_path) -> Path:
 def test_what_was_measured_belongs_to_the_pictures_that_were_kept(made):
     with Store.open(made) as store:
         rows = store.rows()
-        assert len(rows) == 16 and len({row["cell"] for row in rows}) == 16
+        assert len(rows) == 12 and len({row["cell"] for row in rows}) == 12
         for row in rows:
             image = store.picture(row["cell"])
             if row["error"]:
@@ -67,7 +67,7 @@ def test_a_picture_that_does_not_fit_is_a_row_that_says_so(made):
     with Store.open(made) as store:
         lost = [row for row in store.rows() if row["cbr_asked"] == "1/192"]
         counts = store.counts()
-    assert len(lost) == 4 and not any(row["received"] for row in lost)
+    assert len(lost) == 2 and not any(row["received"] for row in lost)
     assert all("does not fit" in row["error"] or "bytes" in row["error"] for row in lost), lost
     assert counts["shots_failed"] == 2 and counts["shots_lost"] == 0
 
@@ -140,7 +140,7 @@ def test_only_what_was_sent_at_an_snr_or_over_a_channel_is_decoded_again(small_p
 
 def test_another_realism_and_another_model_are_passes_of_their_own(copy):
     decode, rows = again(copy, realism=0.5)
-    assert {row["realism"] for row in rows} == {0.5} and len(rows) == 8
+    assert {row["realism"] for row in rows} == {0.5, None} and len(rows) == 8
     other, mse = again(copy, model="mse")
     assert other == decode + 1 and {row["model"] for row in mse} == {"mse"}
     assert {row["codec"] for row in mse} == {"learned"}, "another model is not for HEVC"
@@ -179,7 +179,7 @@ def test_a_store_is_read_where_nothing_can_be_written(made, tmp_path):
     path.chmod(0o444)
     folder.chmod(0o555)
     with Store.open(path) as store:
-        assert len(store.rows()) == 16
+        assert len(store.rows()) == 12
     assert newest_store(folder) == path
 
 

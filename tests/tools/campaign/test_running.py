@@ -182,6 +182,7 @@ def test_a_cell_that_kills_every_worker_is_given_up_and_costs_no_other(
         "--set", 'conditions.cbr=["1/96", "1/48", "1/24", "1/12"]', timeout=280,
     )  # fmt: skip
     assert run.code == 0, run.err
+    assert run.json["cells_done"] == 3 and run.json["shots_given_up"] == 1
     rows = rows_of(path)
     assert len(rows) == 4
     for row in rows:

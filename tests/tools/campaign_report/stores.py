@@ -79,9 +79,9 @@ def make_store(path: Path, law: Law) -> Path:
             ((c, r, s, a) for c in NEEDS for r in law.rates for s in law.snrs for a in law.airs), 1)
     ]  # fmt: skip
     shots = [
-        {"shot": 0, "seq": 0, "picture": sha, "repeat": repeat,
+        {"shot": 0, "seq": 0, "picture": sha, "number": number, "repeat": repeat,
          "condition": c["condition"], "seed": repeat}
-        for repeat in range(law.repeats) for sha in shas for c in conditions
+        for repeat in range(law.repeats) for number, sha in enumerate(shas) for c in conditions
     ]  # fmt: skip
     for number, shot in enumerate(shots, 1):
         shot |= {"shot": number, "seq": number - 1}

@@ -32,7 +32,8 @@ def campaign(path, rgb_of) -> None:
             )
         ]  # fmt: skip
         shots = [
-            {"picture": picture["sha256"], "repeat": repeat, "condition": c["condition"], "seed": 0}
+            {"picture": picture["sha256"], "number": picture["number"], "repeat": repeat,
+             "condition": c["condition"], "seed": 0}
             for picture in pictures for c in conditions for repeat in (0, 1)
         ]  # fmt: skip
         shots = [{"shot": number, "seq": number, **shot} for number, shot in enumerate(shots)]

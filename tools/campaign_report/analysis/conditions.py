@@ -20,7 +20,7 @@ class Code:
 
     Attributes:
         codec, model: as the store names them.
-        realism: at the receiver.
+        realism: at the receiver; -1 where it has none.
         told: what tells it from other codes of the campaign with the same three, in words.
         name: for people, unique within a campaign.
     """
@@ -93,7 +93,7 @@ class Condition:
             "code": self.code.name,
             "codec": self.code.codec,
             "model": self.code.model,
-            "realism": self.code.realism,
+            "realism": None if self.code.realism < 0 else self.code.realism,
             "channel": self.air.channel,
             "delay_spread_s": None if self.air.delay_spread_s < 0 else self.air.delay_spread_s,
             "doppler_hz": None if self.air.doppler_hz < 0 else self.air.doppler_hz,
@@ -118,7 +118,7 @@ def sort_rows(
     groups: dict[tuple, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         air = (row["channel"] or "", _or(row["delay_spread_s"]), _or(row["doppler_hz"]))
-        code = (row["codec"], row["model"] or "", row["realism"])
+        code = (row["codec"], row["model"] or "", _or(row["realism"]))
         groups[code, air, _level(row, gains), Fraction(row["cbr_asked"])].append(row)
     told = _told_apart(groups, settings)
     names = _names(
@@ -150,7 +150,8 @@ def _or(value: float | None) -> float:
 
 
 def _settings(condition: Mapping[str, Any]) -> dict[str, str]:
-    """All settings of a condition as text, by their paths."""
+    """All settings of a condition as text, by their paths; the model's id says no more than its
+    name."""
     flat: dict[str, str] = {}
 
     def walk(value: Any, path: str) -> None:
@@ -161,6 +162,7 @@ def _settings(condition: Mapping[str, Any]) -> dict[str, str]:
             flat[path] = value if isinstance(value, str) else json.dumps(value)
 
     walk(condition["settings"], "")
+    flat.pop("model_id", None)
     return flat | {_DESIGN: f"{condition['design_snr_db']:g}"}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from percast.errors import FileError
 from percast.tools.campaign.store import Store
+from percast.tools.campaign.tables.rows import worker_died
 from percast.tools.campaign_report.analysis.conditions import Air, Code, Condition, Level, sort_rows
 from percast.tools.statistics.bootstrap import Floats
 
@@ -126,7 +127,7 @@ def load(store: Store, decode: int = 0) -> Campaign:
     Raises:
         FileError: nothing is done in it yet, or it has no such decoding.
     """
-    every = store.rows()
+    every = [row for row in store.rows() if not worker_died(row)]
     rows = sorted((r for r in every if r["decode"] == decode), key=lambda r: (r["seq"], r["cell"]))
     if not rows:
         passes = sorted({row["decode"] for row in every})

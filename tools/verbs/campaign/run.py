@@ -76,8 +76,9 @@ def work(path: Path, workers: WorkersConfig, as_json: bool) -> int:
         report.print_json(told)
     else:
         print(in_words(path, counts))
-    if interrupted:
+    if interrupted or counts["shots_given_up"]:
         report.say(f"percast: `percast campaign resume {path}` goes on")
+    if interrupted:
         return INTERRUPTED
     return 0
 
@@ -89,6 +90,8 @@ def in_words(path: Path, counts: dict[str, int]) -> str:
         line += f", {counts['shots_lost']} pictures lost"
     if counts["shots_failed"]:
         line += f", {counts['shots_failed']} could not be sent"
+    if counts["shots_given_up"]:
+        line += f", {counts['shots_given_up']} missing, for their workers died"
     return line
 
 

@@ -12,8 +12,25 @@ from pathlib import Path
 from percast.errors import FileError
 from percast.file_lock import lock_for_writing
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the tables, in the file's `user_version`."""
+
+_FIRST = 1
+_FIRST_AS_NOW = """
+CREATE TEMP VIEW source AS SELECT number, sha256 AS picture, name FROM main.pictures;
+CREATE TEMP VIEW shots AS
+    SELECT shots.*, pictures.number FROM main.shots JOIN main.pictures ON sha256 = picture;
+CREATE TEMP VIEW decodes AS
+    SELECT cell, decode, iif((
+            SELECT codec FROM main.cells JOIN main.shots USING (shot)
+            JOIN main.conditions USING (condition) WHERE cells.cell = decodes.cell
+        ) IN ('hevc-ldpc', 'vvc-ldpc', 'jpeg-ldpc', 'webp-ldpc'), NULL, realism) AS realism,
+        model, undecodable, error, decode_s, psnr_db, ms_ssim, lpips, lpips_vgg, dists, image
+    FROM main.decodes;
+"""
+"""Shows tables of the first version as those of today; rows for `main` fit both. There a picture
+that came twice was sent once, and those after it moved up; codecs without realism were decoded at
+each."""
 
 _APPLICATION = 0x50524353  # "PRCS", in the file's header, by which `file` and we know it
 _BUSY_SECONDS = 30.0
@@ -25,7 +42,7 @@ def create(path: Path) -> sqlite3.Connection:
     half.unlink(missing_ok=True)
     db = sqlite3.connect(half, isolation_level=None)
     try:
-        schema = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
+        schema = (Path(__file__).parents[1] / "schema.sql").read_text(encoding="utf-8")
         db.executescript(f"BEGIN; {schema} COMMIT;")
         db.execute(f"PRAGMA user_version = {SCHEMA}")
         db.execute(f"PRAGMA application_id = {_APPLICATION}")
@@ -55,10 +72,13 @@ def connect(path: Path, write: bool) -> sqlite3.Connection:
             db.close()  # a stick or a folder where readers cannot write the journal's index either
             db = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
             version = _version(db, path)
-        if version != SCHEMA:
+        if version not in (_FIRST, SCHEMA):
             raise FileError(
                 f"{path}: a campaign of another percast (tables {version}, here {SCHEMA})"
             )
+        if version == _FIRST:
+            db.execute("PRAGMA temp_store = MEMORY")
+            db.executescript(_FIRST_AS_NOW)
         if write:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
