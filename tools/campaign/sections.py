@@ -254,7 +254,7 @@ class AirSection(Settings):
 
     def check(self) -> Iterator[SettingError]:
         yield from papr_problems(self.papr_db)
-        if self.record_format and not (self.record and self.record.endswith(META)):
+        if self.record_format and not (self.record or "").lower().endswith(META):
             yield SettingError("record_format", f"{self.record_format} is for recordings *{META}")
         if self.record is not None and not self.record.endswith(_RECORDED):
             yield SettingError("record", f"{self.record}: give a name in {', '.join(_RECORDED)}")
