@@ -256,7 +256,7 @@ class AirSection(Settings):
         yield from papr_problems(self.papr_db)
         if self.record_format and not (self.record or "").lower().endswith(META):
             yield SettingError("record_format", f"{self.record_format} is for recordings *{META}")
-        if self.record is not None and not self.record.endswith(_RECORDED):
+        if self.record is not None and not self.record.lower().endswith(_RECORDED):
             yield SettingError("record", f"{self.record}: give a name in {', '.join(_RECORDED)}")
         if not (self.callsign.isascii() and len(self.callsign) <= 10):
             yield SettingError("callsign", f"{self.callsign}: at most 10 ASCII characters")
