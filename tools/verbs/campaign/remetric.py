@@ -31,7 +31,9 @@ class AgainConfig(Settings):
 
     group = "to decode again"
 
-    realism: float | None = like(CodecConfig, "realism", None, "for all cells (default: as it was)")
+    realism: float | None = like(
+        CodecConfig, "realism", None, "where codecs have it (default: as it was)"
+    )
     model: str | None = like(
         CodecConfig, "model", None, "for the learned code (default: as it was)"
     )
