@@ -19,9 +19,10 @@ from percast.errors import UsageError
 
 _FINEST, _COARSEST = 1, 51  # quantiser parameters
 _USUAL = 37  # at 0.23 bits a pixel
-# swscale's flags by number: not every PyAV has names for them. By default it takes the colour of the
-# nearest of four pixels, which costs 1 dB of PSNR at high rates.
+# swscale's flags by number: not every PyAV has names for them. By default it takes the colour of
+# the nearest of four pixels, which costs 1 dB of PSNR at high rates.
 _BICUBIC, _FULL_CHROMA, _ACCURATE = 0x4, 0x2000, 0x40000
+_TO_420, _FROM_420 = _BICUBIC | _ACCURATE, _BICUBIC | _FULL_CHROMA | _ACCURATE
 # x265 makes single pictures finer than asked, by 6 log2(1.4), as if others were to refer to them.
 _PARAMETERS = "keyint=1:ipratio=1:info=0:log-level=none:pools=1:frame-threads=1"
 
@@ -46,7 +47,7 @@ class Hevc:
 
     def encode_within(self, rgb: Picture, size: int) -> bytes | None:
         whole = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(even(rgb)), format="rgb24")
-        frame = whole.reformat(format="yuv420p", interpolation=_BICUBIC | _ACCURATE)
+        frame = whole.reformat(format="yuv420p", interpolation=_TO_420)
 
         def encode(quantiser: int) -> bytes:
             return self._encode(frame, quantiser)
@@ -77,5 +78,5 @@ class Hevc:
             raise BadPicture("no HEVC picture of 4:2:0")
         if (frames[0].height, frames[0].width) != (height + height % 2, width + width % 2):
             raise BadPicture(f"a picture of {frames[0].width}x{frames[0].height}")
-        shown = frames[0].reformat(format="rgb24", interpolation=_BICUBIC | _FULL_CHROMA | _ACCURATE)
+        shown = frames[0].reformat(format="rgb24", interpolation=_FROM_420)
         return checked(shown.to_ndarray(), height, width)
