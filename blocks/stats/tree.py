@@ -122,7 +122,7 @@ class SentImages:
 
 @dataclass(frozen=True)
 class Rate:
-    """What the air is used for; None before the first picture.
+    """What the air is used for by the pictures that are out; None before the first.
 
     Attributes:
         cbr: complex channel symbols per source sample of what was sent.
