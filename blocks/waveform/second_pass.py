@@ -24,7 +24,6 @@ from percast.blocks.waveform.track import (
     rotation_rate,
     smooth_gains,
 )
-from percast.blocks.waveform.transmit import payload_symbols
 
 _SPANS = np.array(DRIFT_SPANS)
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
@@ -44,7 +43,9 @@ class Seen:
     drift: float
 
 
-def second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
+def second_pass(
+    p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int, reference: int | None
+) -> Seen:
     """What training, header and pilots tell of a packet, and its symbols with that.
 
     Args:
@@ -52,9 +53,10 @@ def second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int
         rows: complex64 [training + header_symbols + body_symbols, n_occupied], all of one amplitude:
             so there is less noise on training and header where these are boosted.
         count: symbols of the payload that are used.
+        reference: which symbol of the body is the reference symbol; None for none.
     """
     run = _in_numpy if kernels.ready() is None else _compiled
-    return run(p, known_head, rows, count)
+    return run(p, known_head, rows, count, reference)
 
 
 def training_response(p: Profile, training: np.ndarray) -> np.ndarray:
@@ -92,7 +94,9 @@ class _Head:
     doubt: float
 
 
-def _in_numpy(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
+def _in_numpy(
+    p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int, reference: int | None
+) -> Seen:
     """The definition."""
     training = p.training_symbols
     rough, _ = estimate_channel(p, training_response(p, rows[:training]))
@@ -113,7 +117,7 @@ def _in_numpy(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) 
     payload = rows[heads:] * right[heads:]
     pilots = payload.take(p.pilot_index, axis=1) * known[p.header_symbols :]
     base = head.channel
-    if (reference := p.reference(payload_symbols(p, count))) is not None:
+    if reference is not None:
         base = _moving_channel(p, head, payload[reference], pilots, time[heads:], reference)
         payload, pilots = (np.delete(x, reference, axis=0) for x in (payload, pilots))
         base = np.delete(base, reference, axis=0)
@@ -133,11 +137,13 @@ def _in_numpy(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) 
     )
 
 
-def _compiled(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
+def _compiled(
+    p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int, reference: int | None
+) -> Seen:
     """The same by compiled kernels."""
     fast = kernels.ready().second_pass
-    symbols, training = payload_symbols(p, count), p.training_symbols
-    reference, behind = p.reference(symbols), len(rows) - training
+    training, behind = p.training_symbols, len(rows) - p.training_symbols
+    symbols = len(rows) - len(known_head) - (reference is not None)
     (
         rate, drift, channel, noise, head_error, heads, doubt,
         payload, change, share, gain, left,
