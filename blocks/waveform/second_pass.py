@@ -121,16 +121,17 @@ def _in_numpy(
         base = _moving_channel(p, head, payload[reference], pilots, time[heads:], reference)
         payload, pilots = (np.delete(x, reference, axis=0) for x in (payload, pilots))
         base = np.delete(base, reference, axis=0)
-    channel, pilot_error = _payload_response(p, head, base, pilots)
+    channel, unsure, pilot_error = _payload_response(p, head, base, pilots)
     # Latents have power 1: noise in the channel estimate is as much noise of theirs.
-    noise = bursts.payload_noise(pilot_error, head.noise) + head.doubt
-    symbols, noise_var = _equalised(payload.take(p.data_index, axis=1), channel, noise)
+    noise, of_all = bursts.payload_noise(pilot_error, head.noise)
+    received = payload.take(p.data_index, axis=1)
+    symbols, noise_var = _equalised(received, channel, (noise + head.doubt)[:, None] + unsure)
     error = energy(head.error) + energy(pilot_error)
     return Seen(
         symbols=symbols.ravel()[:count],
         noise_var=noise_var.ravel()[:count],
         channel=head.channel,
-        noise=head.noise,
+        noise=of_all,
         evm_squared=_evm_squared(p, head.channel, len(head.error), len(payload), error),
         rate=rate,
         drift=drift,
@@ -153,9 +154,9 @@ def _compiled(
         training, -1 if reference is None else reference, p.head_amplitude**2,
     )  # fmt: skip
     basis = polynomials(_first_after(p), symbols)
-    shapes = channel_change(p, channel, left, noise, _first_after(p))
-    equalised, noise_var, pilot_error = fast.equalise(
-        payload, channel, change, share, gain, shapes, left, basis, noise, doubt,
+    shapes, unsure = channel_change(p, channel, left, noise, _first_after(p))
+    equalised, noise_var, pilot_error, noise = fast.equalise(
+        payload, channel, change, share, gain, shapes, unsure, left, basis, noise, doubt,
         p.pilot_index, p.data_index, count,
     )  # fmt: skip
     evm = _evm_squared(p, channel, heads, symbols, head_error + pilot_error)
@@ -276,7 +277,7 @@ def _moving_channel(
 
 def _payload_response(
     p: Profile, head: _Head, base: np.ndarray, pilots: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The channel at every payload symbol, g_s B + dH_s: a common gain that moves about 1, and the
     change of the channel's shape.
 
@@ -285,7 +286,8 @@ def _payload_response(
         pilots: complex64 [symbols, n_pilots], Y X* at the pilots of the payload.
 
     Returns:
-        complex64 [symbols, data_carriers]; and complex64 [symbols, n_pilots], what it leaves of
+        complex64 [symbols, data_carriers]; float32 [symbols, data_carriers], the variance of what
+        the change of its shape may be wrong by; complex64 [symbols, n_pilots], what it leaves of
         the pilots unexplained.
     """
     at_pilots = base[..., p.pilot_index]
@@ -295,12 +297,13 @@ def _payload_response(
     gain = smooth_gains(gain, head.noise / float(np.mean(power)))[:, None]
     response, error = gain * base[..., p.data_index], pilots - gain * at_pilots
     first = _first_after(p)
-    shapes = channel_change(p, head.channel, error, head.noise, first)
+    shapes, unsure = channel_change(p, head.channel, error, head.noise, first)
+    basis = polynomials(first, len(pilots))[:, : len(shapes)]
     if len(shapes):
-        change = polynomials(first, len(pilots))[:, : len(shapes)] @ shapes
+        change = basis @ shapes
         response += change.take(p.data_index, axis=1)
         error -= change.take(p.pilot_index, axis=1)
-    return response, error
+    return response, basis**2 @ unsure.take(p.data_index, axis=1), error
 
 
 def _equalised(
@@ -310,7 +313,7 @@ def _equalised(
 
     Args:
         received, response: complex64 [symbols, carriers].
-        noise: float [symbols].
+        noise: float [symbols, carriers].
 
     Returns:
         complex64 and float32 [symbols, carriers].
@@ -320,7 +323,7 @@ def _equalised(
     np.reciprocal(weight, out=weight)
     symbols = received * response.conj()
     symbols *= weight
-    weight *= noise.astype(np.float32)[:, None]
+    weight *= noise.astype(np.float32)
     return symbols, weight
 
 

@@ -313,11 +313,11 @@ def degree(left, basis, noise):
 
 
 @kernel(
-    types.Tuple((OUT_C1, OUT_F1, DOUBLE)),
-    C2, C1, C1, F1, C1, C2, C2, F2, DOUBLE, DOUBLE, I1, I1, INT,
+    types.Tuple((OUT_C1, OUT_F1, DOUBLE, DOUBLE)),
+    C2, C1, C1, F1, C1, C2, F2, C2, F2, DOUBLE, DOUBLE, I1, I1, INT,
 )  # fmt: skip
 def equalise(
-    payload, channel, change, share, gain, shapes, error, basis, noise, doubt,
+    payload, channel, change, share, gain, shapes, unsure, error, basis, noise, doubt,
     pilot_index, data_index, count,
 ):  # fmt: skip
     """Y/H and sigma^2/|H|^2 of the first `count` symbols.
@@ -325,12 +325,13 @@ def equalise(
     Args:
         payload, channel, change, share, gain, error, noise, doubt: as `follow` gives them.
         shapes: complex64 [degrees, n_occupied], what the channel gains with each polynomial.
+        unsure: float32 [degrees, n_occupied], the variance of what is wrong with it.
         basis: float32 [symbols, at least degrees], the polynomials.
         pilot_index, data_index: int64, places among the carriers.
         count: data symbols that are used.
 
     Returns:
-        complex64 and float32 [count]; energy of what is left of the pilots.
+        complex64 and float32 [count]; energy of what is left of the pilots; the noise anew.
     """
     symbols, degrees, n = len(payload), len(shapes), len(channel)
     left, energy = error.copy(), 0.0
@@ -339,16 +340,18 @@ def equalise(
             for k in range(len(pilot_index)):
                 left[s, k] -= basis[s, d] * shapes[d, pilot_index[k]]
         energy += power_of(left[s])
-    variance = payload_noise(left, noise, 16)
+    variance, noise = payload_noise(left, noise, 16)
     out, noise_var = np.empty(count, np.complex64), np.empty(count, np.float32)
-    response = np.empty(n, np.complex64)
+    response, here = np.empty(n, np.complex64), np.empty(n, np.float32)
     for s in range(symbols):
         for c in range(n):
             response[c] = gain[s] * (channel[c] + share[s] * change[c])
+            here[c] = f32(variance[s] + doubt)
         for d in range(degrees):
+            square = basis[s, d] * basis[s, d]
             for c in range(n):
                 response[c] += basis[s, d] * shapes[d, c]
-        here = f32(variance[s] + doubt)
+                here[c] += square * unsure[d, c]
         first = s * len(data_index)
         for k in range(min(len(data_index), count - first)):
             h, y = response[data_index[k]], payload[s, data_index[k]]
@@ -357,5 +360,5 @@ def equalise(
                 (y.real * h.real + y.imag * h.imag) * weight,
                 (y.imag * h.real - y.real * h.imag) * weight,
             )
-            noise_var[first + k] = here * weight
-    return out, noise_var, energy
+            noise_var[first + k] = here[data_index[k]] * weight
+    return out, noise_var, energy, noise
