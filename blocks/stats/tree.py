@@ -202,7 +202,8 @@ class Sync:
 
 @dataclass(frozen=True)
 class Link:
-    """Means over the decoded pictures; those in dB over powers.
+    """Means over the pictures that arrived, those too that could not be decoded; of what is in dB
+    over powers.
 
     Attributes:
         cbr: all complex channel symbols over all source samples.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernels of `percast.blocks.waveform.demodulate.demodulate`, in its order and with its names."""
+"""Kernels of `percast.blocks.waveform.second_pass.second_pass`, in its order and with its names."""
 
 import math
 
@@ -37,13 +37,13 @@ from percast.blocks.waveform.kernels.track import (
 
 f32 = np.float32
 _FINE_ENOUGH = 1e-3  # as in `track`
-_REACH = 4  # symbols on either side over which the phase is averaged, as in `demodulate._drift`
+_REACH = 4  # symbols on either side over which the phase is averaged, as in `second_pass._drift`
 _HEAD_BURST = 10.0  # as in `bursts`
 
 
 @kernel(types.Tuple((OUT_C1, OUT_C2)), C2, C2, C2, F2, I1, C1, INT)
 def _common_gains(rows, response, known, pilot_signs, pilot_index, channel, trained):
-    """`demodulate._common_gains`; and Y X* at the pilots, complex64 [symbols, n_pilots]."""
+    """`second_pass._common_gains`; and Y X* at the pilots, complex64 [symbols, n_pilots]."""
     symbols, n_pilots = pilot_signs.shape
     gains = np.empty(symbols, np.complex64)
     pilots = np.empty((symbols, n_pilots), np.complex64)
@@ -60,7 +60,7 @@ def _common_gains(rows, response, known, pilot_signs, pilot_index, channel, trai
 
 @kernel(types.UniTuple(DOUBLE, 2), OUT_C2, OUT_C1, C1, F1, I1, I1, I1, DOUBLE, DOUBLE)
 def _drift(pilots, gains, channel, time, occupied, pilot_index, spans, rate, anchor):
-    """`demodulate._drift`, the rotation taken out of `pilots` and `gains` here: rad per carrier
+    """`second_pass._drift`, the rotation taken out of `pilots` and `gains` here: rad per carrier
     and symbol, and the carrier about which the common phase turns."""
     symbols, n_pilots = pilots.shape
     since = np.empty(symbols, np.float32)
@@ -132,7 +132,7 @@ def _align(reference, row):
 
 @kernel(types.Tuple((OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE)), OUT_C2, C1, F3, F1, I1, D1, DOUBLE)
 def _head_estimate(response, rough, vectors, weights, ends, kept, boost):
-    """`demodulate._head_estimate`: channel, noise, error energy and over how many symbols, doubt."""
+    """`second_pass._head_estimate`: channel, noise, error energy and of how many symbols, doubt."""
     heads, n = response.shape
     for s in range(heads):
         _align(rough, response[s])
@@ -163,8 +163,8 @@ def _head_estimate(response, rough, vectors, weights, ends, kept, boost):
 def _moved(
     received, training, at_pilots, channel, pilot_index, noise, doubt, vectors, weights, ends, kept
 ):
-    """The change of the channel up to the reference symbol, as `demodulate._moving_channel` has it,
-    complex64 [n_occupied]; and how much of it is kept."""
+    """The change of the channel up to the reference symbol, as `second_pass._moving_channel` has
+    it, complex64 [n_occupied]; and how much of it is kept."""
     n = len(channel)
     response = np.empty((1, n), np.complex64)
     for c in range(n):
@@ -182,7 +182,7 @@ def _moved(
 @kernel(types.Tuple((OUT_C1, OUT_C2)), C2, C1, C1, F1, I1, DOUBLE)
 def _payload_gains(pilots, channel, change, share, pilot_index, noise):
     """The common gain over the payload, complex64 [symbols], and what it leaves of the pilots
-    unexplained, complex64 [symbols, n_pilots]: `demodulate._payload_response`."""
+    unexplained, complex64 [symbols, n_pilots]: `second_pass._payload_response`."""
     symbols, n_pilots = pilots.shape
     base = np.empty((symbols, n_pilots), np.complex64)
     gain, smooth = np.empty(symbols, np.complex64), np.empty(symbols, np.complex64)
