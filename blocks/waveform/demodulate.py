@@ -95,7 +95,7 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
             found.append(header)
         return bool(found)
 
-    header_code.decode(llr, 8 * header_bytes(p.kind.version), accept, p.kind.per_check)
+    header_code.decode(llr, 8 * header_bytes(p.kind.version), accept)
     return found[0] if found else None
 
 
