@@ -16,21 +16,16 @@ NOTHING = np.zeros(0, np.complex64)
 
 
 class EndingSource(Guarded, gr.sync_block):
-    """Gives the samples that the method `more` of a subclass fetches; then some silence, whose last
-    sample carries the end tag. GNU Radio's own end of a stream would take message blocks with it
-    that still have work.
+    """Gives the samples that the method `more` of a subclass fetches; then a sample of silence that
+    carries the end tag. GNU Radio's own end of a stream would take message blocks with it that
+    still have work.
 
     `more` returns complex64 [n], `NOTHING` while there is nothing yet, or None at the end. `work()`
     calls it, so it may wait for some 50 ms at most.
-
-    Args:
-        name: of the block.
-        tail: samples of silence at the end, 1 or more, for a receiver to finish.
     """
 
-    def __init__(self, name: str, tail: int):
+    def __init__(self, name: str):
         gr.sync_block.__init__(self, name, None, [np.complex64])
-        self._tail = tail
         self._left = NOTHING
         self._ended = False
         self.set_min_output_buffer(1 << 15)
@@ -53,4 +48,4 @@ class EndingSource(Guarded, gr.sync_block):
             return
         samples = self.more()
         self._ended = samples is None
-        self._left = np.zeros(self._tail, np.complex64) if self._ended else samples
+        self._left = np.zeros(1, np.complex64) if self._ended else samples

@@ -32,7 +32,6 @@ class ImageEncoder(WorkerBlock):
     Attributes:
         codec: may be changed while it runs, to one that makes what receivers know; see `aim`.
         faults: pictures left out, by the codec's mistake.
-        latent_symbols, source_samples: sent so far, and of how many samples of pictures.
     """
 
     def __init__(
@@ -41,8 +40,6 @@ class ImageEncoder(WorkerBlock):
         super().__init__("percast image encoder", "images", "symbols", depth)
         self.codec, self.callsign = codec, callsign
         self.session = secrets.randbits(32) if session is None else session
-        self.latent_symbols = 0
-        self.source_samples = 0
         self.faults = Tally("picture not sent")
 
     def aim(self, **changes) -> None:
@@ -74,11 +71,9 @@ class ImageEncoder(WorkerBlock):
             self.faults.add(str(error))
             self.publish(left_out(items[0][0]["image"]))
             return
-        for (meta, rgb), (coded, symbols) in zip(items, encoded, strict=True):
+        for (meta, _), (coded, symbols) in zip(items, encoded, strict=True):
             stamp = CLOCK.to_stamp(meta["read_at"])
             header = Header.of(
                 coded, len(symbols), self.session, meta["image"], self.callsign, stamp
             )
-            self.latent_symbols += len(symbols)
-            self.source_samples += rgb.size
             self.publish(PictureSymbols(header, symbols).to_pdu())

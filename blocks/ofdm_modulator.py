@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice, takewhile
+from typing import NamedTuple
 
 import numpy as np
 import pmt
@@ -15,6 +16,7 @@ from gnuradio import gr
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.pdu import END, PictureSymbols, is_end, left_out_picture
 from percast.blocks.waveform import kernels
+from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.transmit import (
     DEFAULT_PAPR_DB,
@@ -32,12 +34,23 @@ AHEAD = 0.02  # seconds; a radio goes on while the next packet is made
 
 @dataclass
 class _Piece:
-    """Samples to play, and what to do after the last of them: messages to send, or the end."""
+    """Samples to play, and what to do after the last of them: messages to send, or the end; and
+    the headers of the pictures that are out with it."""
 
     samples: np.ndarray
     after: tuple[pmt.pmt_base, ...] = ()
+    pictures: tuple[Header, ...] = ()
     is_packet: bool = False
     done: int = 0
+
+
+class Spent(NamedTuple):
+    """What pictures took: samples of their packets without the silence, their symbols, and their
+    own samples (3 a pixel)."""
+
+    burst_samples: int = 0
+    latent_symbols: int = 0
+    source_samples: int = 0
 
 
 class OfdmModulator(Guarded, gr.sync_block):
@@ -46,7 +59,8 @@ class OfdmModulator(Guarded, gr.sync_block):
 
     Message input `symbols`: `PictureSymbols`, or `left_out` of a picture that will not come; then
     the end message. Message output `sent`: the image counter, once the last sample of the picture
-    is out, or where it was left out.
+    is out, or where it was left out; of one that waits for others to share its packet at once, for
+    a source may send these only when it hears of the first.
 
     Args:
         profile: the waveform.
@@ -61,6 +75,9 @@ class OfdmModulator(Guarded, gr.sync_block):
             them carries the end tag.
         ahead: seconds of samples that may wait for who takes them; `_LEAST_BUFFER` of them always
             may.
+
+    Attributes:
+        spent: by the pictures that are out, all their packets.
     """
 
     def __init__(
@@ -77,13 +94,14 @@ class OfdmModulator(Guarded, gr.sync_block):
         kernels.warm_up()
         self.profile, self.papr_db, self._share = profile, papr_db, share
         self.scale = np.float32(10 ** (tx_level / 20))
-        self.burst_samples = 0  # without the silence, for the overhead
+        self.spent, self._burst_samples = Spent(), 0
         self.ended = threading.Event()  # the last sample is out, and counted
         self._over = False
         self._gap, self._tail = np.zeros(gap, np.complex64), np.zeros(tail, np.complex64)
         self._piece: _Piece | None = None  # that is played
         self._next: Iterator[_Piece] = iter(())  # the rest of its picture
         self._waiting: deque[PictureSymbols | _Piece] = deque()
+        self._told = 0  # of the first that wait, how many were sent word of
         self.message_port_register_in(pmt.intern("symbols"))
         self.message_port_register_out(pmt.intern("sent"))
         self.set_msg_handler(pmt.intern("symbols"), self._take)
@@ -120,12 +138,19 @@ class OfdmModulator(Guarded, gr.sync_block):
         coded = [(x.header, x.symbols) for x in pictures]
         may_come = len(pictures) == len(self._waiting) < self._share
         if may_come and could_share(self.profile, coded):
+            for picture in pictures[self._told :]:
+                self._tell(pmt.from_long(picture.header.image))
+            self._told = len(pictures)
             return None
         count, packets = modulate_all(self.profile, coded, self.papr_db, float(self.scale))
-        done = [self._waiting.popleft() for _ in range(count)]
-        after = tuple(pmt.from_long(x.header.image) for x in done)
+        done = tuple(self._waiting.popleft().header for _ in range(count))
+        after = tuple(pmt.from_long(header.image) for header in done[self._told :])
+        self._told = 0  # those that waited together share the packet
         played = (_Piece(samples, is_packet=True) for samples in packets)
-        return chain(played, [_Piece(self._gap, after=after)])
+        return chain(played, [_Piece(self._gap, after, done)])
+
+    def _tell(self, message: pmt.pmt_base) -> None:
+        self.message_port_pub(pmt.intern("sent"), message)
 
     @guarded(returns=-1)
     def work(self, input_items, output_items) -> int:
@@ -137,7 +162,7 @@ class OfdmModulator(Guarded, gr.sync_block):
             piece = self._piece
             position = self.nitems_written(0) + filled
             if piece.is_packet and piece.done == 0:
-                self.burst_samples += len(piece.samples)
+                self._burst_samples += len(piece.samples)
                 length = pmt.from_long(len(piece.samples))
                 self.add_item_tag(0, position, PACKET_LEN, length)
             part = piece.samples[piece.done : piece.done + len(out) - filled]
@@ -147,12 +172,17 @@ class OfdmModulator(Guarded, gr.sync_block):
             if piece.done < len(piece.samples):
                 break
             self._piece = None
+            if piece.pictures:
+                latents, source = self.spent[1:]
+                latents += sum(h.symbols for h in piece.pictures)
+                source += sum(3 * h.width * h.height for h in piece.pictures)
+                self.spent = Spent(self._burst_samples, latents, source)
             if piece.after and piece.after[0] is END:
                 self._over = True
                 self.add_item_tag(0, position + len(part) - 1, END, pmt.PMT_T)
                 continue
             for message in piece.after:
-                self.message_port_pub(pmt.intern("sent"), message)
+                self._tell(message)
         if filled == 0:
             time.sleep(IDLE_WAIT)
         return filled

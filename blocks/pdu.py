@@ -104,8 +104,8 @@ def from_pdu(pdu: pmt.pmt_base) -> tuple[dict, np.ndarray]:
 class PictureSymbols:
     """One picture on the ports that are called `symbols`.
 
-    As a PDU: a dictionary of "header", the packed header's `HEADER_BYTES` bytes as a u8vector, and
-    of the figures; the symbols as bytes, then the noise variances.
+    As a PDU: a dictionary of "header", the packed header as a u8vector, and of the figures; the
+    symbols as bytes, then the noise variances.
 
     Args:
         header: of the picture.

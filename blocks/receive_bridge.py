@@ -51,11 +51,10 @@ class SampleInlet(EndingSource):
 
     Args:
         queue: from the radio.
-        tail: samples of silence at the end, for the receiver to finish.
     """
 
-    def __init__(self, queue: SampleQueue, tail: int = 16384):
-        super().__init__("percast sample inlet", tail)
+    def __init__(self, queue: SampleQueue):
+        super().__init__("percast sample inlet")
         self.queue = queue
 
     def more(self) -> np.ndarray | None:

@@ -14,11 +14,10 @@ class RecordingSource(EndingSource):
 
     Args:
         recording: open.
-        tail: samples of silence after it, for a receiver to finish.
     """
 
-    def __init__(self, recording: Recording, tail: int = 16384):
-        super().__init__("percast recording source", tail)
+    def __init__(self, recording: Recording):
+        super().__init__("percast recording source")
         self.recording = recording
         self.position = 0
 

@@ -35,7 +35,6 @@ class ZmqSampleSource(EndingSource):
 
     Args:
         address: of the sender, which binds.
-        tail: samples of silence at the end, for a receiver to finish.
 
     Attributes:
         malformed: messages that were dropped: of several frames, with part of a sample, too large,
@@ -45,8 +44,8 @@ class ZmqSampleSource(EndingSource):
         zmq.ZMQError: an address that makes no sense.
     """
 
-    def __init__(self, address: str, tail: int = 16384):
-        super().__init__("percast zmq sample source", tail)
+    def __init__(self, address: str):
+        super().__init__("percast zmq sample source")
         self.malformed = 0
         self._finishing = False
         self._socket = zmq.Context.instance().socket(zmq.PULL)

@@ -51,10 +51,9 @@ class SymbolsOut(gr.top_block):
         self.station.stop()
         gr.top_block.stop(self)
 
-    def send(self, picture: PictureSymbols) -> int:
-        """Put a picture on the air; samples sent so far, of packets."""
+    def send(self, picture: PictureSymbols) -> None:
+        """Put a picture on the air."""
         self.modulator.to_basic_block()._post(_SYMBOLS, picture.to_pdu())
-        return self.modulator.burst_samples
 
 
 class SymbolsIn(gr.top_block):

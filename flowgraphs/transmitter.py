@@ -60,7 +60,7 @@ class Transmitter(gr.hier_block2):
     def stats(self) -> TransmitterStats:
         """How it does, at any moment and from any thread."""
         source, encoder, profile = self.source, self.encoder, self.profile
-        channel_uses = self.modulator.burst_samples * profile.occupied_fraction
+        spent = self.modulator.spent
         return TransmitterStats(
             SentImages(
                 sent=source.sent - encoder.faults.total,
@@ -69,7 +69,11 @@ class Transmitter(gr.hier_block2):
                 dropped=source.dropped,
                 session=encoder.session,
             ),
-            Rate.of(encoder.latent_symbols, encoder.source_samples, channel_uses),
+            Rate.of(
+                spent.latent_symbols,
+                spent.source_samples,
+                spent.burst_samples * profile.occupied_fraction,
+            ),
             Waveform.of(profile),
             CodecInUse.of(encoder.codec, encoder.faults),
         )

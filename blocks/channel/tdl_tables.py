@@ -26,12 +26,6 @@ class DelayProfile:
         """Linear power of the line-of-sight path, 0 where there is none."""
         return 0.0 if self.los_db is None else 10 ** (self.los_db / 10) / self._total()
 
-    def rms_spread(self) -> float:
-        """RMS delay spread in units of the desired one: 1 by construction (clause 7.7.3)."""
-        powers, delays = self.rayleigh_powers(), np.array(self.delays)
-        mean = powers @ delays
-        return float(np.sqrt(powers @ delays**2 - mean**2))
-
     def _total(self) -> float:
         total = float(np.sum(10 ** (np.array(self.powers_db) / 10)))
         return total if self.los_db is None else total + 10 ** (self.los_db / 10)

@@ -122,7 +122,7 @@ class SentImages:
 
 @dataclass(frozen=True)
 class Rate:
-    """What the air is used for; None before the first picture.
+    """What the air is used for by the pictures that are out; None before the first.
 
     Attributes:
         cbr: complex channel symbols per source sample of what was sent.
@@ -204,7 +204,8 @@ class Sync:
 
 @dataclass(frozen=True)
 class Link:
-    """Means over the decoded pictures; those in dB over powers.
+    """Means over the pictures that arrived, those too that could not be decoded; of what is in dB
+    over powers.
 
     Attributes:
         cbr: all complex channel symbols over all source samples.

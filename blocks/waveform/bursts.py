@@ -13,7 +13,9 @@ _LOUD, _LOUD_WINDOW = 10.0, 31  # likewise of the power over that of the neighbo
 # The same over all carriers of header and training, where channels that move between its middle
 # and its ends reach 4.
 _HEAD_BURST = 10.0
-_NOISIER = 1.4  # noise over the header's that is no chance
+_NOISIER = 1.4  # noise over the header's, or under it, that is no chance
+_ENOUGH = 100  # values of the pilots' error that tell of less noise
+_MOST_LESS = 0.01  # what can be less; a signal without any noise keeps some
 
 
 def blank(rows: np.ndarray, training: int) -> np.ndarray:
@@ -66,19 +68,27 @@ def calm_head(error: np.ndarray) -> np.ndarray:
     return power <= _HEAD_BURST * np.sort(power)[len(power) // 2]
 
 
-def payload_noise(pilot_error: np.ndarray, noise: float, window: int = 16) -> np.ndarray:
-    """Noise variance of every payload symbol, float [symbols].
+def payload_noise(
+    pilot_error: np.ndarray, noise: float, window: int = 16
+) -> tuple[np.ndarray, float]:
+    """Noise variance of every payload symbol, float [symbols]; and what it is where none has more.
 
     The header's noise, unless the pilots show clearly more: the channel has moved since, or
-    somebody interfered. Bursts hit single symbols; all else is averaged over `window` of them.
+    somebody interfered. Bursts hit single symbols; all else is averaged over `window` of them. Or
+    all together show clearly less: a header that is sent stronger has more of what grows with the
+    signal (its image, other carriers), and in a long one the channel moves.
 
     Args:
         pilot_error: complex64 [symbols, n_pilots].
-        noise: variance of the noise in the header.
+        noise: variance in the payload of the noise in the header, were none of it the signal's.
     """
     power = row_power(pilot_error)
     burst = hit(power, noise)
+    if (~burst).sum() * pilot_error.shape[1] >= _ENOUGH:
+        seen = float(power[~burst].mean())
+        if seen * _NOISIER < noise:
+            noise = max(seen, _MOST_LESS * noise)
     weights = np.ones(min(window, len(power)))
     count = np.convolve(~burst, weights, "same")
     local = np.convolve(np.where(burst, 0, power), weights, "same") / np.maximum(count, 1)
-    return np.where(burst, power, np.where(local > _NOISIER * noise, local, noise))
+    return np.where(burst, power, np.where(local > _NOISIER * noise, local, noise)), noise

@@ -31,6 +31,7 @@ from percast.blocks.waveform.transmit import (
     header_as_sent,
     is_possible,
     packet_span,
+    payload_symbols,
 )
 
 
@@ -41,7 +42,8 @@ class Packet:
     Args:
         header: decoded, its CRC right.
         symbols: complex64 [n], equalised (Y/H), in the order on the air.
-        noise_var: float32 [n], variance of the noise on each, sigma^2/|H|^2.
+        noise_var: float32 [n], variance of the noise on each, sigma^2/|H|^2; infinite, and
+            the symbol 0, where it never arrived.
         channel: complex64 [n_occupied], estimated frequency response.
         noise: noise variance per carrier before equalisation, sigma^2.
         evm_squared: squared error vector magnitude over pilots and the re-encoded header.
@@ -93,7 +95,7 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
             found.append(header)
         return bool(found)
 
-    header_code.decode(llr, 8 * header_bytes(p.kind.version), accept, p.kind.per_check)
+    header_code.decode(llr, 8 * header_bytes(p.kind.version), accept)
     return found[0] if found else None
 
 
@@ -107,19 +109,30 @@ def demodulate(
 
     Args:
         rows: complex64 [training + header_symbols + body_symbols, n_occupied], the training symbols,
-            header, and payload with its reference symbol; `head_amplitude` is taken out of what
-            comes before the payload.
+            header, and payload with its reference symbol, or as many of these as arrived;
+            `head_amplitude` is taken out of what comes before the payload.
         freq_offset: already removed, cycles per sample.
         start: stream position, for `Packet.start`.
     """
     p = profile
     rows = bursts.blank(rows, p.training_symbols)
     lo, hi = packet_span(p, header.symbols, header.packets, header.packet)
-    seen = second_pass(p, _known_head(p, header), rows, hi - lo)
+    known_head = _known_head(p, header)
+    body, reference = len(rows) - len(known_head), p.reference(payload_symbols(p, hi - lo))
+    if reference is not None and reference >= body:
+        reference = None
+    count = min(hi - lo, (body - (reference is not None)) * p.data_carriers)
+    if count == 0:
+        rows = np.pad(rows, ((0, 1), (0, 0)))  # a symbol that tells nothing
+    seen = second_pass(p, known_head, rows, count, reference)
+    symbols, noise_var = seen.symbols, seen.noise_var
+    if missing := hi - lo - count:
+        symbols = np.pad(symbols, (0, missing))
+        noise_var = np.pad(noise_var, (0, missing), constant_values=np.inf)
     return Packet(
         header=header,
-        symbols=seen.symbols,
-        noise_var=seen.noise_var,
+        symbols=symbols,
+        noise_var=noise_var,
         channel=seen.channel,
         noise=seen.noise,
         evm_squared=seen.evm_squared,

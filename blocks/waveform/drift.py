@@ -24,7 +24,7 @@ def polynomials(first: int, count: int) -> np.ndarray:
 
 def channel_change(
     profile: Profile, channel: np.ndarray, seen: np.ndarray, noise: float, first: int
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """How far the channel has moved since it was estimated.
 
     At the pilots the change is fitted by a polynomial in time, its degree chosen by Stein's
@@ -41,7 +41,8 @@ def channel_change(
 
     Returns:
         complex64 [degree, n_occupied]: what to add to the channel with each of the first
-        `polynomials`; nothing for no change.
+        `polynomials`; nothing for no change. And float32 [degree, n_occupied], by how much that
+        may be wrong between and beyond the pilots: the variance of what the interpolation leaves.
     """
     basis = polynomials(first, len(seen))
     if (fast := kernels.ready()) is not None:
@@ -49,18 +50,23 @@ def channel_change(
     else:
         degrees, parts, power = _degree(seen, basis, noise)
     shapes = np.empty((degrees, len(channel)), np.complex64)
+    unsure = np.empty((degrees, len(channel)), np.float32)
     if degrees == 0:
-        return shapes
+        return shapes, unsure
     delays = np.abs(impulse_response(profile, channel)) ** 2
     fourier = delay_basis(profile)
     to_pilots = fourier[profile.pilot_index] * (delays / delays.sum())
     among_pilots = to_pilots @ fourier[profile.pilot_index].conj().T
-    to_all = fourier @ to_pilots.conj().T
+    # In the eigenvectors of the pilots' covariance, whatever the noise.
+    strength, vectors = np.linalg.eigh(among_pilots)
+    to_all = fourier @ (to_pilots.conj().T @ vectors)
+    told = to_all.real**2 + to_all.imag**2
     for d in range(degrees):
-        ratio = noise / max(power[d] - noise, 0.1 * noise)
-        loaded = among_pilots + ratio * np.eye(len(among_pilots))
-        shapes[d] = to_all @ np.linalg.solve(loaded, parts[d])
-    return shapes
+        change = max(power[d] - noise, 0.1 * noise)
+        loaded = strength + noise / change
+        shapes[d] = to_all @ ((parts[d] @ vectors.conj()) / loaded)
+        unsure[d] = change * np.maximum(1 - told @ (1 / loaded), 0)
+    return shapes, unsure
 
 
 def _degree(

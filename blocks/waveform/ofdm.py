@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carriers to samples and back."""
+"""Carriers to samples, and to the bins of a transform and back."""
 
 import numpy as np
 from scipy import fft
@@ -24,23 +24,6 @@ def to_samples(profile: Profile, carriers: np.ndarray, cp_len: int = 0) -> np.nd
     np.multiply(time, scale, out=out[:, cp_len:])
     out[:, :cp_len] = out[:, n:]
     return out
-
-
-def to_carriers(
-    profile: Profile, samples: np.ndarray, turns: np.ndarray | None = None
-) -> np.ndarray:
-    """OFDM demodulation, inverse of `to_samples` without prefix.
-
-    Args:
-        samples: complex64 [symbols, fft_size].
-        turns: complex64 [symbols], what to multiply each symbol by; None for nothing.
-
-    Returns:
-        complex64 [symbols, n_occupied].
-    """
-    grid = fft.fft(samples, axis=1)
-    scale = np.float32(np.sqrt(len(profile.occupied)) / profile.fft_size)
-    return gathered(grid, len(profile.occupied), scale if turns is None else scale * turns[:, None])
 
 
 def spread(carriers: np.ndarray, bins: int) -> np.ndarray:

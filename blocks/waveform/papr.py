@@ -74,9 +74,3 @@ def response(profile: Profile) -> np.ndarray:
     ones = np.ones((1, len(profile.occupied)), np.complex128)
     one = fft.ifft(spread(ones, profile.fft_size * OVERSAMPLING), axis=1)[0].real
     return np.tile(one, 2).astype(np.float32)
-
-
-def papr(samples: np.ndarray) -> float:
-    """Peak-to-average power ratio of complex samples [n], dB."""
-    power = np.abs(samples) ** 2
-    return float(10 * np.log10(power.max() / power.mean()))

@@ -107,11 +107,10 @@ def assemble(profile: Profile, packets: list[Packet]) -> ReceivedImage:
     header = packets[0].header
     symbols = np.zeros(header.symbols, np.complex64)
     variance = np.full(header.symbols, np.inf, np.float32)
-    lost = header.symbols
     for packet in packets:
         lo, hi = packet_span(profile, header.symbols, header.packets, packet.header.packet)
         symbols[lo:hi], variance[lo:hi] = packet.symbols, packet.noise_var
-        lost -= hi - lo
+    lost = int(np.isinf(variance).sum())
     symbols, variance = deinterleave(symbols, variance, header.seed)
     snr = fmean(p.signal for p in packets) / fmean(p.noise for p in packets)
     return ReceivedImage(

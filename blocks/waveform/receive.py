@@ -2,6 +2,7 @@
 """The streaming receiver: samples in, packets of equalised symbols out."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -100,6 +101,7 @@ class Receiver:
         self._notch = ToneNotch()
         self._pending: _Pending | None = None
         self._tail = 0  # samples that still belong to the last packet
+        self._end = math.inf  # stream position behind which there are but the zeros of `flush`
         self._enough = 0  # buffer length before which a further search is no use
 
     def push(self, samples: np.ndarray) -> list[Packet]:
@@ -113,9 +115,14 @@ class Receiver:
         return packets
 
     def flush(self) -> list[Packet]:
-        """What is still in the buffer, when no more samples will come."""
+        """What is still in the buffer, when no more samples will come; of a packet that breaks off
+        in its payload what arrived."""
         longest = max(kinds[0].preamble_len for kinds in short_parts(self.profile))
-        return self.push(np.zeros(longest + 4 * TIMING_SLACK, np.complex64))
+        self._end = self._origin + len(self._buffer)
+        packets = self.push(np.zeros(longest + 4 * TIMING_SLACK, np.complex64))
+        if self._pending:
+            packets += pictures_of(self._take_payload(self._pending))
+        return packets
 
     def _append(self, samples: np.ndarray) -> None:
         samples = np.ascontiguousarray(samples, np.complex64)
@@ -250,9 +257,13 @@ class Receiver:
         carriers(sync.profile, self._buffer, sync.start, starts, offset, out, amplitude)
 
     def _take_payload(self, pending: _Pending) -> Packet:
+        """The packet, or what came of it before the stream's end."""
         self._pending = None
         p, first = pending.sync.profile, len(pending.head)
-        rows = np.empty((first + pending.payload_rows, len(p.occupied)), np.complex64)
+        starts = _window_starts(p)[first : first + pending.payload_rows]
+        last = self._end - self._origin - pending.sync.start - p.fft_size
+        arrived = int(np.searchsorted(starts, last, "right"))
+        rows = np.empty((first + arrived, len(p.occupied)), np.complex64)
         rows[:first] = pending.head
         self._carriers(pending.sync, first, len(rows), rows[first:])
         packet = demodulate(

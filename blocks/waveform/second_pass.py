@@ -24,7 +24,6 @@ from percast.blocks.waveform.track import (
     rotation_rate,
     smooth_gains,
 )
-from percast.blocks.waveform.transmit import payload_symbols
 
 _SPANS = np.array(DRIFT_SPANS)
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
@@ -44,7 +43,9 @@ class Seen:
     drift: float
 
 
-def second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
+def second_pass(
+    p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int, reference: int | None
+) -> Seen:
     """What training, header and pilots tell of a packet, and its symbols with that.
 
     Args:
@@ -52,9 +53,10 @@ def second_pass(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int
         rows: complex64 [training + header_symbols + body_symbols, n_occupied], all of one amplitude:
             so there is less noise on training and header where these are boosted.
         count: symbols of the payload that are used.
+        reference: which symbol of the body is the reference symbol; None for none.
     """
     run = _in_numpy if kernels.ready() is None else _compiled
-    return run(p, known_head, rows, count)
+    return run(p, known_head, rows, count, reference)
 
 
 def training_response(p: Profile, training: np.ndarray) -> np.ndarray:
@@ -92,7 +94,9 @@ class _Head:
     doubt: float
 
 
-def _in_numpy(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
+def _in_numpy(
+    p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int, reference: int | None
+) -> Seen:
     """The definition."""
     training = p.training_symbols
     rough, _ = estimate_channel(p, training_response(p, rows[:training]))
@@ -113,31 +117,34 @@ def _in_numpy(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) 
     payload = rows[heads:] * right[heads:]
     pilots = payload.take(p.pilot_index, axis=1) * known[p.header_symbols :]
     base = head.channel
-    if (reference := p.reference(payload_symbols(p, count))) is not None:
+    if reference is not None:
         base = _moving_channel(p, head, payload[reference], pilots, time[heads:], reference)
         payload, pilots = (np.delete(x, reference, axis=0) for x in (payload, pilots))
         base = np.delete(base, reference, axis=0)
-    channel, pilot_error = _payload_response(p, head, base, pilots)
+    channel, unsure, pilot_error = _payload_response(p, head, base, pilots)
     # Latents have power 1: noise in the channel estimate is as much noise of theirs.
-    noise = bursts.payload_noise(pilot_error, head.noise) + head.doubt
-    symbols, noise_var = _equalised(payload.take(p.data_index, axis=1), channel, noise)
+    noise, of_all = bursts.payload_noise(pilot_error, head.noise)
+    received = payload.take(p.data_index, axis=1)
+    symbols, noise_var = _equalised(received, channel, (noise + head.doubt)[:, None] + unsure)
     error = energy(head.error) + energy(pilot_error)
     return Seen(
         symbols=symbols.ravel()[:count],
         noise_var=noise_var.ravel()[:count],
         channel=head.channel,
-        noise=head.noise,
+        noise=of_all,
         evm_squared=_evm_squared(p, head.channel, len(head.error), len(payload), error),
         rate=rate,
         drift=drift,
     )
 
 
-def _compiled(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) -> Seen:
+def _compiled(
+    p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int, reference: int | None
+) -> Seen:
     """The same by compiled kernels."""
     fast = kernels.ready().second_pass
-    symbols, training = payload_symbols(p, count), p.training_symbols
-    reference, behind = p.reference(symbols), len(rows) - training
+    training, behind = p.training_symbols, len(rows) - p.training_symbols
+    symbols = len(rows) - len(known_head) - (reference is not None)
     (
         rate, drift, channel, noise, head_error, heads, doubt,
         payload, change, share, gain, left,
@@ -147,9 +154,9 @@ def _compiled(p: Profile, known_head: np.ndarray, rows: np.ndarray, count: int) 
         training, -1 if reference is None else reference, p.head_amplitude**2,
     )  # fmt: skip
     basis = polynomials(_first_after(p), symbols)
-    shapes = channel_change(p, channel, left, noise, _first_after(p))
-    equalised, noise_var, pilot_error = fast.equalise(
-        payload, channel, change, share, gain, shapes, left, basis, noise, doubt,
+    shapes, unsure = channel_change(p, channel, left, noise, _first_after(p))
+    equalised, noise_var, pilot_error, noise = fast.equalise(
+        payload, channel, change, share, gain, shapes, unsure, left, basis, noise, doubt,
         p.pilot_index, p.data_index, count,
     )  # fmt: skip
     evm = _evm_squared(p, channel, heads, symbols, head_error + pilot_error)
@@ -270,7 +277,7 @@ def _moving_channel(
 
 def _payload_response(
     p: Profile, head: _Head, base: np.ndarray, pilots: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The channel at every payload symbol, g_s B + dH_s: a common gain that moves about 1, and the
     change of the channel's shape.
 
@@ -279,7 +286,8 @@ def _payload_response(
         pilots: complex64 [symbols, n_pilots], Y X* at the pilots of the payload.
 
     Returns:
-        complex64 [symbols, data_carriers]; and complex64 [symbols, n_pilots], what it leaves of
+        complex64 [symbols, data_carriers]; float32 [symbols, data_carriers], the variance of what
+        the change of its shape may be wrong by; complex64 [symbols, n_pilots], what it leaves of
         the pilots unexplained.
     """
     at_pilots = base[..., p.pilot_index]
@@ -289,12 +297,13 @@ def _payload_response(
     gain = smooth_gains(gain, head.noise / float(np.mean(power)))[:, None]
     response, error = gain * base[..., p.data_index], pilots - gain * at_pilots
     first = _first_after(p)
-    shapes = channel_change(p, head.channel, error, head.noise, first)
+    shapes, unsure = channel_change(p, head.channel, error, head.noise, first)
+    basis = polynomials(first, len(pilots))[:, : len(shapes)]
     if len(shapes):
-        change = polynomials(first, len(pilots))[:, : len(shapes)] @ shapes
+        change = basis @ shapes
         response += change.take(p.data_index, axis=1)
         error -= change.take(p.pilot_index, axis=1)
-    return response, error
+    return response, basis**2 @ unsure.take(p.data_index, axis=1), error
 
 
 def _equalised(
@@ -304,7 +313,7 @@ def _equalised(
 
     Args:
         received, response: complex64 [symbols, carriers].
-        noise: float [symbols].
+        noise: float [symbols, carriers].
 
     Returns:
         complex64 and float32 [symbols, carriers].
@@ -314,7 +323,7 @@ def _equalised(
     np.reciprocal(weight, out=weight)
     symbols = received * response.conj()
     symbols *= weight
-    weight *= noise.astype(np.float32)[:, None]
+    weight *= noise.astype(np.float32)
     return symbols, weight
 
 

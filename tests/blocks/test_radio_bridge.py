@@ -159,15 +159,15 @@ def test_time_tags_of_a_usrp_are_counted():
 
 def test_the_end_of_the_queue_is_the_end_of_the_stream():
     queue = SampleQueue(1 << 20)
-    inlet, sink = SampleInlet(queue, tail=100), blocks.vector_sink_c()
+    inlet, sink = SampleInlet(queue), blocks.vector_sink_c()
     graph = gr.top_block()
     graph.connect(inlet, sink)
     queue.put(packet(0))
     queue.put(packet(1))
     queue.end()
-    run_briefly(graph, lambda: len(sink.data()) >= 10_100)
+    run_briefly(graph, lambda: len(sink.data()) >= 10_001)
     (last,) = sink.tags()
-    assert last.offset == 10_099 and pmt.eq(last.key, END)
+    assert last.offset == 10_000 and pmt.eq(last.key, END)
 
 
 def test_what_a_usrp_reports_beside_the_stream_is_counted():

@@ -142,7 +142,31 @@ def test_small_pictures_share_a_packet_and_each_is_told(share):
     assert [picture.header.image for picture in received] == list(range(7))
     for picture, expected in zip(received, pictures, strict=True):
         assert np.mean(np.abs(picture.symbols - expected) ** 2) < 0.03
-    assert modulator.burst_samples < 0.6 * 7 * modulator.profile.packet_len(2)
+    assert modulator.spent.burst_samples < 0.6 * 7 * modulator.profile.packet_len(2)
+    assert modulator.spent[1:] == (4 * 200 + 3 * 300, 7 * 3 * 64 * 64)
+
+
+def test_a_picture_that_waits_for_others_is_told_at_once_and_has_spent_nothing():
+    """Its source may wait for that word before it reads another; and it is not on the air."""
+    graph = gr.top_block()
+    modulator = percast_blocks.OfdmModulator(open_profile(), share=3)
+    sent, sink = blocks.message_debug(), blocks.null_sink(gr.sizeof_gr_complex)
+    graph.connect(modulator, sink)
+    graph.msg_connect(modulator, "sent", sent, "store")
+    graph.start()
+    spent = []
+    for image in range(4):
+        post(modulator, "symbols", coded(image, unit_symbols(200)))
+        deadline = time.monotonic() + 10
+        while sent.num_messages() < image + 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        spent.append(modulator.spent.latent_symbols)
+    told = [pmt.to_long(sent.get_message(i)) for i in range(sent.num_messages())]
+    graph.stop()
+    graph.wait()
+    assert told == [0, 1, 2, 3]
+    assert spent == [0, 0, 600, 600]
 
 
 def test_the_end_survives_a_clock_offset_and_fading():

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bits and seeds: the header's convolutional code, the interleaver, and the hash behind it."""
+"""Bits and seeds: the header's repeat-accumulate code, the interleaver, and the hash behind it."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The header's error-correcting code: a systematic repeat-accumulate code of rate 1/3 or 1/2.
+"""The header's error-correcting code: a systematic repeat-accumulate code of rate 1/3.
 
-Every information bit takes part in four checks, every check joins two information bits (or four)
-and two neighbouring parity bits (an accumulator), so that encoder and decoder are plain array
+Every information bit takes part in four checks, every check joins two information bits and
+two neighbouring parity bits (an accumulator), so that encoder and decoder are plain array
 arithmetic. The codeword is then repeated to fill the header's OFDM symbols, or shortened by parity
 bits that are left out at equal distances.
 
@@ -18,35 +18,34 @@ from percast.blocks.waveform import kernels
 from percast.blocks.waveform.coding.hashing import permutation, signs
 
 DEGREE = 4  # checks an information bit takes part in
-PER_CHECK = 2  # information bits a check joins, for rate 1/3
+PER_CHECK = 2  # information bits a check joins
 MAX_ITERATIONS = 30
 _SEED = 0x70657263
 
 
 @lru_cache(maxsize=4)
-def _check_table(info_bits: int, per_check: int) -> np.ndarray:
-    """Which information bits each check joins, int [checks, per_check]."""
+def _check_table(info_bits: int) -> np.ndarray:
+    """Which information bits each check joins, int [checks, PER_CHECK]."""
     sockets = np.tile(np.arange(info_bits), DEGREE)
-    return sockets[permutation(_SEED, len(sockets))].reshape(-1, per_check)
+    return sockets[permutation(_SEED, len(sockets))].reshape(-1, PER_CHECK)
 
 
-def code_length(info_bits: int, per_check: int = PER_CHECK) -> int:
+def code_length(info_bits: int) -> int:
     """Bits of the codeword for so many information bits."""
-    return info_bits + info_bits * DEGREE // per_check
+    return info_bits + info_bits * DEGREE // PER_CHECK
 
 
-def encode(bits: np.ndarray, length: int, per_check: int = PER_CHECK) -> np.ndarray:
+def encode(bits: np.ndarray, length: int) -> np.ndarray:
     """uint8 [k] -> +-1 (0 -> +1, 1 -> -1), scrambled, float32 [length].
 
     The codeword is repeated cyclically in a shuffled order, so that copies of a bit fall on
     distant carriers.
 
     Args:
-        bits: information bits; four times their number is a multiple of `per_check`.
+        bits: information bits.
         length: symbols to fill.
-        per_check: information bits that a check joins: 2 for rate 1/3, 4 for rate 1/2.
     """
-    table = _check_table(len(bits), per_check)
+    table = _check_table(len(bits))
     if (fast := kernels.ready()) is not None:
         placed = _placement(len(bits), len(bits) + len(table), length)
         return fast.first_pass.encoded(bits, table, placed, signs(_SEED, length))
@@ -67,10 +66,7 @@ def _placement(info_bits: int, word: int, length: int) -> np.ndarray:
 
 
 def decode(
-    llr: np.ndarray,
-    info_bits: int,
-    accept: Callable[[np.ndarray], bool],
-    per_check: int = PER_CHECK,
+    llr: np.ndarray, info_bits: int, accept: Callable[[np.ndarray], bool]
 ) -> np.ndarray | None:
     """Sum-product decoding, stopped as soon as `accept` takes the bits.
 
@@ -79,14 +75,13 @@ def decode(
         info_bits: k.
         accept: takes uint8 [k], true when they are right (a CRC). It sees the plain decisions
             first, so that a header in little noise costs no iteration.
-        per_check: as in `encode`.
 
     Returns:
         uint8 [k], or None when nothing was accepted after `MAX_ITERATIONS`.
     """
-    word = code_length(info_bits, per_check)
+    word = code_length(info_bits)
     placed = _placement(info_bits, word, len(llr))
-    scrambled, edges = signs(_SEED, len(llr)), _edges(info_bits, per_check)
+    scrambled, edges = signs(_SEED, len(llr)), _edges(info_bits)
     if (fast := kernels.ready()) is not None:
         prior = fast.first_pass.collected(llr.astype(np.float32), placed, scrambled, word)
         iterated = fast.first_pass.iterated
@@ -104,10 +99,10 @@ def decode(
 
 
 @lru_cache(maxsize=4)
-def _edges(info_bits: int, per_check: int) -> np.ndarray:
+def _edges(info_bits: int) -> np.ndarray:
     """Places in the codeword that each check joins: its information bits, its parity bit, the one
-    before; -1 for none before the first. Int [checks, per_check + 2]."""
-    table = _check_table(info_bits, per_check)
+    before; -1 for none before the first. Int [checks, PER_CHECK + 2]."""
+    table = _check_table(info_bits)
     accumulator = info_bits + np.arange(len(table))
     before = accumulator - 1
     before[0] = -1

@@ -27,7 +27,6 @@ class Kind:
         training_symbols: one or two.
         header_symbols: OFDM symbols of the header.
         bits_per_symbol: 1 for BPSK, 2 for QPSK.
-        per_check: header bits that one check of its code joins.
         payload_symbols: OFDM symbols of payload in a packet of a small picture; a larger picture
             has more packets.
         long_packets: a picture of several packets has longer ones, up to the profile's
@@ -50,7 +49,6 @@ class Kind:
     training_symbols: int
     header_symbols: int
     bits_per_symbol: int
-    per_check: int
     payload_symbols: int = 64
     long_packets: bool = False
     window: int = 10
@@ -59,11 +57,11 @@ class Kind:
     header_rounds: int = 2
 
 
-VERSION_1 = Kind("version-1", 1, 1, 80, 2, 2, 12, 1, 2, window=0)
-LONG = Kind("long", 2, 3, 80, 2, 2, 12, 1, 2)
-UNBOOSTED = Kind("short-unboosted", 2, -1, 36, 1, 1, 3, 2, 2, long_packets=True)
+VERSION_1 = Kind("version-1", 1, 1, 80, 2, 2, 12, 1, window=0)
+LONG = Kind("long", 2, 3, 80, 2, 2, 12, 1)
+UNBOOSTED = Kind("short-unboosted", 2, -1, 36, 1, 1, 3, 2, long_packets=True)
 SHORT = Kind(
-    "short", 2, -2, 36, 1, 1, 3, 2, 2, long_packets=True,
+    "short", 2, -2, 36, 1, 1, 3, 2, long_packets=True,
     boost_db=3.0, header_limit_db=4.75, header_rounds=3,
 )  # fmt: skip
 KINDS = {kind.name: kind for kind in (LONG, SHORT, VERSION_1, UNBOOSTED)}

@@ -18,7 +18,7 @@ from percast.blocks.waveform.kernels.jit import (
 
 f32 = np.float32
 _BURST, _BURST_WINDOW = 3.0, 15  # as there
-_NOISIER = 1.4
+_NOISIER, _ENOUGH, _MOST_LESS = 1.4, 100, 0.01
 
 
 @kernel(OUT_F1, C2, brief=True)
@@ -61,14 +61,21 @@ def burst_hit(power, noise):
     return over
 
 
-@kernel(OUT_D1, C2, DOUBLE, INT)
+@kernel(types.Tuple((OUT_D1, DOUBLE)), C2, DOUBLE, INT)
 def payload_noise(error, noise, window):
-    """`bursts.payload_noise`, float64 [symbols]."""
+    """`bursts.payload_noise`, float64 [symbols] and float64."""
     n = len(error)
     power, out = np.empty(n), np.empty(n)
     for s in range(n):
         power[s] = power_of(error[s]) / error.shape[1]
     burst = burst_hit(power, noise)
+    seen, calm = 0.0, 0
+    for s in range(n):
+        if not burst[s]:
+            seen += power[s]
+            calm += 1
+    if calm * error.shape[1] >= _ENOUGH and seen / calm * _NOISIER < noise:
+        noise = max(seen / calm, _MOST_LESS * noise)
     window = min(window, n)
     for s in range(n):
         total, count = 0.0, 0
@@ -78,4 +85,4 @@ def payload_noise(error, noise, window):
                 count += 1
         local = total / max(count, 1)
         out[s] = power[s] if burst[s] else (local if local > _NOISIER * noise else noise)
-    return out
+    return out, noise

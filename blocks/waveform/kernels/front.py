@@ -32,7 +32,7 @@ TAU = 2 * math.pi
 
 @kernel(types.complex128, C1, DOUBLE)
 def block_dc(block, outlier):
-    """`receive._block_dc`."""
+    """`condition._block_dc`."""
     some = np.empty((len(block) + 63) // 64)
     for i in range(len(some)):
         v = block[64 * i]
@@ -69,7 +69,7 @@ def count_bad(samples, wild):
 
 @kernel(INT, C1, OUT_C1, OUT_C1, OUT_D1, FLOAT, DOUBLE, INT)
 def condition(samples, out, block, state, wild, outlier, memory):
-    """Damaged samples to zeros, DC offset off: `receive.Conditioner`.
+    """Damaged samples to zeros, DC offset off: `condition.Conditioner`.
 
     Args:
         samples: complex64 [n].

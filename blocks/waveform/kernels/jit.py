@@ -28,9 +28,8 @@ F1, F2 = _input(types.float32, 1), _input(types.float32, 2)
 D1, I1, U1 = _input(types.float64, 1), _input(types.int64, 1), _input(types.uint8, 1)
 I2, F3 = _input(types.int64, 2), _input(types.float32, 3)
 OUT_C1, OUT_C2 = types.complex64[::1], types.complex64[:, ::1]
-OUT_F1, OUT_F2 = types.float32[::1], types.float32[:, ::1]
+OUT_F1 = types.float32[::1]
 OUT_D1, OUT_D2 = types.float64[::1], types.float64[:, ::1]
-OUT_U1 = types.uint8[::1]
 INT, FLOAT, DOUBLE, BOOL = types.int64, types.float32, types.float64, types.boolean
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernels of `percast.blocks.waveform.demodulate.demodulate`, in its order and with its names."""
+"""Kernels of `percast.blocks.waveform.second_pass.second_pass`, in its order and with its names."""
 
 import math
 
@@ -37,13 +37,13 @@ from percast.blocks.waveform.kernels.track import (
 
 f32 = np.float32
 _FINE_ENOUGH = 1e-3  # as in `track`
-_REACH = 4  # symbols on either side over which the phase is averaged, as in `demodulate._drift`
+_REACH = 4  # symbols on either side over which the phase is averaged, as in `second_pass._drift`
 _HEAD_BURST = 10.0  # as in `bursts`
 
 
 @kernel(types.Tuple((OUT_C1, OUT_C2)), C2, C2, C2, F2, I1, C1, INT)
 def _common_gains(rows, response, known, pilot_signs, pilot_index, channel, trained):
-    """`demodulate._common_gains`; and Y X* at the pilots, complex64 [symbols, n_pilots]."""
+    """`second_pass._common_gains`; and Y X* at the pilots, complex64 [symbols, n_pilots]."""
     symbols, n_pilots = pilot_signs.shape
     gains = np.empty(symbols, np.complex64)
     pilots = np.empty((symbols, n_pilots), np.complex64)
@@ -60,7 +60,7 @@ def _common_gains(rows, response, known, pilot_signs, pilot_index, channel, trai
 
 @kernel(types.UniTuple(DOUBLE, 2), OUT_C2, OUT_C1, C1, F1, I1, I1, I1, DOUBLE, DOUBLE)
 def _drift(pilots, gains, channel, time, occupied, pilot_index, spans, rate, anchor):
-    """`demodulate._drift`, the rotation taken out of `pilots` and `gains` here: rad per carrier
+    """`second_pass._drift`, the rotation taken out of `pilots` and `gains` here: rad per carrier
     and symbol, and the carrier about which the common phase turns."""
     symbols, n_pilots = pilots.shape
     since = np.empty(symbols, np.float32)
@@ -132,7 +132,7 @@ def _align(reference, row):
 
 @kernel(types.Tuple((OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE)), OUT_C2, C1, F3, F1, I1, D1, DOUBLE)
 def _head_estimate(response, rough, vectors, weights, ends, kept, boost):
-    """`demodulate._head_estimate`: channel, noise, error energy and over how many symbols, doubt."""
+    """`second_pass._head_estimate`: channel, noise, error energy and of how many symbols, doubt."""
     heads, n = response.shape
     for s in range(heads):
         _align(rough, response[s])
@@ -163,8 +163,8 @@ def _head_estimate(response, rough, vectors, weights, ends, kept, boost):
 def _moved(
     received, training, at_pilots, channel, pilot_index, noise, doubt, vectors, weights, ends, kept
 ):
-    """The change of the channel up to the reference symbol, as `demodulate._moving_channel` has it,
-    complex64 [n_occupied]; and how much of it is kept."""
+    """The change of the channel up to the reference symbol, as `second_pass._moving_channel` has
+    it, complex64 [n_occupied]; and how much of it is kept."""
     n = len(channel)
     response = np.empty((1, n), np.complex64)
     for c in range(n):
@@ -182,7 +182,7 @@ def _moved(
 @kernel(types.Tuple((OUT_C1, OUT_C2)), C2, C1, C1, F1, I1, DOUBLE)
 def _payload_gains(pilots, channel, change, share, pilot_index, noise):
     """The common gain over the payload, complex64 [symbols], and what it leaves of the pilots
-    unexplained, complex64 [symbols, n_pilots]: `demodulate._payload_response`."""
+    unexplained, complex64 [symbols, n_pilots]: `second_pass._payload_response`."""
     symbols, n_pilots = pilots.shape
     base = np.empty((symbols, n_pilots), np.complex64)
     gain, smooth = np.empty(symbols, np.complex64), np.empty(symbols, np.complex64)
@@ -313,11 +313,11 @@ def degree(left, basis, noise):
 
 
 @kernel(
-    types.Tuple((OUT_C1, OUT_F1, DOUBLE)),
-    C2, C1, C1, F1, C1, C2, C2, F2, DOUBLE, DOUBLE, I1, I1, INT,
+    types.Tuple((OUT_C1, OUT_F1, DOUBLE, DOUBLE)),
+    C2, C1, C1, F1, C1, C2, F2, C2, F2, DOUBLE, DOUBLE, I1, I1, INT,
 )  # fmt: skip
 def equalise(
-    payload, channel, change, share, gain, shapes, error, basis, noise, doubt,
+    payload, channel, change, share, gain, shapes, unsure, error, basis, noise, doubt,
     pilot_index, data_index, count,
 ):  # fmt: skip
     """Y/H and sigma^2/|H|^2 of the first `count` symbols.
@@ -325,12 +325,13 @@ def equalise(
     Args:
         payload, channel, change, share, gain, error, noise, doubt: as `follow` gives them.
         shapes: complex64 [degrees, n_occupied], what the channel gains with each polynomial.
+        unsure: float32 [degrees, n_occupied], the variance of what is wrong with it.
         basis: float32 [symbols, at least degrees], the polynomials.
         pilot_index, data_index: int64, places among the carriers.
         count: data symbols that are used.
 
     Returns:
-        complex64 and float32 [count]; energy of what is left of the pilots.
+        complex64 and float32 [count]; energy of what is left of the pilots; the noise anew.
     """
     symbols, degrees, n = len(payload), len(shapes), len(channel)
     left, energy = error.copy(), 0.0
@@ -339,16 +340,18 @@ def equalise(
             for k in range(len(pilot_index)):
                 left[s, k] -= basis[s, d] * shapes[d, pilot_index[k]]
         energy += power_of(left[s])
-    variance = payload_noise(left, noise, 16)
+    variance, noise = payload_noise(left, noise, 16)
     out, noise_var = np.empty(count, np.complex64), np.empty(count, np.float32)
-    response = np.empty(n, np.complex64)
+    response, here = np.empty(n, np.complex64), np.empty(n, np.float32)
     for s in range(symbols):
         for c in range(n):
             response[c] = gain[s] * (channel[c] + share[s] * change[c])
+            here[c] = f32(variance[s] + doubt)
         for d in range(degrees):
+            square = basis[s, d] * basis[s, d]
             for c in range(n):
                 response[c] += basis[s, d] * shapes[d, c]
-        here = f32(variance[s] + doubt)
+                here[c] += square * unsure[d, c]
         first = s * len(data_index)
         for k in range(min(len(data_index), count - first)):
             h, y = response[data_index[k]], payload[s, data_index[k]]
@@ -357,5 +360,5 @@ def equalise(
                 (y.real * h.real + y.imag * h.imag) * weight,
                 (y.imag * h.real - y.real * h.imag) * weight,
             )
-            noise_var[first + k] = here * weight
-    return out, noise_var, energy
+            noise_var[first + k] = here[data_index[k]] * weight
+    return out, noise_var, energy, noise

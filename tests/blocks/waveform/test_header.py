@@ -109,10 +109,10 @@ def test_each_code_survives_less_than_its_link_has(kind, snr_db, most):
     lost = 0
     for _ in range(100):
         bits = rng.integers(0, 2, BITS).astype(np.uint8)
-        sent = header_code.encode(bits, length, kind.per_check)
+        sent = header_code.encode(bits, length)
         received = sent + rng.standard_normal(length) * np.sqrt(noise / 2)
         right = lambda b, bits=bits: bool((b == bits).all())
-        lost += header_code.decode(4 * received / noise, BITS, right, kind.per_check) is None
+        lost += header_code.decode(4 * received / noise, BITS, right) is None
     assert lost <= most
 
 

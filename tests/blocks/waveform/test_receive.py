@@ -9,6 +9,7 @@ from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.profile import PRESETS, open_profile
 from percast.blocks.waveform.reassemble import Reassembler
 from percast.blocks.waveform.receive import Receiver
+from percast.blocks.waveform.transmit import packet_span
 
 
 def send(link, snr_db, images=10, symbols=4096, freq_offset=0.0):
@@ -234,6 +235,32 @@ def test_a_lost_packet_only_erases_its_symbols(link):
     # The interleaver spreads the loss: every stretch of the latent keeps about half.
     kept = np.isfinite(image.noise_var).reshape(24, 1024).mean(1)
     assert kept.min() > 0.4 and kept.max() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [("long", 0), ("long", 63), ("short", 0), ("short", 1), ("short", 100), ("short", 240)],
+)
+def test_of_a_packet_that_breaks_off_what_came_is_received(make_link, kind, rows):
+    """Short ones of 256 symbols have a reference symbol before the 225th: without it too."""
+    link = make_link(open_profile().of(kind))
+    p = link.profile
+    sent = link.burst(symbols=98304)
+    start = np.flatnonzero(sent)[0]
+    end = start + p.packet_len(0) + (rows + (rows > 224)) * p.symbol_len + p.symbol_len // 2
+    (packet,) = link.receive((sent + link.noise(len(sent), 20))[:end]) + link.receiver.flush()
+    came = 192 * rows
+    lo, hi = packet_span(p, 98304, packet.header.packets, 0)
+    assert len(packet.symbols) == len(packet.noise_var) == hi - lo > came
+    assert np.isfinite(packet.noise_var[:came]).all() and np.isinf(packet.noise_var[came:]).all()
+    assert not packet.symbols[came:].any()
+    error = np.abs(packet.symbols[:came] - link.sent[0][:came]) ** 2
+    assert rows == 0 or np.mean(error) == pytest.approx(np.mean(packet.noise_var[:came]), rel=0.2)
+    assert rows == 0 or np.mean(error) < 0.013
+    reassembler = Reassembler(p)
+    assert reassembler.push(packet) == []
+    (image,) = reassembler.flush()
+    assert image.lost_symbols == 98304 - came
 
 
 def test_a_picture_is_given_out_when_the_next_one_starts(link):
