@@ -83,6 +83,7 @@ class Recorder:
                 "packets": h.packets, "snr_db": 10 * math.log10(snr) if snr > 0 else None,
                 "callsign": h.callsign,
             }  # fmt: skip
+        length = min(length, self.writer.length - start)  # it may break off with the recording
         cut = max(0, -start)  # it had begun before the recording
         if cut >= length:
             return
