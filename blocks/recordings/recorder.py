@@ -85,6 +85,7 @@ class Recorder:
                 "packets": packets, "pictures": pictures,
                 "snr_db": 10 * math.log10(snr) if snr > 0 else None, "callsign": h.callsign,
             }  # fmt: skip
+        length = min(length, self.writer.length - start)  # it may break off with the recording
         cut = max(0, -start)  # it had begun before the recording
         if cut >= length:
             return

@@ -21,7 +21,7 @@ class Profile:
     Args:
         name: what `--profile` calls it.
         samp_rate: default sample rate in samples/s; `--samp-rate` overrides it.
-        cp_len: cyclic prefix in samples; a channel longer than this is warned about.
+        cp_len: cyclic prefix in samples; a channel too long for it is warned about (`channel.limits`).
         fft_size: number of carriers N.
         data_carriers: carriers that hold data, split evenly about DC.
         pilots: positive pilot carriers; each has its mirror image at the negative carrier.

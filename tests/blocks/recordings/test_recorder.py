@@ -110,6 +110,18 @@ def test_a_packet_that_began_before_the_recording_is_noted_from_its_start(air, t
     assert abs(first["core:sample_count"] - (link.profile.packet_len(6) - 100)) <= 2
 
 
+def test_a_packet_that_breaks_off_is_noted_to_the_recordings_end(air, tmp_path):
+    link, samples, starts = air
+    recorder = Recorder(RecordingWriter(tmp_path / "r.sigmf-meta", 4e6), link.profile)
+    end = starts[0] + link.profile.packet_len(3)
+    record(link, samples[:end], recorder)
+    (packet,) = link.receiver.flush()
+    recorder.close()
+    assert np.isinf(packet.noise_var).sum() == 1000 - 3 * 192
+    (note,) = json.loads((tmp_path / "r.sigmf-meta").read_text())["annotations"]
+    assert note["core:sample_start"] + note["core:sample_count"] == end
+
+
 def test_reception_goes_on_when_the_disk_is_full(air, tmp_path, caplog):
     """The limit on a file's size stands in for the disk."""
     resource = pytest.importorskip("resource")
