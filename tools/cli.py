@@ -14,7 +14,7 @@ import traceback
 
 from percast import __version__
 from percast.errors import INTERRUPTED, FileError, PercastError
-from percast.signals import ending_signals, interrupt
+from percast.signals import ending_signals, interrupt, never_lost
 
 # No docstring: `python -OO` has none.
 _EPILOG = """\
@@ -84,6 +84,7 @@ def _run(argv: list[str]) -> int:
         # All as Ctrl-C: what is open is closed, a radio above all.
         for number in set(ending_signals()) - {signal.SIGINT}:
             signal.signal(number, interrupt)
+        never_lost()
         with process.signals_held():
             parser = build_parser(argv)
         args = parser.parse_args(argv)

@@ -97,3 +97,26 @@ def drain(terminal: int) -> None:
             pass
     except OSError:
         return
+
+
+_LOST = """
+import os, signal, sys, time
+from percast.signals import interrupt, never_lost
+signal.signal(signal.SIGTERM, interrupt)
+never_lost()
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass
+Dying()
+time.sleep(10)
+"""
+
+
+def test_a_signal_that_python_can_only_print_comes_again():
+    done = subprocess.run(
+        [sys.executable, "-c", _LOST], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGINT
+    assert "ignored" not in done.stderr and done.stderr.count("Traceback") == 1

@@ -6,9 +6,12 @@ import errno
 import os
 import signal
 import stat
+import sys
 import termios
 import threading
 from collections.abc import Iterator
+
+_AGAIN = 0.01  # seconds until an interrupt that was lost comes again
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
@@ -25,6 +28,23 @@ def interrupt(number: int, frame: object) -> None:
     """
     heed(number)
     signal.default_int_handler(number, frame)
+
+
+def never_lost() -> None:
+    """From now on a KeyboardInterrupt that falls where Python can only print it (a destructor, the
+    callback of a weak reference, as `import` has them) comes again, and is not printed."""
+    before = sys.unraisablehook
+
+    def again(lost: "sys.UnraisableHookArgs") -> None:
+        if lost.exc_type is not KeyboardInterrupt:
+            before(lost)
+            return
+        # Later, and not from here: what is raised in here is lost as well.
+        timer = threading.Timer(_AGAIN, os.kill, (os.getpid(), signal.SIGINT))
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = again
 
 
 @contextlib.contextmanager
