@@ -102,6 +102,7 @@ def drain(terminal: int) -> None:
 _LOST = """
 import os, signal, sys, time
 from percast.signals import interrupt, never_lost
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in the background
 signal.signal(signal.SIGTERM, interrupt)
 never_lost()
 class Dying:

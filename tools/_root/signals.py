@@ -9,9 +9,10 @@ import stat
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _AGAIN = 0.01  # seconds until an interrupt that was lost comes again
+_latest: int = signal.SIGINT  # that came; in the background a shell has SIGINT ignored
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:
@@ -26,6 +27,8 @@ def interrupt(number: int, frame: object) -> None:
     Raises:
         KeyboardInterrupt: always.
     """
+    global _latest
+    _latest = number
     heed(number)
     signal.default_int_handler(number, frame)
 
@@ -33,18 +36,24 @@ def interrupt(number: int, frame: object) -> None:
 def never_lost() -> None:
     """From now on a KeyboardInterrupt that falls where Python can only print it (a destructor, the
     callback of a weak reference, as `import` has them) comes again, and is not printed."""
-    before = sys.unraisablehook
+    if not isinstance(sys.unraisablehook, _Again):
+        sys.unraisablehook = _Again(sys.unraisablehook)
 
-    def again(lost: "sys.UnraisableHookArgs") -> None:
+
+class _Again:
+    """See `never_lost`; all else goes on to the hook before."""
+
+    def __init__(self, before: Callable[["sys.UnraisableHookArgs"], object]):
+        self._before = before
+
+    def __call__(self, lost: "sys.UnraisableHookArgs") -> None:
         if lost.exc_type is not KeyboardInterrupt:
-            before(lost)
+            self._before(lost)
             return
         # Later, and not from here: what is raised in here is lost as well.
-        timer = threading.Timer(_AGAIN, os.kill, (os.getpid(), signal.SIGINT))
+        timer = threading.Timer(_AGAIN, os.kill, (os.getpid(), _latest))
         timer.daemon = True
         timer.start()
-
-    sys.unraisablehook = again
 
 
 @contextlib.contextmanager
