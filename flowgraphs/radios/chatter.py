@@ -11,7 +11,9 @@ import os
 import re
 import sys
 import threading
+import time
 from collections import Counter
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,7 @@ _MEANING = {"O": "overruns", "D": "overruns", "U": "underruns", "L": "late", "S"
 # gr-soapy's own; SoapySDR's modules may print the plain letter besides.
 _SOAPY = {"sO": "overruns", "sU": "underruns"}
 _COMPLAINT = re.compile(r"error|warning|fatal|fail|timeout|disconnected", re.IGNORECASE)
+_LATE = 1.0  # seconds at most for what drivers still have to print
 
 
 class Chatter:
@@ -76,12 +79,13 @@ class Chatter:
     def __exit__(self, *_) -> None:
         if self.stays:
             return
+        _wait_for_sleep(_LATE)
         for number, kept in zip((1, 2), self._kept, strict=True):
             os.dup2(kept, number)
             os.close(kept)
         # Now the pipes have no writers, unless a driver has a copy.
         for thread in self._threads:
-            thread.join(timeout=0.5)
+            thread.join(timeout=_LATE)
         for handler, stream in self._logging:
             handler.setStream(stream)
         ours, (sys.stdout, sys.stderr) = (sys.stdout, sys.stderr), self._python
@@ -104,6 +108,28 @@ class Chatter:
             if _COMPLAINT.search(line):
                 self.last = line
             log.info("driver: %s", line)
+
+
+def _wait_for_sleep(limit: float) -> None:
+    """Wait until all threads that are not Python's sleep: UHD prints from one of its own, which
+    gets its turn late where other programs keep the processor."""
+    ours = {thread.native_id for thread in threading.enumerate()}
+    end = time.monotonic() + limit
+    while any(map(_is_awake, _threads() - ours)) and time.monotonic() < end:
+        time.sleep(1e-3)
+
+
+def _threads() -> set[int]:
+    return {int(name) for name in os.listdir("/proc/self/task")}
+
+
+def _is_awake(thread: int) -> bool:
+    """Whether a thread runs, or would if it had a processor."""
+    try:
+        state = Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(") ")[2][:1]
+    except OSError:  # it has ended
+        return False
+    return state in "RD"
 
 
 def _writes_to(stream, descriptors: tuple[int, ...]) -> bool:

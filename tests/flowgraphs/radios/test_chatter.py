@@ -48,6 +48,28 @@ def test_letters_are_counted_and_the_rest_does_not_reach_stdout(driver, texts, o
     assert "driver: noise" in done.stderr
 
 
+LATE = """
+import ctypes, hashlib, os
+from percast.flowgraphs.radios.chatter import Chatter
+
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+def driver(_):
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 500_000)
+    os.write(2, b"late")
+
+libc, thread = ctypes.CDLL(None), ctypes.c_ulong()
+with Chatter():
+    libc.pthread_create(ctypes.byref(thread), None, driver, None)
+libc.pthread_join(thread, None)
+"""
+
+
+def test_what_a_thread_of_a_driver_prints_at_the_end_is_caught_too():
+    """UHD's logger has one, and is late on a busy machine."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 ON_A_TERMINAL = """
 import logging, os, sys, time
 logging.basicConfig(level=sys.argv[1], format="percast: %(message)s", stream=sys.stderr)
