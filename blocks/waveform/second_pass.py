@@ -14,18 +14,12 @@ from percast.blocks.waveform.estimate import (
     projection_factors,
     residual_variance,
 )
+from percast.blocks.waveform.offsets import offsets
 from percast.blocks.waveform.preamble import pilot_values, training_carriers
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import phasors
-from percast.blocks.waveform.track import (
-    DRIFT_SPANS,
-    clock_drift,
-    rotation_grid,
-    rotation_rate,
-    smooth_gains,
-)
+from percast.blocks.waveform.track import look_grids, smooth_gains
 
-_SPANS = np.array(DRIFT_SPANS)
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
 
 
@@ -106,12 +100,9 @@ def _in_numpy(
     pilots = rows[training:].take(p.pilot_index, axis=1) * known
 
     time = _symbol_times(p)[: len(rows)]
-    gains = _common_gains(p, response[training:], pilots, rough)
-    rate = rotation_rate(gains)
-    turn = phasors(-rate * time[training:])
     since_training = time[training:] - time[:training].mean()
-    drift, carrier = _drift(p, pilots * turn[:, None], rough, gains * turn, since_training)
-    right = phasors(np.outer(time, -(rate + drift * carrier).astype(np.float32)))
+    rate, drift = offsets(p, response[training:], pilots, rough, since_training)
+    right = phasors(np.outer(time, -(rate + drift * p.occupied).astype(np.float32)))
 
     head = _head_estimate(p, response * right[:heads], rough)
     payload = rows[heads:] * right[heads:]
@@ -150,7 +141,7 @@ def _compiled(
         payload, change, share, gain, left,
     ) = fast.follow(
         rows, known_head, pilot_values(p)[:behind], _symbol_times(p)[: len(rows)],
-        p.occupied, p.pilot_index, _SPANS, rotation_grid(behind), *projection_factors(p),
+        p.occupied, p.pilot_index, *look_grids(behind), *projection_factors(p),
         training, -1 if reference is None else reference, p.head_amplitude**2,
     )  # fmt: skip
     basis = polynomials(_first_after(p), symbols)
@@ -176,47 +167,6 @@ def _symbol_times(p: Profile) -> np.ndarray:
 def _first_after(p: Profile) -> int:
     """Symbols between the head's estimate of the channel and the first of the payload."""
     return max(2, p.header_symbols // 2)
-
-
-def _common_gains(
-    p: Profile, header: np.ndarray, pilots: np.ndarray, channel: np.ndarray
-) -> np.ndarray:
-    """Gain that all carriers of a symbol share, mean of Y X* H*, complex64 [symbols].
-
-    Args:
-        header: complex64 [header_symbols, n_occupied], Y X*: of it all carriers count, of the
-            payload the pilots.
-        pilots: complex64 [symbols, n_pilots], Y X* at the pilots of header and payload.
-        channel: complex64 [n_occupied].
-    """
-    of_header = header @ channel.conj() / np.float32(len(channel))
-    at_pilots = channel[p.pilot_index].conj()
-    of_payload = pilots[len(header) :] @ at_pilots / np.float32(len(at_pilots))
-    return np.concatenate([of_header, of_payload])
-
-
-def _drift(
-    p: Profile, pilots: np.ndarray, channel: np.ndarray, gains: np.ndarray, time: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """The sample clock's drift, a slope over the carriers that grows with time.
-
-    Args:
-        pilots, channel: as in `_common_gains`; the rotation is removed from `pilots`.
-        gains: likewise, complex64 [symbols]: each symbol's own phase is removed too.
-        time: float [symbols], since the channel was estimated, in symbols.
-
-    Returns:
-        rad per carrier and symbol; and float [n_occupied], the carriers counted from the centre of
-        the pilots' power, about which the common phase turns.
-    """
-    gain = np.convolve(gains, np.ones(min(9, len(gains)), np.float32), "same")
-    phase = gain.conj() / np.maximum(np.abs(gain), np.float32(1e-30))
-    at_pilots = channel[p.pilot_index]
-    power = at_pilots.real**2 + at_pilots.imag**2
-    centre = float(power @ p.occupied[p.pilot_index] / power.sum())
-    carrier = p.occupied - centre
-    products = pilots * at_pilots.conj() * phase[:, None]
-    return clock_drift(products, power, carrier[p.pilot_index], time), carrier
 
 
 def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head:

@@ -7,9 +7,9 @@ import numpy as np
 from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
-DRIFT_SPANS = (12, 28, 64, 144)
+_LOOKS = (12, 36, 108)  # symbols
 _FINE_ENOUGH = 1e-3  # rad, at the outermost pilots of the last symbol
-MAX_CLOCK_PPM = 150.0  # that `clock_drift` follows over the longest packets
+MAX_CLOCK_PPM = 150.0  # that the second pass follows over the longest packets
 
 
 def rotation_rate(gains: np.ndarray) -> float:
@@ -39,13 +39,31 @@ def rotation_grid(symbols: int) -> np.ndarray:
     return np.exp(-2j * np.pi * np.arange(size) / size).astype(np.complex64)
 
 
+def looks(symbols: int) -> list[int]:
+    """How many of a packet's first symbols its offsets are sought in, from few, over which the
+    pilots do not turn apart yet, to all."""
+    return [*(count for count in _LOOKS if 1.5 * count <= symbols), symbols]
+
+
+@lru_cache(maxsize=128)
+def look_grids(symbols: int) -> tuple[np.ndarray, np.ndarray]:
+    """`looks`, and `rotation_grid` of each one behind the other, for the kernels.
+
+    Returns:
+        int64 [looks, 3], how many symbols, and where their grid begins and ends; complex64 [bins].
+    """
+    counts = looks(symbols)
+    grids = [rotation_grid(count) for count in counts]
+    ends = np.cumsum([0, *map(len, grids)])
+    return np.stack([counts, ends[:-1], ends[1:]], axis=1), np.concatenate(grids)
+
+
 def clock_drift(
     products: np.ndarray, power: np.ndarray, carrier: np.ndarray, time: np.ndarray
 ) -> float:
     """Timing drift in rad per carrier and symbol: weighted least squares on the pilots.
 
-    The fit is linear in small phases, so it starts with few symbols, undoes what it finds and
-    goes on with more; good to `MAX_CLOCK_PPM`.
+    The fit is linear in small phases, so it is repeated with what it found undone.
 
     Args:
         products: complex [symbols, n_pilots], received * conj(expected) with the common phase of
@@ -57,16 +75,15 @@ def clock_drift(
     """
     lever = np.outer(time.astype(np.float32), carrier.astype(np.float32))
     reach = float(np.abs(carrier).max() * time[-1])
-    weight = float(power @ carrier**2) * np.cumsum(time**2)
+    weight = float(power @ carrier**2) * float(time @ time)
     drift, left = 0.0, products.imag
-    for count in (*(n for n in DRIFT_SPANS if n < len(time)), *(len(time),) * 3):
-        part = lever[:count]
+    for _ in range(3):
         if drift:
-            angle = np.float32(drift) * part
-            left = products.imag[:count] * np.cos(angle) - products.real[:count] * np.sin(angle)
-        step = float(np.vdot(left[:count], part)) / weight[count - 1]
+            angle = np.float32(drift) * lever
+            left = products.imag * np.cos(angle) - products.real * np.sin(angle)
+        step = float(np.vdot(left, lever)) / weight
         drift += step
-        if count == len(time) and abs(step) * reach < _FINE_ENOUGH:
+        if abs(step) * reach < _FINE_ENOUGH:
             break
     return drift
 

@@ -16,6 +16,7 @@ from percast.blocks.waveform.kernels.jit import (
     F2,
     F3,
     I1,
+    I2,
     INT,
     OUT_C1,
     OUT_C2,
@@ -27,84 +28,15 @@ from percast.blocks.waveform.kernels.jit import (
     power_of,
     ramp,
 )
+from percast.blocks.waveform.kernels.offsets import offsets, turn
 from percast.blocks.waveform.kernels.track import (
-    clock_drift,
     estimate,
-    rotation_rate,
     smooth_gains,
     trained,
 )
 
 f32 = np.float32
-_FINE_ENOUGH = 1e-3  # as in `track`
-_REACH = 4  # symbols on either side over which the phase is averaged, as in `second_pass._drift`
 _HEAD_BURST = 10.0  # as in `bursts`
-
-
-@kernel(types.Tuple((OUT_C1, OUT_C2)), C2, C2, C2, F2, I1, C1, INT)
-def _common_gains(rows, response, known, pilot_signs, pilot_index, channel, trained):
-    """`second_pass._common_gains`; and Y X* at the pilots, complex64 [symbols, n_pilots]."""
-    symbols, n_pilots = pilot_signs.shape
-    gains = np.empty(symbols, np.complex64)
-    pilots = np.empty((symbols, n_pilots), np.complex64)
-    for s in range(symbols):
-        total = np.complex64(0)
-        for k in range(n_pilots):
-            pilots[s, k] = rows[trained + s, pilot_index[k]] * pilot_signs[s, k]
-            total += pilots[s, k] * np.conj(channel[pilot_index[k]])
-        gains[s] = total / f32(n_pilots)
-        if trained + s < len(known):
-            gains[s] = inner(channel, response[trained + s]) / len(channel)
-    return gains, pilots
-
-
-@kernel(types.UniTuple(DOUBLE, 2), OUT_C2, OUT_C1, C1, F1, I1, I1, I1, DOUBLE, DOUBLE)
-def _drift(pilots, gains, channel, time, occupied, pilot_index, spans, rate, anchor):
-    """`second_pass._drift`, the rotation taken out of `pilots` and `gains` here: rad per carrier
-    and symbol, and the carrier about which the common phase turns."""
-    symbols, n_pilots = pilots.shape
-    since = np.empty(symbols, np.float32)
-    for s in range(symbols):
-        since[s] = time[s] - anchor
-        turn = np.complex64(complex(math.cos(rate * time[s]), -math.sin(rate * time[s])))
-        gains[s] *= turn
-        for k in range(n_pilots):
-            pilots[s, k] *= turn
-    power, carrier = np.empty(n_pilots), np.empty(n_pilots)
-    centre, total = 0.0, 0.0
-    for k in range(n_pilots):
-        h = channel[pilot_index[k]]
-        power[k] = h.real * h.real + h.imag * h.imag
-        total += power[k]
-        centre += power[k] * occupied[pilot_index[k]]
-    centre /= total
-    for k in range(n_pilots):
-        carrier[k] = occupied[pilot_index[k]] - centre
-    for s in range(symbols):
-        near = np.complex64(0)
-        for i in range(max(s - _REACH, 0), min(s + _REACH + 1, symbols)):
-            near += gains[i]
-        size = max(math.sqrt(near.real * near.real + near.imag * near.imag), f32(1e-30))
-        phase = np.conj(near) * f32(1 / size)
-        for k in range(n_pilots):
-            pilots[s, k] *= np.conj(channel[pilot_index[k]]) * phase
-    return clock_drift(pilots, power, carrier, since, spans, _FINE_ENOUGH), centre
-
-
-@kernel(types.void, C1, F1, F1, OUT_C1)
-def _turn(row, cos, sin, out):
-    """A symbol times exp(j phase) at all carriers from the lowest to the highest, DC too."""
-    half = len(row) // 2
-    for c in range(half):
-        out[c] = complex(
-            row[c].real * cos[c] - row[c].imag * sin[c],
-            row[c].real * sin[c] + row[c].imag * cos[c],
-        )
-    for c in range(half, len(row)):
-        out[c] = complex(
-            row[c].real * cos[c + 1] - row[c].imag * sin[c + 1],
-            row[c].real * sin[c + 1] + row[c].imag * cos[c + 1],
-        )
 
 
 @kernel(OUT_D1, C2, C1)
@@ -206,10 +138,10 @@ def _payload_gains(pilots, channel, change, share, pilot_index, noise):
     types.Tuple(
         (DOUBLE, DOUBLE, OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE, OUT_C2, OUT_C1, OUT_F1, OUT_C1, OUT_C2)
     ),
-    C2, C2, F2, F1, I1, I1, I1, C1, F3, F1, I1, D1, INT, INT, DOUBLE,
+    C2, C2, F2, F1, I1, I1, I2, C1, F3, F1, I1, D1, INT, INT, DOUBLE,
 )  # fmt: skip
 def follow(
-    rows, known, pilot_signs, time, occupied, pilot_index, spans, grid,
+    rows, known, pilot_signs, time, occupied, pilot_index, looks, grids,
     vectors, weights, ends, kept, training, reference, boost,
 ):  # fmt: skip
     """All that is estimated of a packet, but how its channel's shape changes at the pilots.
@@ -221,8 +153,7 @@ def follow(
         time: float32 [symbols], in symbols since the first of the header.
         occupied: int64 [n_occupied], the carriers' numbers.
         pilot_index: int64 [n_pilots], places of the pilots among them.
-        spans: of `clock_drift`.
-        grid: of `rotation_rate`.
+        looks, grids: `track.look_grids`.
         vectors, weights, ends, kept: `estimate.projection_factors`.
         training: training symbols.
         reference: which symbol of the body is the reference symbol; -1 for none.
@@ -243,13 +174,13 @@ def follow(
     for s in range(heads):
         for c in range(n):
             response[s, c] = rows[s, c] * known[s, c]
-    gains, pilots = _common_gains(rows, response, known, pilot_signs, pilot_index, rough, training)
-    rate = rotation_rate(gains, grid)
-    anchor = 0.0
-    for t in range(training):
-        anchor += time[t] / training
-    drift, centre = _drift(
-        pilots, gains, rough, time[training:], occupied, pilot_index, spans, rate, anchor
+    pilots = np.empty((len(rows) - training, n_pilots), np.complex64)
+    for s in range(len(pilots)):
+        for k in range(n_pilots):
+            pilots[s, k] = rows[training + s, pilot_index[k]] * pilot_signs[s, k]
+    since = time[training:] - f32(np.mean(time[:training]))
+    rate, drift = offsets(
+        response[training:], pilots, rough, since, occupied, pilot_index, looks, grids
     )
 
     body = len(rows) - heads
@@ -259,17 +190,17 @@ def follow(
     share = np.zeros(count, np.float32)
     cos, sin = np.empty(n + 1, np.float32), np.empty(n + 1, np.float32)
     for s in range(len(rows)):
-        ramp(cos, sin, -time[s] * (rate + drift * (occupied[0] - centre)), -time[s] * drift)
+        ramp(cos, sin, -time[s] * (rate + drift * occupied[0]), -time[s] * drift)
         b = s - heads
         if b < 0:
-            _turn(response[s], cos, sin, response[s])
+            turn(response[s], cos, sin, response[s])
         elif b == reference:
-            _turn(rows[s], cos, sin, at_reference)
+            turn(rows[s], cos, sin, at_reference)
             for k in range(n_pilots):
                 seen_then[k] = at_reference[pilot_index[k]] * pilot_signs[s - training, k]
         else:
             out = b - 1 if 0 <= reference < b else b
-            _turn(rows[s], cos, sin, payload[out])
+            turn(rows[s], cos, sin, payload[out])
             for k in range(n_pilots):
                 seen[out, k] = payload[out, pilot_index[k]] * pilot_signs[s - training, k]
 

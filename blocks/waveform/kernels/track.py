@@ -121,30 +121,29 @@ def trained(rows, known, count):
     return response, used
 
 
-@kernel(DOUBLE, C2, D1, D1, F1, I1, DOUBLE)
-def clock_drift(products, power, carrier, time, spans, fine_enough):
+@kernel(DOUBLE, C2, D1, D1, F1, DOUBLE)
+def clock_drift(products, power, carrier, time, fine_enough):
     """`track.clock_drift`. Time goes on in steps of one symbol, and every pilot's phase in steps
     of its own: so each symbol turns by a product, and not by a cosine and a sine."""
     rows, pilots = products.shape
-    furthest, sum_carrier = 0.0, 0.0
+    furthest, sum_carrier, sum_time = 0.0, 0.0, 0.0
     for k in range(pilots):
         furthest = max(furthest, abs(carrier[k]))
         sum_carrier += power[k] * carrier[k] * carrier[k]
+    for r in range(rows):
+        sum_time += time[r] * time[r]
     reach = furthest * time[rows - 1]
     drift = 0.0
     c, s = np.empty(pilots, np.float32), np.empty(pilots, np.float32)
     c_step, s_step = np.empty(pilots, np.float32), np.empty(pilots, np.float32)
     lever = carrier.astype(np.float32)
-    for attempt in range(len(spans) + 3):
-        count = spans[attempt] if attempt < len(spans) else rows
-        if attempt < len(spans) and count >= rows:
-            continue
+    for _ in range(3):
         for k in range(pilots):
             step = drift * carrier[k]
             c[k], s[k] = math.cos(step * time[0]), math.sin(step * time[0])
             c_step[k], s_step[k] = math.cos(step), math.sin(step)
-        total, weight = 0.0, 0.0
-        for r in range(count):
+        total = 0.0
+        for r in range(rows):
             part = f32(0)
             for k in range(pilots):
                 part += (products[r, k].imag * c[k] - products[r, k].real * s[k]) * lever[k]
@@ -152,10 +151,9 @@ def clock_drift(products, power, carrier, time, spans, fine_enough):
                 s[k] = c[k] * s_step[k] + s[k] * c_step[k]
                 c[k] = turned
             total += part * time[r]
-            weight += time[r] * time[r]
-        step = total / (weight * sum_carrier)
+        step = total / (sum_time * sum_carrier)
         drift += step
-        if count == rows and abs(step) * reach < fine_enough:
+        if abs(step) * reach < fine_enough:
             break
     return drift
 
