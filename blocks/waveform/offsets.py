@@ -7,6 +7,8 @@ from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import phasors
 from percast.blocks.waveform.track import clock_drift, looks, rotation_rate
 
+_STEPS = 3  # with which the drift in all of the packet is settled
+
 
 def offsets(
     p: Profile, header: np.ndarray, pilots: np.ndarray, channel: np.ndarray, time: np.ndarray
@@ -41,7 +43,8 @@ def offsets(
         turn = phasors(-rate * since)
         phase = turn * _smooth_phase(gains * turn).conj()
         products = upright * at_pilots.conj() * phase[:, None]
-        step = clock_drift(products, power, carrier - centre, since)
+        steps = _STEPS if count == len(time) else 1
+        step = clock_drift(products, power, carrier - centre, since, steps)
         drift += step
     return rate - step * centre, drift
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import fft
 
 _WIDTHS = (1, 3, 5, 9, 17, 33)
-_LOOKS = (12, 36, 108)  # symbols
+_LOOKS = (12, 28, 64, 144)  # symbols
 _FINE_ENOUGH = 1e-3  # rad, at the outermost pilots of the last symbol
 MAX_CLOCK_PPM = 150.0  # that the second pass follows over the longest packets
 
@@ -42,7 +42,7 @@ def rotation_grid(symbols: int) -> np.ndarray:
 def looks(symbols: int) -> list[int]:
     """How many of a packet's first symbols its offsets are sought in, from few, over which the
     pilots do not turn apart yet, to all."""
-    return [*(count for count in _LOOKS if 1.5 * count <= symbols), symbols]
+    return [*(count for count in _LOOKS if count < symbols), symbols]
 
 
 @lru_cache(maxsize=128)
@@ -59,11 +59,11 @@ def look_grids(symbols: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def clock_drift(
-    products: np.ndarray, power: np.ndarray, carrier: np.ndarray, time: np.ndarray
+    products: np.ndarray, power: np.ndarray, carrier: np.ndarray, time: np.ndarray, steps: int
 ) -> float:
     """Timing drift in rad per carrier and symbol: weighted least squares on the pilots.
 
-    The fit is linear in small phases, so it is repeated with what it found undone.
+    The fit is linear in small phases; each further step of it undoes what was found so far.
 
     Args:
         products: complex [symbols, n_pilots], received * conj(expected) with the common phase of
@@ -72,12 +72,13 @@ def clock_drift(
         carrier: float [n_pilots], pilot carriers relative to their mean weighted by `power`
             (about which the common phase turns).
         time: float [symbols], since the channel was estimated, in symbols.
+        steps: at most so many.
     """
     lever = np.outer(time.astype(np.float32), carrier.astype(np.float32))
     reach = float(np.abs(carrier).max() * time[-1])
     weight = float(power @ carrier**2) * float(time @ time)
     drift, left = 0.0, products.imag
-    for _ in range(3):
+    for _ in range(steps):
         if drift:
             angle = np.float32(drift) * lever
             left = products.imag * np.cos(angle) - products.real * np.sin(angle)

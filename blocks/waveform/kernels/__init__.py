@@ -8,7 +8,7 @@ runs in numpy: slower, and the same.
 
 - `front`: the stream: damaged samples, DC offset, detection, timing, windows and carriers
 - `first_pass`: the header and its code
-- `second_pass`, `track`, `bursts`: channel, tracking, equalised symbols and their noise
+- `second_pass`, `offsets`, `track`, `bursts`: channel, tracking, equalised symbols and their noise
 - `interleaver`; `sending`: bins, peaks, prefixes and edges of the transmitter
 - `jit`: how they are compiled; `cache`: where they are kept
 """

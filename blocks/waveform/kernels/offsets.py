@@ -25,6 +25,7 @@ from percast.blocks.waveform.kernels.track import clock_drift, rotation_rate
 f32 = np.float32
 _FINE_ENOUGH = 1e-3  # as in `track`
 _REACH = 4  # as in `offsets._smooth_phase`
+_STEPS = 3  # as in `offsets`
 
 
 @kernel(types.void, C1, F1, F1, OUT_C1)
@@ -120,6 +121,7 @@ def offsets(header, pilots, channel, time, occupied, pilot_index, looks, grids):
         _common_gains(header, upright, channel, occupied, pilot_index, drift, since, gains)
         rate = rotation_rate(gains, grids[first:last])
         _align(upright, gains, channel, pilot_index, rate, since)
-        step = clock_drift(upright, power, about, since, _FINE_ENOUGH)
+        steps = _STEPS if count == len(time) else 1
+        step = clock_drift(upright, power, about, since, steps, _FINE_ENOUGH)
         drift += step
     return rate - step * centre, drift

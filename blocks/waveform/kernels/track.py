@@ -121,8 +121,8 @@ def trained(rows, known, count):
     return response, used
 
 
-@kernel(DOUBLE, C2, D1, D1, F1, DOUBLE)
-def clock_drift(products, power, carrier, time, fine_enough):
+@kernel(DOUBLE, C2, D1, D1, F1, INT, DOUBLE)
+def clock_drift(products, power, carrier, time, steps, fine_enough):
     """`track.clock_drift`. Time goes on in steps of one symbol, and every pilot's phase in steps
     of its own: so each symbol turns by a product, and not by a cosine and a sine."""
     rows, pilots = products.shape
@@ -137,7 +137,7 @@ def clock_drift(products, power, carrier, time, fine_enough):
     c, s = np.empty(pilots, np.float32), np.empty(pilots, np.float32)
     c_step, s_step = np.empty(pilots, np.float32), np.empty(pilots, np.float32)
     lever = carrier.astype(np.float32)
-    for _ in range(3):
+    for _ in range(steps):
         for k in range(pilots):
             step = drift * carrier[k]
             c[k], s[k] = math.cos(step * time[0]), math.sin(step * time[0])
