@@ -6,12 +6,16 @@ from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
+from scipy import fft
 
 from percast.blocks.waveform import kernels
-from percast.blocks.waveform.estimate import delay_basis, energy, impulse_response
+from percast.blocks.waveform.estimate import delay_basis, energy
+from percast.blocks.waveform.ofdm import spread
 from percast.blocks.waveform.profile import Profile
 
 _DEGREES = (1, 2)
+_FINE = 4  # steps to a sample in which the strongest path's delay is looked for
+_FLOOR = 1e-6  # of the channel's power at every delay: one path alone leaves nothing else
 
 
 @lru_cache(maxsize=128)
@@ -29,9 +33,10 @@ def channel_change(
 
     At the pilots the change is fitted by a polynomial in time, its degree chosen by Stein's
     unbiased risk; degree 0, no change, costs nothing. From the pilots it is carried to all
-    carriers by linear MMSE interpolation, taking the change to have the channel's own power
-    delay profile (P. Hoeher, S. Kaiser, P. Robertson, "Two-dimensional pilot-symbol-aided
-    channel estimation by Wiener filtering", ICASSP 1997).
+    carriers by linear MMSE interpolation (P. Hoeher, S. Kaiser, P. Robertson, "Two-dimensional
+    pilot-symbol-aided channel estimation by Wiener filtering", ICASSP 1997), taking its paths to
+    move independently, each as its power lets it, but for what they do in common: the common gain,
+    which is taken out of `seen`, has followed the change along the channel itself.
 
     Args:
         channel: complex64 [n_occupied], the estimate.
@@ -53,20 +58,63 @@ def channel_change(
     unsure = np.empty((degrees, len(channel)), np.float32)
     if degrees == 0:
         return shapes, unsure
-    delays = np.abs(impulse_response(profile, channel)) ** 2
-    fourier = delay_basis(profile)
-    to_pilots = fourier[profile.pilot_index] * (delays / delays.sum())
-    among_pilots = to_pilots @ fourier[profile.pilot_index].conj().T
+    fourier, pilots = delay_basis(profile), profile.pilot_index
+    delays = _moving_power(profile, channel)
+    # Of a path, by the common gain: what is left of it is its column less so much of the channel.
+    gained = channel[pilots].conj() @ fourier[pilots] / max(energy(channel[pilots]), 1e-36)
+    of_pilots = fourier[pilots] - np.outer(channel[pilots], gained)
+    delays /= np.mean(_power(of_pilots) @ delays)
+    to_pilots = of_pilots * delays
     # In the eigenvectors of the pilots' covariance, whatever the noise.
-    strength, vectors = np.linalg.eigh(among_pilots)
-    to_all = fourier @ (to_pilots.conj().T @ vectors)
-    told = to_all.real**2 + to_all.imag**2
+    strength, vectors = np.linalg.eigh(to_pilots @ of_pilots.conj().T)
+    mixed = to_pilots.conj().T @ vectors
+    to_all = fourier @ mixed - np.outer(channel, gained @ mixed)
+    told = _power(to_all)
+    shared = (channel.conj() * (fourier @ (delays * gained.conj()))).real
+    whole = delays.sum() - 2 * shared + _power(channel) * (_power(gained) @ delays)
     for d in range(degrees):
         change = max(power[d] - noise, 0.1 * noise)
-        loaded = strength + noise / change
+        loaded = np.maximum(strength, 0) + noise / change
         shapes[d] = to_all @ ((parts[d] @ vectors.conj()) / loaded)
-        unsure[d] = change * np.maximum(1 - told @ (1 / loaded), 0)
+        unsure[d] = change * np.maximum(whole - told @ (1 / loaded), 0)
     return shapes, unsure
+
+
+def _power(values: np.ndarray) -> np.ndarray:
+    return values.real**2 + values.imag**2
+
+
+@lru_cache(maxsize=32)
+def _to_delays(profile: Profile) -> np.ndarray:
+    """From a frequency response to taps at the delays of `delay_basis`, through a Hann window: side
+    lobes of a path would pass for others far away. complex128 [delays, n_occupied]."""
+    carriers = profile.occupied
+    window = np.cos(np.pi / 2 * carriers / (carriers[-1] + 1)) ** 2
+    return delay_basis(profile).conj().T * window
+
+
+def _moving_power(profile: Profile, channel: np.ndarray) -> np.ndarray:
+    """How much moves at each of the delays of `delay_basis`, up to a factor, float [delays].
+
+    The strongest path is left out: the common gain follows it, and a line of sight is no measure
+    of what is scattered beside it. One channel tells little of a tap's mean power, so three taps
+    tell it together.
+    """
+    rest = channel - _strongest_path(profile, channel)
+    taps = _power(_to_delays(profile) @ rest)
+    return np.convolve(taps, np.ones(3), "same") + _FLOOR * len(channel) * energy(channel) + 1e-36
+
+
+def _strongest_path(profile: Profile, channel: np.ndarray) -> np.ndarray:
+    """Frequency response of the path that explains most of the channel, complex [n_occupied]."""
+    size = _FINE * profile.fft_size
+    peak = np.abs(fft.ifft(spread(channel[None], size)[0]))
+    place = int(peak.argmax())
+    before, most, after = (float(peak[i % size]) for i in (place - 1, place, place + 1))
+    curvature = before - 2 * most + after
+    delay = place + (0.5 * (before - after) / curvature if curvature < 0 else 0.0)
+    path = np.exp(-2j * np.pi / size * delay * profile.occupied)
+    return path * (np.vdot(path, channel) / len(channel))
 
 
 def _degree(

@@ -27,20 +27,6 @@ def delay_basis(profile: Profile) -> np.ndarray:
     return np.exp(-2j * np.pi * np.outer(profile.occupied, delays) / profile.fft_size)
 
 
-@lru_cache(maxsize=32)
-def _delay_fit(profile: Profile) -> np.ndarray:
-    """Least squares from a frequency response to delays, complex128 [delays, n_occupied]."""
-    basis = delay_basis(profile)
-    gram = basis.conj().T @ basis
-    gram += _REGULARISATION * len(profile.occupied) * np.eye(len(gram))
-    return np.linalg.solve(gram, basis.conj().T)
-
-
-def impulse_response(profile: Profile, channel: np.ndarray) -> np.ndarray:
-    """Taps at the delays of `delay_basis` of a frequency response [n_occupied], complex."""
-    return _delay_fit(profile) @ channel
-
-
 @dataclass(frozen=True)
 class Projection:
     """Onto frequency responses of impulse responses within a span of delays.
