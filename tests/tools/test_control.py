@@ -259,6 +259,19 @@ def test_who_waits_for_a_slow_verb_is_told_that_the_link_ends(address, hanging):
     assert process.at_once
 
 
+def test_a_second_link_does_not_take_the_address_of_the_first(server, address):
+    with pytest.raises(UsageError, match="--control .*listens there already"):
+        ControlServer(address)
+    assert tell("--control", address, "--status") == 0
+
+
+def test_a_file_is_no_place_to_listen_and_stays(tmp_path):
+    (tmp_path / "thesis.txt").write_text("three years")
+    with pytest.raises(UsageError, match="--control .*a file lies there"):
+        ControlServer(f"ipc://{tmp_path}/thesis.txt")
+    assert (tmp_path / "thesis.txt").read_text() == "three years"
+
+
 @pytest.mark.parametrize("asked", [("--status",), ("--verbs",), ("--gain", "3")])
 def test_nobody_there_is_soon_told(tmp_path, monkeypatch, asked):
     monkeypatch.setattr(tune, "_TIMEOUT_MS", 100)
