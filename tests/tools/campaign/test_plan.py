@@ -73,6 +73,8 @@ def test_the_plans_that_ship_can_be_run(name, small_photos):
         ("model=auto", r"\[codec.1\] model: auto .* base"),
         ("engine=steam", r"\[codec.1\] engine: no engine 'steam': use one of auto, .*openvino"),
         ("precision=fp7", r"\[codec.1\] precision: no precision 'fp7': .*int8"),
+        ("mcs='3'", r"\[codec.1\] mcs: .*'learned' .*hevc-ldpc"),
+        ("conceal=last", r"\[codec.1\] conceal: .*'learned' .*hevc-ldpc"),
     ],
 )
 def test_what_a_run_would_refuse_the_check_refuses(change, told, small_photos):
