@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -270,6 +271,19 @@ def test_a_file_is_no_place_to_listen_and_stays(tmp_path):
     with pytest.raises(UsageError, match="--control .*a file lies there"):
         ControlServer(f"ipc://{tmp_path}/thesis.txt")
     assert (tmp_path / "thesis.txt").read_text() == "three years"
+
+
+def test_saving_is_answered_by_what_was_saved_and_not_by_what_is_kept(server, address, capsys):
+    """Fewer seconds than asked for, while the link is young."""
+    path = Path("/heard/past.sigmf-meta")
+    kept = SimpleNamespace(path=None, failure=None, ring=True, kept_seconds=5.0)
+    kept.save = lambda seconds: (path, seconds - 0.5)
+    server.desk = Desk(Link(Figures, recordings=kept))
+    assert tell("--control", address, "--save", "2") == 0
+    assert capsys.readouterr().out == f"save     1.5 ({path})\n"
+    assert tell("--control", address, "--verbs") == 0
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert told["save"] == "5.0"
 
 
 @pytest.mark.parametrize("asked", [("--status",), ("--verbs",), ("--gain", "3")])
