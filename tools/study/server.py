@@ -15,6 +15,7 @@ from percast.tools.study.config import ServeConfig
 from percast.tools.study.names import Names
 from percast.tools.study.plan import Folder
 from percast.tools.view.limits import Complaints
+from percast.tools.view.server import PORT_REFUSED
 
 _CONNECTIONS = 512
 _CLOSE_SECONDS = 10.0
@@ -102,7 +103,8 @@ def _listen(config: ServeConfig) -> socket.socket:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except OSError as error:
-        hint = "choose another --port, or 0" if config.port else "choose another --host"
+        port = config.port and error.errno in PORT_REFUSED
+        hint = "choose another --port, or 0" if port else "choose another --host"
         place = f"{config.host} port {config.port}"
         raise UsageError(f"{place}: {error.strerror}; {hint}") from error
 
