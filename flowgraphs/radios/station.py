@@ -132,10 +132,11 @@ class Station:
         return self._session is None
 
     def tune(self, freq: float | None = None, gain: Gain | None = None) -> dict:
-        """Change the radio while it runs; gives what it took.
+        """Change the radio while it runs; gives what it took. A gain ends the radio's own gain
+        control.
 
         Raises:
-            UsageError: a gain that the radio does not have.
+            UsageError: a gain or frequency that the radio does not have.
             DeviceError: there is no radio now, or it refuses.
         """
         with self._tuning:
@@ -152,7 +153,9 @@ class Station:
                 self.config,
                 freq=self.config.freq if freq is None else freq,
                 gain=took.get("gain", self.config.gain),
+                agc=self.config.agc and gain is None,
             )
+            self._adviser.agc = self.config.agc
             self.took = {**self.took, **took}
             if freq is not None:
                 self._mark()

@@ -12,7 +12,7 @@ from gnuradio import gr
 from percast.errors import DeviceError
 from percast.flowgraphs.radios import advice
 from percast.flowgraphs.radios import station as module
-from percast.flowgraphs.radios.config import Radio, RadioConfig
+from percast.flowgraphs.radios.config import Radio, RadioConfig, check_flags
 from percast.flowgraphs.radios.station import Station
 from percast.flowgraphs.stats import radio_stats
 
@@ -160,6 +160,20 @@ def test_a_radio_that_comes_back_is_opened_as_it_was_tuned_last(transmit, caplog
     said = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert sum("trying again" in text for text in said) == 1
     assert sum("is back" in text for text in said) == 1
+
+
+def test_a_gain_that_was_tuned_ends_the_gain_control_for_the_next_opening_too():
+    shop = Shop(transmit=False)
+    station = Station(shop.open, replace(CONFIG, agc=True), False, seconds=0.1)
+    station.tune(freq=2e9)
+    assert station.config.agc
+    gains = {"TUNER": 30.0}
+    station._session.radio = replace(station._session.radio, tune=lambda f, g: {"gain": gains})
+    station.tune(gain=30.0)
+    assert station.took["gain"] == station.config.gain == gains
+    check_flags(station.config, transmit=False)
+    assert not station._adviser.agc
+    station.stop()
 
 
 def test_packets_that_wait_for_a_lost_radio_are_not_taken_for_sent():
