@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `tx` and `rx` say about a radio before they use it."""
 
+import pytest
+
 from percast.flowgraphs.radios.config import RadioConfig
+from percast.tools.cli import build_parser
 from percast.tools.on_air import describe
 
 
@@ -45,6 +48,23 @@ def test_a_dry_run_opens_nothing_and_tells_all(percast):
 def test_a_dry_run_without_a_radio_tells_of_no_gain(percast):
     run = percast("tx", "--source", "/nowhere", "--device", "file", "--args", "x.cf32", "--dry-run")
     assert run.code == 0 and "gain" not in run.out and "nothing is radiated" in run.out
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ((), ("-12 dBFS mean of the payload, -9 of preamble and header\n", "short headers")),
+        (("--design-snr", "5"), ("-12 dBFS mean of the payload\n", "long headers")),
+    ],
+)
+def test_a_dry_run_tells_the_strongest_part_of_the_packets_that_would_be_sent(
+    options, lines, capsys
+):
+    argv = ["tx", "--source", "/nowhere", "--device", "file", "--args", "x.cf32", "--dry-run"]
+    args = build_parser(argv).parse_args([*argv, *options])
+    assert args.main(args) == 0
+    told = capsys.readouterr().out
+    assert all(line in told for line in lines)
 
 
 def test_a_transmitter_needs_to_be_told_where(percast):
