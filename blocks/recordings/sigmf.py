@@ -6,7 +6,6 @@ recording, and percast decodes what is whole.
 """
 
 import json
-import math
 import re
 from dataclasses import dataclass
 
@@ -120,7 +119,7 @@ def _count(value: object) -> int:
 
 
 def _positive(value: object, least: float = 0.0, most: float = 1e12) -> float | None:
-    sane = isinstance(value, int | float) and math.isfinite(value) and least < value <= most
+    sane = isinstance(value, int | float) and value > 0 and least <= value <= most
     return float(value) if sane else None
 
 

@@ -354,6 +354,13 @@ def test_a_radio_that_was_tuned_or_lost_samples_starts_a_new_capture(tmp_path):
     assert open_recording(path).freq == 2.41e9
 
 
+@pytest.mark.parametrize("rate", [1e3, 200e6])
+def test_the_slowest_and_the_fastest_rate_are_read_again(tmp_path, rate):
+    RecordingWriter(tmp_path / "r.sigmf-meta", rate).close()
+    (tmp_path / "r.sigmf-data").write_bytes(bytes(80))
+    assert open_recording(tmp_path / "r.sigmf-meta").samp_rate == rate
+
+
 def test_hours_of_annotations_do_not_hold_samples_up(tmp_path):
     """The metadata are written where samples are taken; a second of these may wait elsewhere."""
     writer = RecordingWriter(tmp_path / "r.sigmf-meta", 1e6)
