@@ -101,7 +101,7 @@ class Receiver:
         self._notch = ToneNotch()
         self._pending: _Pending | None = None
         self._tail = 0  # samples that still belong to the last packet
-        self._end = math.inf  # stream position behind which there are but the zeros of `flush`
+        self._end = math.inf  # stream position behind which a packet's samples never came
         self._enough = 0  # buffer length before which a further search is no use
 
     def push(self, samples: np.ndarray) -> list[Packet]:
@@ -122,6 +122,16 @@ class Receiver:
         packets = self.push(np.zeros(longest + 4 * TIMING_SLACK, np.complex64))
         if self._pending:
             packets += pictures_of(self._take_payload(self._pending))
+        return packets
+
+    def gap(self) -> list[Packet]:
+        """Samples are missing here, nobody knows how many: of a packet that they break off what
+        arrived. The next one is looked for in what comes after them."""
+        position = self.stats.samples
+        self._end = position
+        packets = pictures_of(self._take_payload(self._pending)) if self._pending else []
+        self._buffer, self._origin = np.zeros(0, np.complex64), position
+        self._end, self._tail, self._enough = math.inf, 0, 0
         return packets
 
     def _append(self, samples: np.ndarray) -> None:
@@ -257,7 +267,7 @@ class Receiver:
         carriers(sync.profile, self._buffer, sync.start, starts, offset, out, amplitude)
 
     def _take_payload(self, pending: _Pending) -> Packet:
-        """The packet, or what came of it before the stream's end."""
+        """The packet, or what came of it before the stream's end or a gap."""
         self._pending = None
         p, first = pending.sync.profile, len(pending.head)
         starts = _window_starts(p)[first : first + pending.payload_rows]

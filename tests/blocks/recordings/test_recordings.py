@@ -354,6 +354,44 @@ def test_a_radio_that_was_tuned_or_lost_samples_starts_a_new_capture(tmp_path):
     assert open_recording(path).freq == 2.41e9
 
 
+def test_where_samples_are_missing_is_read_again(tmp_path):
+    path = tmp_path / "r.sigmf-meta"
+    writer = RecordingWriter(path, 1e6, 2.41e9)
+    writer.write(samples(4000))
+    writer.capture(1000, 2.42e9)  # about where the radio was tuned
+    writer.capture(2000, None, heard=1e9, gap=True)
+    writer.capture(3000, None, gap=True)
+    writer.capture(3000, 2.43e9)  # the radio that is back is told of twice
+    writer.close()
+    captures = json.loads(path.read_text())["captures"]
+    assert [c["core:frequency"] for c in captures] == [2.41e9, 2.42e9, 2.42e9, 2.43e9]
+    assert captures[2]["core:datetime"] == "2001-09-09T01:46:40.000000Z"
+    recording = open_recording(path)
+    assert recording.gaps == (2000, 3000)
+    pieces = list(recording.pieces())
+    assert [(len(x), after_gap) for x, after_gap in pieces] == [
+        (2000, False), (1000, True), (1000, True),
+    ]  # fmt: skip
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in pieces]), recording.read(0, 9999))
+
+
+@pytest.mark.parametrize(
+    ("capture", "recorder", "gaps"),
+    [
+        ({}, "another program", (3,)),
+        ({}, None, (3,)),
+        ({"core:header_bytes": 11}, None, ()),  # a packet of another format
+        ({}, "percast 1.0", ()),  # which knew a gap's place to a tenth of a second
+        ({"percast:gap": True}, "percast 1.1", (3,)),
+    ],
+)
+def test_a_capture_of_another_program_begins_anew(tmp_path, capture, recorder, gaps):
+    captures = [{"core:sample_start": 0}, {"core:sample_start": 3} | capture]
+    headers = [(3, 11)] if "core:header_bytes" in capture else []
+    foreign(tmp_path, captures=captures, headers=headers, recorder=recorder)
+    assert open_recording(tmp_path / "f.sigmf-meta").gaps == gaps
+
+
 @pytest.mark.parametrize("rate", [1e3, 200e6])
 def test_the_slowest_and_the_fastest_rate_are_read_again(tmp_path, rate):
     RecordingWriter(tmp_path / "r.sigmf-meta", rate).close()
