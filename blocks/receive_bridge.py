@@ -15,6 +15,9 @@ from percast.blocks.stats.level_meter import LevelMeter
 
 _AT_ONCE = 4096  # samples; calls of work() cost more than they do
 _TAKE_WAIT = 0.02  # seconds
+# How full a queue may be that takes samples again after it was too full: with a receiver that is
+# too slow, one long gap leaves more packets whole than a short one in each.
+_TAKES_AGAIN = 0.75
 
 
 class SampleTap(Guarded, gr.sync_block):
@@ -51,7 +54,9 @@ class SampleTap(Guarded, gr.sync_block):
         return len(samples)
 
     def _put(self, samples: np.ndarray) -> None:
-        self._follows = kept = self.queue.put(samples, gap=None if self._follows else time.time())
+        gap = None if self._follows else time.time()
+        full = self._dropping and self.queue.waiting > _TAKES_AGAIN * self.queue.capacity
+        self._follows = kept = not full and self.queue.put(samples, gap=gap)
         if not kept:
             self.dropped += len(samples)
             self.overruns += not self._dropping

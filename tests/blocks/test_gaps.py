@@ -134,6 +134,18 @@ def test_samples_that_come_after_dropped_ones_carry_the_gap(monkeypatch):
     assert (tap.overruns, tap.dropped) == (1, 20)
 
 
+def test_a_receiver_that_is_too_slow_loses_samples_in_few_long_pieces():
+    """For packets that are whole between them."""
+    queue, taken = SampleQueue(100 * 1000), []
+    tap = SampleTap(queue, LevelMeter())
+    for i in range(2000):
+        tap._put(np.ones(1000, np.complex64))
+        if i % 2:
+            taken.append(queue.take_with_gap()[1] is not None)
+    assert 0.4 < tap.dropped / 2_000_000 < 0.5
+    assert sum(taken[1:]) < 40 and tap.overruns < 40
+
+
 def test_the_inlet_tags_the_first_sample_after_a_gap_with_its_time():
     queue, sink, graph = SampleQueue(1 << 20), blocks.vector_sink_c(), gr.top_block()
     inlet = SampleInlet(queue)
