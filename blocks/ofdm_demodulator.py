@@ -101,7 +101,7 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         with self._recording:
             for keeper in self._keepers():
                 keeper.capture(self._heard, None, heard, gap=True)
-        self._read(self.receiver.gap())
+        self._read(self.receiver.flush())
 
     def _read(self, packets: list[Packet]) -> None:
         for packet in packets:

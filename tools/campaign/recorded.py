@@ -36,7 +36,7 @@ def received(plan: Plan) -> Iterator[ReceivedImage]:
     recording, profile = open_recording(plan.recording.path), _profile(plan)
     receiver, reassembler = Receiver(profile), Reassembler(profile)
     for samples, after_gap in recording.pieces():
-        for packet in (*(receiver.gap() if after_gap else ()), *receiver.push(samples)):
+        for packet in (*(receiver.flush() if after_gap else ()), *receiver.push(samples)):
             yield from reassembler.push(packet)
         yield from reassembler.expire(receiver.stats.samples)
     for packet in receiver.flush():

@@ -140,7 +140,7 @@ def images_of(path: Path):
     receiver = Receiver(Link().profile)
     reassembler = Reassembler(receiver.profile)
     for samples, after_gap in recording.pieces():
-        for packet in (*(receiver.gap() if after_gap else ()), *receiver.push(samples)):
+        for packet in (*(receiver.flush() if after_gap else ()), *receiver.push(samples)):
             yield from reassembler.push(packet)
     for packet in receiver.flush():
         yield from reassembler.push(packet)

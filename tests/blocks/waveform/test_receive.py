@@ -274,7 +274,7 @@ def test_a_gap_takes_of_its_packet_what_follows_and_no_packet_after_it(make_link
     if lost > 4096:  # the whole rest of the packet and the silence, up to the next
         after = whole
     before, after = (x + link.noise(len(x), 20) for x in (before, after))
-    packets = [*link.receive(before), *link.receiver.gap(), *link.receive(after)]
+    packets = [*link.receive(before), *link.receiver.flush(), *link.receive(after)]
     assert [packet.header.image for packet in packets] == [0, 1]
     first, second = packets
     assert np.isinf(first.noise_var[20 * 192 :]).all() and not first.symbols[20 * 192 :].any()
@@ -285,9 +285,21 @@ def test_a_gap_takes_of_its_packet_what_follows_and_no_packet_after_it(make_link
     assert abs(second.start - place - p.short_len - p.long_guard) <= 2
 
 
+@pytest.mark.parametrize("kind", ["short", "long"])
+def test_a_packet_whose_header_falls_into_a_gap_is_counted(make_link, kind):
+    link = make_link(open_profile().of(kind))
+    broken, whole = link.burst(0), link.burst(1)
+    at = np.flatnonzero(broken)[0] + link.profile.preamble_len + 100
+    broken, whole = (x + link.noise(len(x), 20) for x in (broken[:at], whole))
+    packets = [*link.receive(broken), *link.receiver.flush(), *link.receive(whole)]
+    assert [packet.header.image for packet in packets] == [1]
+    assert (link.receiver.stats.headers_lost, link.receiver.stats.packets) == (1, 1)
+
+
 def test_a_gap_in_silence_or_at_the_beginning_is_none(link):
-    assert link.receiver.gap() == []
-    assert link.receive(link.noise(5000, 20)) == link.receiver.gap() == link.receiver.gap() == []
+    assert link.receiver.flush() == []
+    assert link.receive(link.noise(5000, 20)) == link.receiver.flush() == []
+    assert link.receiver.flush() == []
     sent = link.burst()
     (packet,) = link.receive(sent + link.noise(len(sent), 20))
     assert np.isfinite(packet.noise_var).all()
