@@ -79,14 +79,12 @@ def plan(model, monkeypatch):
     import contextlib
 
     from percast.engines.runtimes import torch as runtime
-    from percast.engines.runtimes import torch_plan
+    from percast.engines.runtimes import torch_graph, torch_plan
 
     captured, empty = [], torch.empty
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
     monkeypatch.setattr(torch, "empty", lambda *a, pin_memory=False, **k: empty(*a, **k))
-    monkeypatch.setattr(
-        torch_plan, "cuda_graph", lambda work, stream: captured.append(work) or work
-    )
+    monkeypatch.setattr(torch_graph, "capture", lambda work: captured.append(work) or work)
     network = runtime._load(model.encoder.path)
     shapes = [array.shape for array in inputs().values()]
     return torch_plan.SizePlan(network, shapes, torch.device("cpu"), Stream()), captured
@@ -103,12 +101,13 @@ def test_a_plan_is_captured_once_when_it_is_warm(plan, engine):
 def test_where_a_capture_fails_kernels_are_launched_and_it_says_so_once(
     plan, engine, monkeypatch, caplog
 ):
-    from percast.engines.runtimes import torch_plan
+    from percast.engines.runtimes import torch_graph
 
-    def fail(work, stream):
+    def fail(work):
+        monkeypatch.setattr(torch_graph, "_failure", "not permitted")
         raise RuntimeError("not permitted\nwhile capturing")
 
-    monkeypatch.setattr(torch_plan, "cuda_graph", fail)
+    monkeypatch.setattr(torch_graph, "capture", fail)
     for seed in range(6):
         found = plan[0].run(list(inputs(seed).values()))
     np.testing.assert_allclose(found, engine.run(inputs(5))["latent"], atol=1e-4)
@@ -211,4 +210,4 @@ def test_on_a_gpu_each_size_is_one_launch_and_computes_the_same(model, cache):
                 one = inputs(seed, height)
                 (found,), (expected,) = engine.run(one).values(), exact.run(one).values()
                 assert np.abs(found - expected).max() < 0.05
-        assert all(plan._launch != plan._compute for plan in engine._plans.values())
+        assert all(plan._replay for plan in engine._plans.values())

@@ -3,6 +3,8 @@
 
 # ruff: noqa: E402 - the imports must follow importorskip
 import logging
+import weakref
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,7 +35,7 @@ class NothingWaits(TorchDispatchMode):
 
 
 class Graphs:
-    """In place of `cuda_graph`: what it captures is done when it is replayed, and must find all
+    """In place of `torch_graph.capture`: what is captured is done when replayed, and must find all
     that it works on where it was."""
 
     def __init__(self, trainer):
@@ -144,6 +146,23 @@ def test_a_cpu_captures_nothing_and_never_waits_for_launches(tiny, tmp_path):
     trainer.run()
     assert not trainer._replays._captured
     assert {row["waiting_share"] for row in rows(tmp_path / "train.csv")} == {"0"}
+
+
+def test_a_stages_graph_is_gone_with_its_memory_before_the_next_stages_first_step():
+    alive = weakref.WeakSet()
+    most = []
+
+    def capture(work, generator):
+        def replay():
+            work()
+
+        alive.add(replay)
+        return replay
+
+    replays = Replays(capture, SimpleNamespace(generator=None))
+    for step in range(4 * WARM_UP):
+        replays.run(1 + step // (2 * WARM_UP), lambda: most.append(len(alive)))
+    assert most == ([0] * WARM_UP + [1] * WARM_UP) * 2
 
 
 def test_several_processes_exchange_gradients_and_capture_nothing(caplog):
