@@ -28,15 +28,13 @@ class SizePlan:
     Args:
         network: of any type; called with tensors of that type.
         shapes: of its inputs.
-        device: that it lies on.
-        stream: of a GPU; None on a CPU.
+        stream: of the GPU that it lies on; None on a CPU.
     """
 
     def __init__(
         self,
         network: nn.Module,
         shapes: Sequence[tuple[int, ...]],
-        device: torch.device,
         stream: "torch.cuda.Stream | None",
     ):
         self._network, self._stream = network, stream
@@ -45,7 +43,7 @@ class SizePlan:
         self._given = [torch.empty(shape, pin_memory=pinned) for shape in shapes]
         self._inputs = self._given
         if stream is not None:
-            self._inputs = [torch.empty(shape, device=device) for shape in shapes]
+            self._inputs = [torch.empty(shape, device=stream.device) for shape in shapes]
         self._output: Tensor | None = None
         self._result: Tensor | None = None
         self._replay: Callable[[], None] | None = None

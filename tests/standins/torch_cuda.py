@@ -22,6 +22,9 @@ class TorchCuda:
         underway: pools of captures that the allocator is in.
         given_back: pools that it may free.
         lost: whether the present capture is.
+        free: bytes of its memory.
+        bf16: whether it computes in that.
+        refuses: what it says to whoever wants a stream.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
@@ -29,6 +32,8 @@ class TorchCuda:
         self.given_back: list[tuple[int, int]] = []
         self.capturing = self.lost = False
         self.captures = self.replays = 0
+        self.free, self.bf16 = 1 << 33, True
+        self.refuses: RuntimeError | None = None
         self._thread = 0
         self._pools = 0
         gpu = self
@@ -37,13 +42,20 @@ class TorchCuda:
             def __init__(self):
                 super().__init__(gpu)
 
-        stream = SimpleNamespace(device_index=0, synchronize=lambda: None)
+        self.stream = SimpleNamespace(
+            device_index=0, device=torch.device("cpu"), synchronize=lambda: None
+        )
         replacements = {
+            "is_available": lambda: True,
+            "get_device_name": lambda: "Stand-in 3000",
+            "mem_get_info": lambda: (self.free, 1 << 33),
+            "is_bf16_supported": lambda including_emulation: self.bf16 or including_emulation,
+            "Stream": self._new_stream,
             "CUDAGraph": CUDAGraph,
             "graph_pool_handle": self._new_pool,
             "synchronize": self.wait_for_all,
             "empty_cache": self.empty_cache,
-            "current_stream": lambda *_: stream,
+            "current_stream": lambda *_: self.stream,
             "stream": lambda stream: contextlib.nullcontext(),
         }
         for name, replacement in replacements.items():
@@ -51,9 +63,14 @@ class TorchCuda:
         monkeypatch.setattr(torch._C, "_host_emptyCache", lambda: None, raising=False)
         for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
             monkeypatch.setattr(torch.cuda.memory, name, getattr(self, name))
-        empty = torch.empty
+        empty, move = torch.empty, torch.nn.Module.to
         monkeypatch.setattr(torch, "empty", lambda *a, pin_memory=False, **k: empty(*a, **k))
-        self.stream = stream
+        monkeypatch.setattr(torch.nn.Module, "to", lambda *a, device, **k: move(*a, **k))
+
+    def _new_stream(self) -> SimpleNamespace:
+        if self.refuses:
+            raise self.refuses
+        return self.stream
 
     def captured_here(self) -> bool:
         """Whether the present thread captures."""

@@ -68,6 +68,8 @@ def test_half_the_precision_is_the_same_but_for_rounding(model, engine):
 class Stream:
     """In place of a GPU's stream."""
 
+    device = "cpu"
+
     def synchronize(self):
         pass
 
@@ -87,7 +89,7 @@ def plan(model, monkeypatch):
     monkeypatch.setattr(torch_graph, "capture", lambda work: captured.append(work) or work)
     network = runtime._load(model.encoder.path)
     shapes = [array.shape for array in inputs().values()]
-    return torch_plan.SizePlan(network, shapes, torch.device("cpu"), Stream()), captured
+    return torch_plan.SizePlan(network, shapes, Stream()), captured
 
 
 def test_a_plan_is_captured_once_when_it_is_warm(plan, engine):
@@ -195,6 +197,63 @@ def test_on_a_cpu_nothing_is_remembered(engine, cache):
         pytest.skip("there is a GPU")
     engine.mark_verified({"lpips_change": 0.0})
     assert not cache.exists()
+
+
+@pytest.fixture
+def standin(monkeypatch, cache):
+    """The engine itself on a GPU that is none."""
+    pytest.importorskip("torch", reason="no torch")
+    from percast.engines.runtimes import torch_graph
+    from tests.standins.torch_cuda import TorchCuda
+
+    monkeypatch.setattr(torch_graph, "_failure", "")
+    return TorchCuda(monkeypatch)
+
+
+def test_it_is_as_fast_as_it_will_be_after_the_runs_that_it_says(model, standin):
+    with open_engine(model.encoder.path, "torch", "fp32") as engine:
+        for captures in (0, 1):
+            for _ in range(engine.warm_up_runs - 1):
+                engine.run(inputs())
+            assert standin.captures == captures
+
+
+def test_its_memory_is_all_that_the_gpu_lost(model, standin):
+    with open_engine(model.encoder.path, "torch", "fp32") as engine:
+        assert engine.device_bytes == 0
+        standin.free -= 300_000_000
+        assert engine.device_bytes == 300_000_000
+
+
+def test_a_gpu_that_is_full_or_busy_is_one_line_and_auto_does_without(model, standin):
+    path = model.encoder.path
+    with open_engine(path, "torch") as engine:
+        engine.mark_verified({})
+    with open_engine(path) as engine:
+        assert (engine.name, engine.device) == ("torch", "Stand-in 3000")
+    standin.refuses = RuntimeError("CUDA error: all devices\nare busy or unavailable")
+    with pytest.raises(ModelError, match="torch failed: CUDA error: all devices are busy"):
+        open_engine(path, "torch")
+    with open_engine(path) as engine:
+        assert engine.name == "openvino" and "all devices are busy" in engine.reason
+
+
+def test_a_gpu_that_torch_cannot_even_name_is_done_without(model, standin, monkeypatch):
+    import torch
+
+    def lost():
+        raise RuntimeError("CUDA error: unknown error")
+
+    torch_verified.remember(model.encoder.path, "fp16", "Stand-in 3000", torch.__version__, {})
+    monkeypatch.setattr(torch.cuda, "get_device_name", lost)
+    with open_engine(model.encoder.path) as engine:
+        assert engine.name == "openvino" and "unknown error" in engine.reason
+
+
+def test_a_gpu_without_bf16_refuses_it_and_says_what_it_has(model, standin):
+    standin.bf16 = False
+    with pytest.raises(ModelError, match="bf16 here: use --precision fp32 or fp16$"):
+        open_engine(model.encoder.path, "torch", "bf16")
 
 
 @pytest.mark.gpu

@@ -102,7 +102,7 @@ class Network(torch.nn.Module):
 
 
 def plan_of(network: Network, gpu: TorchCuda) -> SizePlan:
-    return SizePlan(network, [(2,)], torch.device("cpu"), gpu.stream)
+    return SizePlan(network, [(2,)], gpu.stream)
 
 
 def run(plan: SizePlan, times: int) -> None:
