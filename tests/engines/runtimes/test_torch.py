@@ -3,6 +3,7 @@
 
 # ruff: noqa: E402 - the imports must follow importorskip
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -270,3 +271,26 @@ def test_on_a_gpu_each_size_is_one_launch_and_computes_the_same(model, cache):
                 (found,), (expected,) = engine.run(one).values(), exact.run(one).values()
                 assert np.abs(found - expected).max() < 0.05
         assert all(plan._replay for plan in engine._plans.values())
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_engines_of_two_threads_do_not_spoil_each_others_captures(model, cache, caplog):
+    torch = pytest.importorskip("torch", reason="no torch")
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU")
+    engines = [open_engine(model.encoder.path, "torch") for _ in range(2)]
+
+    def work(engine):
+        for height in (4, 5, 6, 7):  # each of them a search and a capture
+            for seed in range(engine.warm_up_runs + 1):
+                engine.run(inputs(seed, height))
+
+    threads = [threading.Thread(target=work, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    plans = [plan for engine in engines for plan in engine._plans.values()]
+    assert len(plans) == 8 and all(plan._replay for plan in plans), caplog.messages
+    for engine in engines:
+        engine.close()
