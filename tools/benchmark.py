@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.images import parse_size
@@ -28,7 +27,9 @@ from percast.engines.codecs.registry import open_codec
 from percast.errors import PercastError
 from percast.flowgraphs.config import TransmitterConfig
 from percast.tools import terminal
-from percast.tools.verbs import loopback
+from percast.tools.loopback_run import LoopbackConfig
+from percast.tools.loopback_run import run as run_link
+from percast.tools.photographs import write_photographs
 
 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -119,14 +120,6 @@ def engines_alone(codec: Codec, height: int, width: int, seconds: float = 2.0) -
     return pictures / (time.perf_counter() - start)
 
 
-def photographs(folder: Path) -> Path:
-    from percast.tools.verbs.demo import photographs as those
-
-    for photo in those():
-        Image.fromarray(photo.rgb).save(folder / f"{photo.name}.png")
-    return folder
-
-
 def run_loopback(
     source: Path,
     size: str,
@@ -136,11 +129,11 @@ def run_loopback(
     share: int = 1,
 ) -> dict:
     """The JSON object of a loopback without metrics."""
-    wanted = loopback.LoopbackConfig(
+    wanted = LoopbackConfig(
         SourceConfig(str(source), frames, size), SinkConfig(metrics=()),
         transmitter=TransmitterConfig(share=share), channel=channel,
     )  # fmt: skip
-    return loopback.run(wanted, on_image).summary
+    return run_link(wanted, on_image).summary
 
 
 def link(args: argparse.Namespace) -> None:
@@ -149,7 +142,7 @@ def link(args: argparse.Namespace) -> None:
     rows = []
     codec = open_codec("learned")
     with tempfile.TemporaryDirectory() as folder:
-        source = photographs(Path(folder))
+        source = write_photographs(Path(folder))
         for text in args.sizes:
             width, height = parse_size(text)
             for frames in (args.frames, 3 * args.frames):
@@ -193,7 +186,7 @@ def soak(args: argparse.Namespace) -> None:
             rows.append((count, resident_mb(), count / (time.perf_counter() - start)))
 
     with tempfile.TemporaryDirectory() as folder:
-        source = photographs(Path(folder))
+        source = write_photographs(Path(folder))
         run_loopback(source, "64x64", args.frames, ChannelConfig(model="tdl-c"), watch)
     show("soak: 64x64 pictures over TDL-C", ("frames", "resident MB", "pictures/s"), rows)
     print(f"growth after the first tenth: {rows[-1][1] - rows[0][1]:.1f} MB")

@@ -37,8 +37,8 @@ from percast.errors import FileError, ModelError, PercastError, UsageError
 from percast.tools import report
 from percast.tools.contact_sheet import Cell, draw
 from percast.tools.destination import ready_folder
+from percast.tools.photographs import SHOWN, Photo, photographs
 from percast.tools.settings import parse_list
-from percast.tools.verbs.demo import SHOWN, Photo, photographs
 
 RATES = "1/96,1/48,1/24"
 SHOWN_METRICS = ("psnr", "lpips")  # below every picture

@@ -147,6 +147,15 @@ def test_the_ground_floor_of_the_engines_imports_no_wing():
             assert not name.startswith(wings), f"{path}: {name}"
 
 
+def test_only_the_command_line_and_other_verbs_import_a_verb():
+    """What others need too is no part of a verb, and lies outside."""
+    verbs = ROOT / "tools" / "verbs"
+    for path in source_files("tools"):
+        if verbs not in path.parents and path != ROOT / "tools" / "cli.py":
+            for name in imports(path):
+                assert not name.startswith("percast.tools.verbs"), f"{path}: {name}"
+
+
 def test_no_modules_import_each_other_in_a_circle():
     """Not within functions either: a circle that works is still one."""
     modules = {module_name(path): path for room in ROOMS for path in source_files(room)}

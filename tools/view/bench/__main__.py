@@ -9,6 +9,7 @@ from pathlib import Path
 from percast.errors import PercastError
 from percast.quantity import quantity
 from percast.tools import report, terminal
+from percast.tools.photographs import write_photographs
 from percast.tools.view.bench.measure import Setup, cost, soak
 
 
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         setup = Setup(
-            args.source or _photographs(Path(scratch)),
+            args.source or str(write_photographs(Path(scratch))),
             args.look,
             args.fps,
             args.size,
@@ -53,16 +54,6 @@ def main(argv: list[str] | None = None) -> int:
     else:
         _print(result)
     return 0
-
-
-def _photographs(folder: Path) -> str:
-    from PIL import Image
-
-    from percast.tools.verbs.demo import photographs
-
-    for photo in photographs():
-        Image.fromarray(photo.rgb).save(folder / f"{photo.name}.png")
-    return str(folder)
 
 
 def _print(result: dict) -> None:
