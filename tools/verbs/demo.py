@@ -23,7 +23,7 @@ from percast.engines.codecs.registry import open_codec
 from percast.engines.pictures import decode_picture
 from percast.errors import FileError
 from percast.tools import report
-from percast.tools.contact_sheet import Cell, draw
+from percast.tools.figures.contact_sheet import Cell, draw
 from percast.tools.loopback_run import LoopbackConfig, run
 from percast.tools.options import add_output_options
 from percast.tools.photographs import SHOWN, Photo, photographs

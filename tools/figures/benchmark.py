@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks: `python -m percast.tools.benchmark modem|waveform|loopback|soak`.
+"""Benchmarks: `python -m percast.tools.figures.benchmark modem|waveform|loopback|soak`.
 
 Every figure stands beside a reference taken in the same run, because machines differ and shared
 ones are noisy: quote the ratios. Engines have a benchmark of their own, `percast engine bench`.
 """
 
-import percast.tools.process  # isort: skip  # before numpy is loaded
+import percast.tools.process  # noqa: F401  # isort: skip  # before numpy is loaded
 
 import argparse
 import os
@@ -40,7 +40,7 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 def modem(args: argparse.Namespace) -> None:
     """Frames of 4,096 symbols through percast's modem and GNU Radio's stock OFDM blocks, in turns;
     medians. "CPU" is by a second of processor time, of all threads, instead of by the clock."""
-    from percast.tools.benchmark_modem import run_percast, run_stock
+    from percast.tools.figures.modems import run_percast, run_stock
 
     runs = {"percast": run_percast, "stock": run_stock}
     rows = []
@@ -74,14 +74,15 @@ def waveform(args: argparse.Namespace) -> None:
     """Full traffic through one end of the modem, on one core: compiled kernels beside numpy."""
     from percast.blocks.waveform import kernels
     from percast.blocks.waveform.profile import open_profile
-    from percast.tools.benchmark_waveform import compared, receiving, sending, traffic
+    from percast.tools.figures.speed import SNR_DB, compared, receiving, sending
+    from percast.tools.figures.traffic import traffic
 
     kernels.warm_up()
     rows = []
     for name in ("standard-4m", "wide-10m"):
         for kind, symbols in (("long", 4096), ("short", 4096), ("short", 24576)):
             profile = open_profile(name).of(kind)
-            samples = traffic(profile, symbols, args.samples, 10.0)
+            samples = traffic(profile, symbols, args.samples, SNR_DB)
             ends = {
                 "sends": lambda p=profile, n=symbols: sending(p, n),
                 "receives": lambda p=profile, x=samples: receiving(p, x),
@@ -90,7 +91,7 @@ def waveform(args: argparse.Namespace) -> None:
                 fast, slow, ratio = compared(run, args.rounds)
                 rows.append((name, kind, symbols, end, fast, slow, f"{ratio:.2f}"))
     show(
-        "waveform: Msamples/s of one thread's own time, full traffic, AWGN 10 dB",
+        f"waveform: Msamples/s of one thread's own time, full traffic, AWGN {SNR_DB:g} dB",
         ("profile", "header", "symbols a picture", "", "kernels", "numpy", "ratio"),
         rows,
     )
@@ -193,7 +194,7 @@ def soak(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="percast.tools.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="percast.tools.figures.benchmark", description=__doc__)
     verbs = parser.add_subparsers(required=True)
 
     def verb(function: Callable, name: str, frames: int = 0, sizes: str = ""):

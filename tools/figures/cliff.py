@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Quality against SNR at one rate: the learned code beside a digital link, over the same waveform.
 
-    python -m percast.tools.cliff FOLDER --source PHOTOS
+    python -m percast.tools.figures.cliff FOLDER --source PHOTOS
 
 writes `cliff.csv` and `cliff.png` (needs matplotlib): means over the photographs of percast,
 encoded for 10 dB, with the short headers that go with it and with long ones; of `hevc-ldpc` with

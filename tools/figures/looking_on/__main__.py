@@ -9,13 +9,13 @@ from pathlib import Path
 from percast.errors import PercastError
 from percast.quantity import quantity
 from percast.tools import report, terminal
+from percast.tools.figures.looking_on.measure import Setup, cost, soak
 from percast.tools.photographs import write_photographs
-from percast.tools.view.bench.measure import Setup, cost, soak
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m percast.tools.view.bench",
+        prog="python -m percast.tools.figures.looking_on",
         description="What looking on costs a live receiver, beside one at which nobody looks.",
     )
     parser.add_argument("what", choices=("cost", "soak"), help="CPU time; memory over time")

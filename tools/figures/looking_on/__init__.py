@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What looking on costs a live receiver: `python -m percast.tools.view.bench cost|soak`.
+"""What looking on costs a live receiver: `python -m percast.tools.figures.looking_on cost|soak`.
 
     tx --zmq--> air: noise at the sample rate's pace --zmq--> rx, plain, the reference
                                                      \\-----> rx with somebody looking
