@@ -31,7 +31,6 @@ from percast.engines.evaluation.evaluate import METRICS, open_metrics
 from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.engines.manifest import load_model
 from percast.engines.metrics import find_weights
-from percast.engines.metrics.bandwidth import bandwidth_shares
 from percast.engines.metrics.fid import FeatureStatistics, InceptionFeatures, frechet_distance
 from percast.errors import FileError, ModelError, PercastError, UsageError
 from percast.tools import report
@@ -39,6 +38,7 @@ from percast.tools.destination import ready_folder
 from percast.tools.figures.contact_sheet import Cell, draw
 from percast.tools.photographs import SHOWN, Photo, photographs
 from percast.tools.settings import parse_list
+from percast.tools.statistics.rate_curves import bandwidth_shares
 
 RATES = "1/96,1/48,1/24"
 SHOWN_METRICS = ("psnr", "lpips")  # below every picture
