@@ -3,6 +3,7 @@
 
 import ast
 import graphlib
+import re
 import shutil
 import subprocess
 import sys
@@ -184,6 +185,30 @@ def imported_modules(path: Path, modules):
             yield from known
             if len(known) < len(inner) and node.module in modules:
                 yield node.module
+
+
+def members(folder: Path) -> set[str]:
+    """Modules and packages that lie in a package; not private ones, nor what runs it."""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    return {name for name in modules | packages if not name.startswith("_")}
+
+
+PACKAGES = [p.parent for room in ROOMS for p in source_files(room) if p.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_names_all_that_lies_in_it_and_nothing_else(package):
+    """In its docstring: as `name`, or in a column of its own at the beginning of a line."""
+    told = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    names = re.findall(r"(?:^|`)(\w+)(?:/?`|/ |  )", told, re.MULTILINE)
+    assert sorted(members(package) - set(names)) == []
+    listed = [
+        n for item in re.findall(r"^- (.*?):", told, re.M | re.S) for n in item.split("`")[1::2]
+    ]
+    listed += re.findall(r"^(\w+)/?  ", told, re.MULTILINE)
+    paths = [package / name for name in listed]
+    assert [p.name for p in paths if not (p.exists() or p.with_suffix(".py").exists())] == []
 
 
 def test_no_folder_must_be_scrolled_and_no_file_either():

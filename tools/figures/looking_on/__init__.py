@@ -6,4 +6,7 @@
 
 Both receivers hear the same at the same time, so that a shared machine's other work is in both
 figures. What does not go into a receiver in time is lost, as with a radio, and counted.
+
+- `measure`: the two receivers; `processes`: as commands beside this one
+- `air`: between them and the transmitter; `crowd`: those who look
 """
