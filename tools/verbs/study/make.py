@@ -97,4 +97,4 @@ def _folders(args: argparse.Namespace, plan: PlanConfig):
     if len(set(names)) < len(names):
         raise UsageError("two conditions have one name: give NAME=FOLDER")
     originals = pictures_in(args.reference, parse_size(plan.size) if plan.size else None)
-    return originals, {name: pictures_in(folder) for name, folder in specs}
+    return originals, {name: pictures_in(folder, label=name) for name, folder in specs}
