@@ -83,6 +83,8 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
         db.execute("UPDATE conditions SET snr_db_set = 10")
     alike = study(*ask, "--out", tmp_path / "alike")
     assert alike.code == 2 and "several conditions" in alike.complaint
+    sized = study(*ask, "--size", "64x64", "--out", tmp_path / "sized")
+    assert sized.code == 2 and "--size is for folders" in sized.complaint
     none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
     assert none.code == 2 and "no cell" in none.complaint
 

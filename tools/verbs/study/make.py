@@ -50,6 +50,8 @@ def main(args: argparse.Namespace) -> int:
         if args.campaign is not None:
             if args.conditions or args.reference is not None:
                 raise UsageError("--campaign has its own originals and conditions: give no folders")
+            if plan.size:
+                raise UsageError("--size is for folders: a campaign keeps its originals as sent")
             originals, conditions, remarks = conditions_of(stack, args.campaign, args.where)
         else:
             (originals, conditions), remarks = _folders(args, plan), []
