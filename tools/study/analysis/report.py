@@ -28,7 +28,7 @@ from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.power import Size
 from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.rule import Verdict
-from percast.tools.study.analysis.scores import JOD, margin_text
+from percast.tools.study.analysis.scores import margin_text
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
 from percast.tools.study.ratios import too_few
@@ -177,7 +177,7 @@ def _curve(number: int, found: Equality) -> Figure:
 
 
 def _scores_section(study: Study, results: Results) -> Section:
-    values, margins = results.scores.value / JOD, results.scores.margin / JOD
+    values, margins = results.in_jod
     finite = np.isfinite(margins).all()
     order = np.argsort(-values)
     rows = [
@@ -280,8 +280,7 @@ def _observers_section(
             margin_text(all_margin),
         )
         for condition, one, one_margin, all_, all_margin in zip(
-            study.conditions, results.scores.value / JOD, results.scores.margin / JOD,
-            everybody.scores.value / JOD, everybody.scores.margin / JOD, strict=True,
+            study.conditions, *results.in_jod, *everybody.in_jod, strict=True
         )
     ]  # fmt: skip
     both += [
