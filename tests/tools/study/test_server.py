@@ -245,13 +245,20 @@ def test_a_study_that_was_changed_after_its_first_answer_is_not_served_on(
 
 def test_behind_a_proxy_its_name_is_known_and_no_other(small_photos, tmp_path):
     folder = make_study(small_photos, tmp_path, side=64)
-    with served(folder.path, "--public", "https://study.example.org") as server:
+    with served(folder.path, "--public", "https://Study.Example.org:443/") as server:
         assert server.invitation.startswith("https://study.example.org/#join=")
         visitor = Caller(server.port, token_of(server.invitation))
-        host = "study.example.org"
-        for origin, status in ((f"https://{host}", 200), ("https://evil.example", 403)):
-            asked = visitor.ask("POST", "/api/join", b"{}", Host=host, Origin=origin)
-            assert asked[0] == status
+        # The visitor's Host as it came, or in its place the server's own, as nginx and Apache do.
+        for host in ("study.example.org", f"127.0.0.1:{server.port}"):
+            for origin, status in (
+                ("https://study.example.org", 200), ("http://study.example.org", 403),
+                ("https://evil.example", 403), ("null", 403),
+            ):  # fmt: skip
+                asked = visitor.ask("POST", "/api/join", b"{}", Host=host, Origin=origin)
+                assert asked[0] == status, (host, origin)
+        for origin in ("https://study.example.org", "http://evil.example"):
+            asked = visitor.ask("POST", "/api/join", b"{}", Host="evil.example", Origin=origin)
+            assert asked[0] == 403
         assert visitor.ask("POST", "/api/join", b"{}", Host="evil.example")[0] == 403
 
 
