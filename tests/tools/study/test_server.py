@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The study's server over real sockets: every answer is kept, once, and nobody reaches further."""
 
+import ipaddress
 import json
+import socket
 import sqlite3
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +17,7 @@ from percast.tools.study.config import ServeConfig
 from percast.tools.study.names import Names, fingerprint
 from percast.tools.study.plan import OBVIOUS, ORIGINAL, Folder
 from percast.tools.study.schedule import trials_of
-from percast.tools.study.server import serving
+from percast.tools.study.server import address_of, serving
 from percast.tools.view.limits import Complaints
 from tests.tools.study.studies import BLURRED, Caller, make_study, served, token_of
 
@@ -260,6 +263,20 @@ def test_behind_a_proxy_its_name_is_known_and_no_other(small_photos, tmp_path):
             asked = visitor.ask("POST", "/api/join", b"{}", Host="evil.example", Origin=origin)
             assert asked[0] == 403
         assert visitor.ask("POST", "/api/join", b"{}", Host="evil.example")[0] == 403
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+@pytest.mark.parametrize("network", [True, False])
+def test_the_link_of_a_server_that_listens_everywhere_leads_somewhere(monkeypatch, host, network):
+    def none(*_) -> None:
+        raise OSError("network is unreachable")
+
+    if not network:
+        monkeypatch.setattr(socket, "socket", none)
+    link = urlsplit(address_of(ServeConfig(host=host), 8770))
+    place = ipaddress.ip_address(link.hostname)
+    assert link.port == 8770 and place.version == ipaddress.ip_address(host).version
+    assert not place.is_unspecified and (network or place.is_loopback)
 
 
 def test_where_it_is_closed_only_personal_links_take_part(small_photos, tmp_path):
