@@ -2,7 +2,7 @@
 """The report of a study: one page."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -355,16 +355,24 @@ def _method_section(
         "one half; its interval leaves out what is surely too little, and what is surely enough, "
         "given that more bandwidth does not hurt (where the slope is well known, Fieller's of 1954)."
     )
-    blocks: list[Block] = [Prose(text), Facts(facts)]
+    missing = [Prose(words, "warning") for words in _missing(study)]
+    return Section("method", "Method", [*missing, Prose(text), Facts(facts)])
+
+
+def _missing(study: Study) -> Iterator[str]:
+    """What nobody was asked about."""
+    if study.lost:
+        yield (
+            f"Nothing came out of {', '.join(study.lost)}, so nobody was asked about that: a code "
+            "that failed there looks better here than it is."
+        )
     if study.left_out:
         few = ", ".join(study.left_out[:_MOST_NAMES])
         more = f" and {len(study.left_out) - _MOST_NAMES} more" * (
             len(study.left_out) > _MOST_NAMES
         )
-        words = (
+        yield (
             f"Nobody was asked about {len(study.left_out)} originals, which not all conditions "
             f"have: {few}{more}. If a code lost them because they are difficult, it looks better "
             "here than it is."
         )
-        blocks.insert(0, Prose(words, "warning"))
-    return Section("method", "Method", blocks)

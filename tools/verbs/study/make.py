@@ -57,6 +57,8 @@ def main(args: argparse.Namespace) -> int:
             (originals, conditions), remarks = _folders(args, plan), []
         folder = make(args.out, originals, conditions, plan, rule)
     study = folder.study
+    for name in study.lost:
+        report.say(f"percast: nothing came out of {name}, and nobody is asked about it")
     if study.left_out:
         report.say(
             f"percast: {len(study.left_out)} originals are left out, which not all conditions have"
@@ -77,6 +79,7 @@ def main(args: argparse.Namespace) -> int:
             "conditions": [condition.name for condition in study.conditions],
             "pictures": len(study.pictures),
             "left_out": list(study.left_out),
+            "lost": list(study.lost),
             "pairs": len(study.pairs),
             "trials": each,
         }
