@@ -186,7 +186,10 @@ def print_plan(plan: dict) -> None:
         )
         print(f"stream     {plan['stream']}, {plan['header']} headers")
         gain = "" if plan["gain"] is None else f", gain {plan['gain']}"
-        print(f"level      {plan['tx_level_dbfs']:g} dBFS mean in packets{gain}")
+        boosted = ""
+        if plan["strongest_dbfs"] > plan["tx_level_dbfs"]:
+            boosted = f", {plan['strongest_dbfs']:g} of preamble and header"
+        print(f"level      {plan['tx_level_dbfs']:g} dBFS mean of the payload{boosted}{gain}")
         print(f"power      {plan['eirp'] or 'nothing is radiated'}")
 
 
