@@ -152,3 +152,20 @@ class ReceiverCodecConfig(CodecConfig):
     realism: float | None = like(
         CodecConfig, "realism", None, "0: faithful, 1: lifelike (default: what the sender wished)"
     )
+
+
+def check_not_digital(codec: str, config: CodecConfig) -> None:
+    """Refuse what would change nothing, for a codec that is not digital.
+
+    Args:
+        codec: its name.
+
+    Raises:
+        UsageError: a setting that only digital codecs heed.
+    """
+    for name, why in (
+        ("mcs", "has no modulation and coding schemes"),
+        ("conceal", "has nothing to conceal, it makes a picture of whatever arrives"),
+    ):
+        if getattr(config, name) != getattr(DEFAULTS, name):
+            raise UsageError(f"codec '{codec}' {why}: --{name} is for digital ones, as hevc-ldpc")

@@ -6,6 +6,7 @@ The package itself is what every room may import:
 - `errors`: what a user can cause, with exit codes
 - `settings`: settings as flags and in files; `quantity`: numbers as radio people type them
 - `home`: the user's folders; `file_lock`: one writer at a time; `signals`: those that end a run
+- `ipc`: sockets that are paths, without loss of what lies there
 """
 
 __version__ = "0.1.0"
