@@ -8,6 +8,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from percast.blocks.channel.impairments import saturate
 from percast.blocks.guard import Guarded, guarded
 from percast.blocks.ofdm_modulator import IDLE_WAIT, PACKET_LEN
 from percast.blocks.queues.sample_queue import SampleQueue
@@ -81,12 +82,12 @@ class PacketOutlet(Guarded, gr.sync_block):
     def _check_level(self, packet: np.ndarray) -> None:
         if self._warned:
             return
-        if clipped := np.count_nonzero(np.abs(packet.view(np.float32)) > 1):
+        if clipped := saturate(packet)[1]:
             self._warned = True
             log.warning(
                 "%.2g%% of a packet's values lie beyond full scale and disturb the neighbouring "
                 "channels: lower --tx-level and raise --gain",
-                50 * clipped / len(packet),
+                100 * clipped,
             )
 
 

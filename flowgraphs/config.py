@@ -31,7 +31,9 @@ class TransmitterConfig(Settings):
         metavar="F", least=1e-3, most=1000, unit="pictures per second",
     )  # fmt: skip
     tx_level: float = setting(
-        DEFAULT_TX_LEVEL, "--tx-level", "mean power of a packet's payload (default %(default)g)",
+        DEFAULT_TX_LEVEL, "--tx-level",
+        "mean power of a packet's payload; loopback and radios clip at full scale "
+        "(default %(default)g)",
         metavar="DBFS", least=-60, most=0, unit="dBFS",
     )  # fmt: skip
     papr_db: float | None = setting(

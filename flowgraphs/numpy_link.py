@@ -34,6 +34,7 @@ class NumpyLink:
     """Modulator, channel and demodulator as a channel for `percast.engines.evaluation.evaluate`.
 
     Each picture meets a channel of its own: the same for all SNRs, another for each picture.
+    The sender has no full scale to clip at: the default `--tx-level` has room for nearly all peaks.
 
     Args:
         profile: the waveform.

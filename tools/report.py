@@ -154,9 +154,11 @@ def print_json(value: object) -> None:
         raise FileError(f"the output could not be written: {error.strerror}") from error
 
 
-def print_sent(summary: dict) -> None:
-    """What a transmitter did, on stdout."""
-    print(f"pictures   {summary['sent']} sent, {summary['frames_per_second']:.1f} pictures/s")
+def print_sent(summary: dict, whole: bool = True) -> None:
+    """What a transmitter did, on stdout; where its device took not the `whole` of it, not as if
+    that had been sent."""
+    done = "sent" if whole else "coded, and not all of them sent"
+    print(f"pictures   {summary['sent']} {done}, {summary['frames_per_second']:.1f} pictures/s")
     print(f"code       {summary['model']} on {summary['engine_reason']}")
     if "radio" in summary:
         print(f"radio      {radio_line(summary)}")
@@ -184,7 +186,10 @@ def print_plan(plan: dict) -> None:
         )
         print(f"stream     {plan['stream']}, {plan['header']} headers")
         gain = "" if plan["gain"] is None else f", gain {plan['gain']}"
-        print(f"level      {plan['tx_level_dbfs']:g} dBFS mean in packets{gain}")
+        boosted = ""
+        if plan["strongest_dbfs"] > plan["tx_level_dbfs"]:
+            boosted = f", {plan['strongest_dbfs']:g} of preamble and header"
+        print(f"level      {plan['tx_level_dbfs']:g} dBFS mean of the payload{boosted}{gain}")
         print(f"power      {plan['eirp'] or 'nothing is radiated'}")
 
 

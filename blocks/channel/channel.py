@@ -82,8 +82,6 @@ class Channel:
         if config.phase_noise:
             rng = np.random.Generator(np.random.SFC64(phase))
             self._oscillator = PhaseNoise(config.phase_noise, samp_rate, rng)
-        # The receiver's gain is set once, for the mean power; no automatic control follows fades.
-        self._full_scale = adc_full_scale(signal_power + self.noise_power)
 
     def change(self, **changes: Any) -> None:
         """Be another channel from the next samples on; from any thread.
@@ -176,7 +174,9 @@ class Channel:
         if config.iq_gain_db or config.iq_phase_deg:
             x = iq_imbalance(x, config.iq_gain_db, config.iq_phase_deg)
         if config.adc_bits:
-            x = quantise(x, config.adc_bits, self._full_scale)
+            # The receiver's gain is set for the mean power; no automatic control follows fades.
+            full_scale = adc_full_scale(self._signal[0] + self.noise_power)
+            x = quantise(x, config.adc_bits, full_scale)
         self._next += len(x)
         return x
 

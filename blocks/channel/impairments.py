@@ -94,6 +94,22 @@ def complex_noise(rng: np.random.Generator, count: int, power: float = 1.0) -> n
     return noise.view(np.complex64)
 
 
+def saturate(x: np.ndarray) -> tuple[np.ndarray, float]:
+    """What a transmitter's converter makes of samples: each rail goes from -1 to 1.
+
+    Args:
+        x: complex64 [n].
+
+    Returns:
+        complex64 [n], x itself where all of it is within; share of the values that lie beyond.
+    """
+    rails = np.ascontiguousarray(x, np.complex64).view(np.float32)
+    beyond = np.count_nonzero(np.abs(rails) > 1)
+    if not beyond:
+        return x, 0.0
+    return np.clip(rails, -1, 1).view(np.complex64), beyond / len(rails)
+
+
 def adc_full_scale(power: float, backoff_db: float = ADC_BACKOFF_DB) -> float:
     """Full scale of each rail when a mean `power` lies `backoff_db` below a full-scale tone."""
     return math.sqrt(power) * 10 ** (backoff_db / 20)

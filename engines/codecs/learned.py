@@ -19,7 +19,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.codecs.config import AUTO, CodecConfig
+from percast.engines.codecs.config import AUTO, CodecConfig, check_not_digital
 from percast.engines.codecs.contract import (
     MAX_SIDE,
     MIN_SIDE,
@@ -108,6 +108,8 @@ class LearnedCodec(Codec):
         realism = 1.0 if config.realism is None else config.realism
         if config.options:
             raise UsageError(f"codec '{cls.name}' has no option '{config.options[0][0]}'")
+        if {*roles} != {"decode"}:  # a receiver's are for whatever codec a header names
+            check_not_digital(cls.name, config)
         model = config.model
         if model == AUTO:
             model, why = choose(config, roles=roles)

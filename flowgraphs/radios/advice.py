@@ -27,11 +27,11 @@ class Adviser:
     """Warns with a remedy, of each kind of trouble at most every few seconds.
 
     Args:
-        agc: the radio controls its gain itself.
+        agc: the radio controls its gain itself; may change.
     """
 
     def __init__(self, agc: bool):
-        self._agc = agc
+        self.agc = agc
         self._told = dict.fromkeys(COUNTS, 0)
         self._said: dict[str, float] = {}
 
@@ -54,7 +54,7 @@ class Adviser:
             return
         level = meter.recent()
         if level.clipped_share > _CLIPPED:
-            remedy = "" if self._agc else "lower --gain (of a HackRF: VGA first, AMP=0), or "
+            remedy = "" if self.agc else "lower --gain (of a HackRF: VGA first, AMP=0), or "
             log.warning(
                 "%.1f%% of the samples clip: %sattenuate more", 100 * level.clipped_share, remedy
             )

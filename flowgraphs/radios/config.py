@@ -179,8 +179,8 @@ class Radio:
         close: to be called when the graph has stopped.
         bursts: a sink that takes packets with nothing in between.
         latency: seconds of samples that a sink's own buffers hold.
-        tune: sets a frequency and a gain while the radio runs, None for as it is; gives what the
-            device took.
+        tune: sets a frequency and a gain while the radio runs, None for as it is; a gain ends its
+            gain control. Gives what the device took.
         gains: tells its gain stages, with the least and the most dB of each.
         events: the block has a port `async_msgs`.
         stopping: to be held while its graph is stopped.

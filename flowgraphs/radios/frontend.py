@@ -26,6 +26,7 @@ class Frontend(abc.ABC):
     def __init__(self, block: Any, transmit: bool):
         self.block, self.transmit = block, transmit
         self._freq: float | None = None  # where it is tuned to
+        self._agc = False
 
     @abc.abstractmethod
     def set_rate(self, rate: float) -> float:
@@ -34,6 +35,11 @@ class Frontend(abc.ABC):
     @abc.abstractmethod
     def set_freq(self, freq: float) -> float:
         """Carrier in Hz."""
+
+    @abc.abstractmethod
+    def nearest_freq(self, freq: float) -> float:
+        """What the driver says that it would make of a carrier, in Hz, without tuning to it: the
+        nearest of its range; the same where it does not say."""
 
     @abc.abstractmethod
     def stages(self) -> dict[str, Range]:
@@ -102,18 +108,33 @@ class Frontend(abc.ABC):
         took["antenna"] = self.antenna()
         if config.agc:
             self.set_agc(True)
+            self._agc = True
             took["gain"] = "agc"
         else:
             took["gain"] = self.set_gain(self._first_gain(config.gain))
         return took
 
+    def check_freq(self, freq: float) -> None:
+        """Refuse a carrier before the radio is tuned to it.
+
+        Raises:
+            UsageError: it lies beyond what a transmitter tunes to. A receiver harms nobody there,
+                and may tune to more than its driver says (direct sampling).
+        """
+        if self.transmit:
+            _check_tuned(freq, self.nearest_freq(freq))
+
     def _tuned(self, freq: float) -> float:
-        """Drivers bring a frequency into the radio's range without a word."""
+        """Drivers bring a frequency into the radio's range without a word, and a transmitter that
+        runs is on the air there before it can be asked where that is."""
+        self.check_freq(freq)
         got = self.set_freq(freq)
-        if got and abs(got - freq) > _DETUNED:
+        try:
+            _check_tuned(freq, got)
+        except UsageError:
             if self._freq is not None:
                 self.set_freq(self._freq)
-            raise UsageError(f"--freq {freq:.10g}: this radio tunes to {got:.10g} Hz instead")
+            raise
         self._freq = freq
         return got
 
@@ -143,13 +164,27 @@ class Frontend(abc.ABC):
         return {name: self.stage(name) for name in self.stages()}
 
     def tune(self, freq: float | None, gain: Gain | None) -> dict:
-        """Change a running radio; see `Radio.tune`."""
+        """Change a running radio; see `Radio.tune`. Where the gain is refused, all stays as it was.
+
+        Raises:
+            UsageError: what this radio does not have, or beyond its range.
+        """
+        if gain is not None:
+            check_gain(gain, self.stages(), self.total_range())
         took = {}
         if freq is not None:
             took["freq"] = self._tuned(freq)
         if gain is not None:
+            if self._agc:  # it would go on, and undo the gain
+                self.set_agc(False)
+                self._agc = False
             took["gain"] = self.set_gain(gain)
         return took
+
+
+def _check_tuned(freq: float, got: float | None) -> None:
+    if got and abs(got - freq) > _DETUNED:
+        raise UsageError(f"--freq {freq:.10g}: this radio tunes to {got:.10g} Hz instead")
 
 
 def check_gain(gain: Gain, stages: dict[str, Range], total: Range) -> None:

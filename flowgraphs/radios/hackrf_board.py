@@ -31,9 +31,8 @@ class HackrfBoard(Frontend):
         self._rate = super().set_rate(rate)
         return self._rate
 
-    def set_freq(self, freq: float) -> float:
+    def check_freq(self, freq: float) -> None:
         check_limits(freq=freq)
-        return super().set_freq(freq)
 
     def set_bandwidth(self, bandwidth: float | None) -> float | None:
         check_limits(bandwidth=bandwidth)

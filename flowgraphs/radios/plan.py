@@ -26,7 +26,8 @@ def plan(
 
     Args:
         config: checked by `check_flags`.
-        profile: with the sample rate that will be asked for.
+        profile: with the sample rate that will be asked for, and the kind of packet that will be
+            sent.
         transmit: the direction.
         tx_level: mean power of a packet's payload, dB relative to full scale.
 
@@ -52,6 +53,7 @@ def plan(
         "asked": config.asked(),
     }
     if transmit:
+        strongest = None if tx_level is None else tx_level + profile.kind.boost_db
         gain = "the lowest" if config.gain is None else config.gain
         spectrum = emission(profile)
         told |= {
@@ -62,13 +64,19 @@ def plan(
             "stream": "bursts" if config.bursts else "continuous, with zeros between packets",
             "gain": gain if config.hardware else None,
             "tx_level_dbfs": tx_level,
-            "eirp": eirp_note(config, tx_level),
+            "strongest_dbfs": strongest,  # preamble and header, or all that is sent
+            "eirp": eirp_note(config, strongest),
         }
     return told
 
 
-def eirp_note(config: RadioConfig, tx_level: float | None) -> str | None:
-    """What is published of a radio's power, in words; None where nothing is radiated."""
+def eirp_note(config: RadioConfig, level: float | None) -> str | None:
+    """What is published of a radio's power, in words; None where nothing is radiated.
+
+    Args:
+        config: the radio.
+        level: mean power of a packet's strongest part, dB relative to full scale.
+    """
     if not config.hardware:
         return None
     if hackrf_named(config) is None:
@@ -83,8 +91,9 @@ def eirp_note(config: RadioConfig, tx_level: float | None) -> str | None:
     low, high = dbm
     stages = config.gain if isinstance(config.gain, dict) else {"VGA": config.gain or 0}
     stages = {"VGA": 0, "AMP": 0} | {name.upper(): gain for name, gain in stages.items()}
-    less = 47 - stages["VGA"] + 14 - stages["AMP"] - (tx_level or 0)
+    less = 47 - stages["VGA"] + 14 - stages["AMP"] - (level or 0)
+    this = f"some {less:g} dB less" if less > 0 else "as much"  # its converter clips beyond that
     return (
         f"a HackRF gives at most {low} to {high} dBm here (full scale, VGA=47,AMP=14), and at this "
-        f"gain and level some {less:g} dB less; antenna gain comes on top"
+        f"gain and level {this}; antenna gain comes on top"
     )

@@ -23,6 +23,11 @@ class SoapyFrontend(Frontend):
         self.block.set_frequency(0, freq)
         return self.block.get_frequency(0)
 
+    def nearest_freq(self, freq: float) -> float:
+        ranges = self.block.get_frequency_range(0)
+        near = (min(max(freq, r.minimum()), r.maximum()) for r in ranges)
+        return min(near, key=lambda f: abs(f - freq), default=freq)
+
     def stages(self) -> dict[str, Range]:
         ranges = {name: self.block.get_gain_range(0, name) for name in self.block.list_gains(0)}
         return {name: (r.minimum(), r.maximum()) for name, r in ranges.items()}

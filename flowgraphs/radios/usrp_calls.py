@@ -5,7 +5,13 @@ from percast.flowgraphs.radios.frontend import Frontend, Range
 
 
 class UsrpCalls(Frontend):
-    """Gains and antennas of a block with gr-uhd's methods; see `Frontend`."""
+    """Ranges, gains and antennas of a block with gr-uhd's methods; see `Frontend`."""
+
+    def nearest_freq(self, freq: float) -> float:
+        try:
+            return self.block.get_freq_range(0).clip(freq)
+        except RuntimeError:  # an empty range: it does not say
+            return freq
 
     def stages(self) -> dict[str, Range]:
         ranges = {name: self.block.get_gain_range(name, 0) for name in self.block.get_gain_names(0)}

@@ -15,6 +15,7 @@ from percast.blocks.channel import ChannelConfig
 from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, to_pdu
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import open_profile
+from percast.blocks.waveform.transmit import DEFAULT_TX_LEVEL
 from percast.blocks.worker_block import WorkerBlock
 
 
@@ -96,11 +97,13 @@ def test_symbols_that_do_not_fit_their_header_are_refused():
             PictureSymbols.from_pdu(damaged)
 
 
-def run_link(messages, config=ChannelConfig(model="awgn", snr_db=20.0), share=1):
+def run_link(
+    messages, config=ChannelConfig(model="awgn", snr_db=20.0), share=1, tx_level=DEFAULT_TX_LEVEL
+):
     profile = open_profile()
     graph = gr.top_block()
-    modulator = percast_blocks.OfdmModulator(profile, tx_level=-12.0, share=share)
-    channel = percast_blocks.ChannelModel(config, profile, -12.0)
+    modulator = percast_blocks.OfdmModulator(profile, tx_level=tx_level, share=share)
+    channel = percast_blocks.ChannelModel(config, profile, tx_level)
     demodulator = percast_blocks.OfdmDemodulator(profile)
     symbols, sent = Collector(), []
     probe = blocks.message_debug()
@@ -131,6 +134,20 @@ def test_symbols_travel_through_the_graph_and_the_end_comes_last():
         assert picture.header.realism == pytest.approx(0.5, abs=1e-2)
         assert picture.figures["snr_db"] == pytest.approx(20, abs=0.5)
         assert picture.figures["lost_symbols"] == 0
+
+
+@pytest.mark.parametrize(
+    ("tx_level", "warnings", "snr_db"), [(DEFAULT_TX_LEVEL, 0, 40), (0.0, 1, 14)]
+)
+def test_the_loopbacks_sender_has_a_converter_too(tx_level, warnings, snr_db, caplog):
+    """What lies beyond full scale is clipped and told once; at the default level nothing does."""
+    picture = unit_symbols(30_000)
+    messages, config = (coded(0, picture), END), ChannelConfig(snr_db=60.0)
+    _, (received,), _ = run_link(messages, config, tx_level=tx_level)
+    error = np.mean(np.abs(received.symbols - picture) ** 2)
+    assert -10 * np.log10(error) == pytest.approx(snr_db, abs=1)
+    told = [record.message for record in caplog.records]
+    assert len(told) == warnings and all("--tx-level" in text for text in told)
 
 
 @pytest.mark.parametrize("share", [4, 30])

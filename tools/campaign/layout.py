@@ -17,12 +17,12 @@ from percast.blocks.waveform.transmit import packet_span, packets_needed, payloa
 from percast.engines.codecs.config import parse_cbr
 from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.registry import has_realism
+from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.tools.campaign.checking import Checked, design_snr, idle_codec
 from percast.tools.campaign.pictures import digest, pictures, to_png
 from percast.tools.campaign.plan import Plan
-from percast.tools.campaign.sections import AIR, CodecSection
+from percast.tools.campaign.sections import AIR, RECORDING, CodecSection
 from percast.tools.campaign.store import Store
-from percast.tools.verbs.eval.channel import AirConfig
 
 Rows = list[dict[str, Any]]
 Realisms = Sequence[float | None]
@@ -36,15 +36,16 @@ class Outlook:
     """What a plan will take.
 
     Attributes:
-        pictures, conditions, shots, cells: how many.
+        pictures: how many.
+        conditions, shots, cells: how many; None where a recording will tell.
         air_seconds: of signal; None where there is none, or it is not known before.
-        bytes: on the disk, about.
+        bytes: on the disk, about; without what a recording holds.
     """
 
     pictures: int
-    conditions: int
-    shots: int
-    cells: int
+    conditions: int | None
+    shots: int | None
+    cells: int | None
     air_seconds: float | None
     bytes: int
 
@@ -61,7 +62,7 @@ def conditions_of(plan: Plan) -> Rows:
 def _conditions_of(plan: Plan, section: CodecSection, codec: Codec) -> Iterator[dict[str, Any]]:
     wanted = plan.conditions
     on_air = plan.campaign.medium == AIR
-    channels = (None,) if on_air else _channels(plan)
+    channels = (None,) if on_air else _channels(plan, section)
     levels = [(snr, None) for snr in wanted.snrs_db] or [(None, gain) for gain in wanted.gains_db]
     for cbr, channel, (snr, gain) in itertools.product(plan.rates(section), channels, levels):
         yield {
@@ -92,8 +93,10 @@ def codec_settings(section: CodecSection) -> dict[str, Any]:
     return asdict(section.config()) | {"cbr": str(section.cbr)}
 
 
-def _channels(plan: Plan) -> list[AirConfig]:
-    return [air for section in plan.channels for air in section.each(plan.campaign.seed)]
+def _channels(plan: Plan, codec: CodecSection) -> list[AirConfig]:
+    """Those that a codec is measured over."""
+    sections = (channel for channel in plan.channels if codec.is_for({channel.model}))
+    return [air for section in sections for air in section.each(plan.campaign.seed)]
 
 
 def shots_of(plan: Plan, shas: Sequence[str], conditions: Rows) -> tuple[Rows, Rows]:
@@ -184,11 +187,12 @@ def outlook(checked: Checked) -> Outlook:
     kept = _PNG_SHARE * raw * decoded if plan.campaign.pictures else 0
     kept += 12 * symbols if plan.campaign.symbols else 0
     cells = count * decoded * repeats
+    told = plan.campaign.medium == RECORDING
     return Outlook(
         pictures=count,
-        conditions=conditions,
-        shots=count * conditions * repeats,
-        cells=cells,
+        conditions=None if told else conditions,
+        shots=None if told else count * conditions * repeats,
+        cells=None if told else cells,
         air_seconds=seconds * repeats or None,
         bytes=int(kept * repeats + _PNG_SHARE * raw + _ROW_BYTES * cells),
     )

@@ -63,8 +63,9 @@ class TxConfig:
 def main(args: argparse.Namespace) -> int:
     wanted = TxConfig.from_args(args)
     if args.dry_run:
+        profile = wanted.waveform.open().towards(wanted.code.design_snr_db)
         level = wanted.transmitter.tx_level
-        told = plan(wanted.radio, wanted.waveform.open(), transmit=True, tx_level=level)
+        told = plan(wanted.radio, profile, transmit=True, tx_level=level)
         radios.tell_plan(told, args.json)
         return 0
     if wanted.radio.device == "file" and wanted.radio.args:
@@ -73,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         report.print_json(summary)
     else:
-        report.print_sent(summary)
+        report.print_sent(summary, whole=ending.error is None)
     ending.check()
     if ending.interrupted:
         return INTERRUPTED

@@ -2,6 +2,7 @@
 """The page's server, in a thread with a loop of its own."""
 
 import contextlib
+import errno
 import logging
 import secrets
 import socket
@@ -19,6 +20,8 @@ _CLOSE_SECONDS = 10.0  # a picture that is being decoded again may take its time
 _CONNECTIONS = 96
 _SEND_BUFFER = 1 << 17  # bytes, of each connection
 _HEADER_BYTES = 16384
+PORT_REFUSED = (errno.EADDRINUSE, errno.EACCES)
+"""Errors for which the address's port is to blame, and not its host."""
 
 
 @contextlib.contextmanager
@@ -145,7 +148,8 @@ def listen(config: ViewConfig, who: str) -> socket.socket:
     except OSError as error:
         # `percast view` calls them --host and --port.
         flag = "--view-" if who == "--view" else "--"
-        hint = f"choose another {flag}port, or 0" if config.port else f"choose another {flag}host"
+        port = config.port and error.errno in PORT_REFUSED
+        hint = f"choose another {flag}port, or 0" if port else f"choose another {flag}host"
         place = f"{config.host} port {config.port}"
         raise UsageError(f"{who}: {place}: {error.strerror}; {hint}") from error
 

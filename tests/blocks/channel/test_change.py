@@ -31,6 +31,14 @@ def test_noise_of_another_snr_begins_with_the_next_samples():
     assert np.array_equal(channel.process(tone(0, 4096)), tone(0, 4096))
 
 
+@pytest.mark.parametrize(("before", "snr_db"), [(30, -10), (-10, 30)])
+def test_the_converters_full_scale_is_that_of_the_snr_in_force(before, snr_db):
+    changed = quiet(snr_db=before, adc_bits=8)
+    changed.change(snr_db=snr_db)
+    begun = quiet(snr_db=snr_db, adc_bits=8)
+    assert np.array_equal(changed.process(tone(0, 4096)), begun.process(tone(0, 4096)))
+
+
 def test_the_carriers_phase_goes_on_through_every_change_of_its_offset():
     channel, heard, at = quiet(freq_offset=10e3), [], 0
     offsets = (10e3, -40e3, 0.0, 25e3)

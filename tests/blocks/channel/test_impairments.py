@@ -11,6 +11,7 @@ from percast.blocks.channel.impairments import (
     complex_noise,
     iq_imbalance,
     quantise,
+    saturate,
 )
 
 
@@ -64,6 +65,15 @@ def test_noise_is_circular_and_has_its_power():
     assert noise.dtype == np.complex64
     assert np.mean(np.abs(noise) ** 2) == pytest.approx(0.25, rel=0.01)
     assert abs(np.mean(noise**2)) < 0.25 * 0.01
+
+
+def test_a_senders_converter_clips_each_rail_at_one_and_leaves_the_rest_alone():
+    x = np.array([0.9 - 1j, 0.5j, -3 + 0.25j, 1 - 8j], np.complex64)
+    y, beyond = saturate(x)
+    assert np.array_equal(y, np.array([0.9 - 1j, 0.5j, -1 + 0.25j, 1 - 1j], np.complex64))
+    assert beyond == 2 / 8
+    same, beyond = saturate(x[:2])
+    assert np.shares_memory(same, x) and beyond == 0
 
 
 def test_eight_bits_are_the_grid_of_int8():

@@ -70,6 +70,19 @@ def test_a_hackrf_has_none_even_where_its_driver_says_it_has(device):
         frontend(device, True, "HackrfFrontend").set_up(config(device, agc=True))
 
 
+@pytest.mark.parametrize("device", PACKAGES)
+def test_a_gain_that_is_tuned_ends_the_gain_control(device):
+    front = frontend(device, able=True)
+    front.set_up(config(device, agc=True))
+    with pytest.raises(UsageError):
+        front.tune(None, 99.0)
+    assert front.block.agc is True and front.block.gains == []
+    front.tune(2.42e9, None)
+    assert front.block.agc is True
+    front.tune(None, 0.0)
+    assert front.block.agc is False and len(front.block.gains) == 1
+
+
 def frontend(device: str, able: bool, name: str | None = None):
     need(MODULES[device], PACKAGES[device])
     driver = importlib.import_module(f"percast.flowgraphs.radios.{device}")

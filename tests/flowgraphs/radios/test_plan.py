@@ -14,10 +14,26 @@ PROFILE = open_profile("robust-2m")
 
 
 def test_a_plan_tells_frequencies_levels_and_power():
-    told = plan(config("hackrf", gain=20.0), PROFILE, transmit=True, tx_level=-12.0)
+    told = plan(config("hackrf", gain=20.0), PROFILE.of("long"), transmit=True, tx_level=-12.0)
     assert told["upper_edge_hz"] - told["lower_edge_hz"] == pytest.approx(1.5703125e6)
     assert "zeros" in told["stream"]
     assert "13 to 15 dBm" in told["eirp"] and "some 53 dB less" in told["eirp"]
+
+
+@pytest.mark.parametrize(
+    ("header", "tx_level", "strongest", "words"),
+    [
+        ("long", -12.0, -12.0, "some 12 dB less"),
+        ("short", -12.0, -9.0, "some 9 dB less"),
+        ("short", -3.0, 0.0, "as much"),
+        ("short", 0.0, 3.0, "as much"),  # clipped
+    ],
+)
+def test_the_power_that_is_told_is_that_of_the_strongest_part(header, tx_level, strongest, words):
+    full = config("hackrf", gain={"VGA": 47.0, "AMP": 14.0})
+    told = plan(full, PROFILE.of(header), transmit=True, tx_level=tx_level)
+    assert told["tx_level_dbfs"] == tx_level and told["strongest_dbfs"] == strongest
+    assert words in told["eirp"]
 
 
 @pytest.mark.parametrize(
