@@ -12,6 +12,7 @@ from percast.blocks.waveform import kernels
 from percast.blocks.waveform.estimate import delay_basis, energy
 from percast.blocks.waveform.ofdm import spread
 from percast.blocks.waveform.profile import Profile
+from percast.blocks.waveform.rotate import phasors
 
 _DEGREES = (1, 2)
 _FINE = 4  # steps to a sample in which the strongest path's delay is looked for
@@ -58,20 +59,21 @@ def channel_change(
     unsure = np.empty((degrees, len(channel)), np.float32)
     if degrees == 0:
         return shapes, unsure
-    fourier, pilots = delay_basis(profile), profile.pilot_index
+    fourier, at_pilots, _ = _paths(profile)
+    here = channel[profile.pilot_index]
     delays = _moving_power(profile, channel)
-    # Of a path, by the common gain: what is left of it is its column less so much of the channel.
-    gained = channel[pilots].conj() @ fourier[pilots] / max(energy(channel[pilots]), 1e-36)
-    of_pilots = fourier[pilots] - np.outer(channel[pilots], gained)
-    delays /= np.mean(_power(of_pilots) @ delays)
-    to_pilots = of_pilots * delays
+    # What of each path the common gain has; the rest of it is its column less so much of `channel`.
+    gained = here.conj() @ at_pilots / np.float32(max(energy(here), 1e-36))
+    at_pilots = at_pilots - here[:, None] * gained
+    delays /= _power(at_pilots).sum(0) @ delays / len(here)
+    to_pilots = at_pilots * delays
     # In the eigenvectors of the pilots' covariance, whatever the noise.
-    strength, vectors = np.linalg.eigh(to_pilots @ of_pilots.conj().T)
+    strength, vectors = np.linalg.eigh(to_pilots @ at_pilots.conj().T)
     mixed = to_pilots.conj().T @ vectors
-    to_all = fourier @ mixed - np.outer(channel, gained @ mixed)
+    to_all = fourier @ mixed - channel[:, None] * (gained @ mixed)
     told = _power(to_all)
-    shared = (channel.conj() * (fourier @ (delays * gained.conj()))).real
-    whole = delays.sum() - 2 * shared + _power(channel) * (_power(gained) @ delays)
+    shared = channel.conj() * (fourier @ (delays * gained.conj()))
+    whole = delays.sum() - 2 * shared.real + _power(channel) * (_power(gained) @ delays)
     for d in range(degrees):
         change = max(power[d] - noise, 0.1 * noise)
         loaded = np.maximum(strength, 0) + noise / change
@@ -85,36 +87,41 @@ def _power(values: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _to_delays(profile: Profile) -> np.ndarray:
-    """From a frequency response to taps at the delays of `delay_basis`, through a Hann window: side
-    lobes of a path would pass for others far away. complex128 [delays, n_occupied]."""
-    carriers = profile.occupied
-    window = np.cos(np.pi / 2 * carriers / (carriers[-1] + 1)) ** 2
-    return delay_basis(profile).conj().T * window
+def _paths(profile: Profile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`delay_basis`, complex64 [n_occupied, delays]; of it the pilots, [n_pilots, delays]; and from
+    a frequency response back to taps, [delays, n_occupied], through a Hann window: side lobes of a
+    path would pass for others far away."""
+    basis = delay_basis(profile).astype(np.complex64)
+    window = np.cos(np.pi / 2 * profile.occupied / (profile.occupied[-1] + 1)) ** 2
+    back = basis.conj().T * window.astype(np.float32)
+    return basis, basis[profile.pilot_index], back
 
 
 def _moving_power(profile: Profile, channel: np.ndarray) -> np.ndarray:
-    """How much moves at each of the delays of `delay_basis`, up to a factor, float [delays].
+    """How much moves at each of the delays of `delay_basis`, up to a factor, float32 [delays].
 
     The strongest path is left out: the common gain follows it, and a line of sight is no measure
     of what is scattered beside it. One channel tells little of a tap's mean power, so three taps
     tell it together.
     """
     rest = channel - _strongest_path(profile, channel)
-    taps = _power(_to_delays(profile) @ rest)
-    return np.convolve(taps, np.ones(3), "same") + _FLOOR * len(channel) * energy(channel) + 1e-36
+    taps = _power(_paths(profile)[2] @ rest)
+    near = taps + _FLOOR * len(channel) * energy(channel) + 1e-36
+    near[1:] += taps[:-1]
+    near[:-1] += taps[1:]
+    return near
 
 
 def _strongest_path(profile: Profile, channel: np.ndarray) -> np.ndarray:
-    """Frequency response of the path that explains most of the channel, complex [n_occupied]."""
+    """Frequency response of the path that explains most of the channel, complex64 [n_occupied]."""
     size = _FINE * profile.fft_size
-    peak = np.abs(fft.ifft(spread(channel[None], size)[0]))
+    peak = np.abs(fft.ifft(spread(channel[None], size)[0], overwrite_x=True))
     place = int(peak.argmax())
     before, most, after = (float(peak[i % size]) for i in (place - 1, place, place + 1))
     curvature = before - 2 * most + after
     delay = place + (0.5 * (before - after) / curvature if curvature < 0 else 0.0)
-    path = np.exp(-2j * np.pi / size * delay * profile.occupied)
-    return path * (np.vdot(path, channel) / len(channel))
+    path = phasors(-2 * np.pi / size * delay * profile.occupied)
+    return path * np.complex64(np.vdot(path, channel) / len(channel))
 
 
 def _degree(
