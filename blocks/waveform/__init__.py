@@ -23,8 +23,7 @@ Receiving, in this order:
 - `demodulate`: first pass, the header; then calls `second_pass`: equalised symbols and their noise
 - `bursts`: symbols that interference has hit, and the noise variance of each
 - `estimate`: the channel from what is known; the noise variance from what that leaves over
-- `offsets`: what is left of the carrier offset, and the sample clock's
-- `track`: what these and the common gain and phase over a packet are made of
+- `track`: residual carrier offset, sample clock, common gain and phase over a packet
 - `drift`: a channel that changes during a packet, carried from the pilots to all carriers
 - `reassemble`: packets to a picture's symbols, whatever is missing; its SNR and EVM
 

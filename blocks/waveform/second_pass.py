@@ -14,11 +14,10 @@ from percast.blocks.waveform.estimate import (
     projection_factors,
     residual_variance,
 )
-from percast.blocks.waveform.offsets import offsets
 from percast.blocks.waveform.preamble import pilot_values, training_carriers
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.rotate import phasors
-from percast.blocks.waveform.track import look_grids, smooth_gains
+from percast.blocks.waveform.track import look_grids, offsets, smooth_gains
 
 _LEAST_NOISE = 1e-9  # of the signal's power: keeps a noiseless signal finite
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernels of `percast.blocks.waveform.offsets`."""
+"""Kernels of `percast.blocks.waveform.track.offsets`."""
 
 import math
 
@@ -24,8 +24,8 @@ from percast.blocks.waveform.kernels.track import clock_drift, rotation_rate
 
 f32 = np.float32
 _FINE_ENOUGH = 1e-3  # as in `track`
-_REACH = 4  # as in `offsets._smooth_phase`
-_STEPS = 3  # as in `offsets`
+_REACH = 4  # as in `track._smooth_phase`
+_STEPS = 3  # as in `track`
 
 
 @kernel(types.void, C1, F1, F1, OUT_C1)
@@ -59,7 +59,7 @@ def _upright(pilots, carrier, drift, time, out):
 
 @kernel(types.void, C2, C2, C1, I1, I1, DOUBLE, F1, OUT_C1)
 def _common_gains(header, upright, channel, occupied, pilot_index, drift, time, out):
-    """`offsets._common_gains`, the drift taken out of the header here."""
+    """`track._common_gains`, the drift taken out of the header here."""
     n, n_pilots = len(channel), len(pilot_index)
     cos, sin = np.empty(n + 1, np.float32), np.empty(n + 1, np.float32)
     row = np.empty(n, np.complex64)
@@ -93,7 +93,7 @@ def _align(upright, gains, channel, pilot_index, rate, time):
 
 @kernel(types.UniTuple(DOUBLE, 2), C2, C2, C1, F1, I1, I1, I2, C1)
 def offsets(header, pilots, channel, time, occupied, pilot_index, looks, grids):
-    """`offsets.offsets`.
+    """`track.offsets`.
 
     Args:
         header, pilots, channel, time: as there.
