@@ -40,7 +40,7 @@ def channel_change(
     which is taken out of `seen`, has followed the change along the channel itself.
 
     Args:
-        channel: complex64 [n_occupied], the estimate.
+        channel: complex64 [n_occupied], as it is known in the middle of `seen`.
         seen: complex64 [symbols, n_pilots], what the pilots of the payload show beyond it.
         noise: variance of the noise on each.
         first: symbols between the estimate and the first of `seen`.

@@ -144,7 +144,8 @@ def _compiled(
         training, -1 if reference is None else reference, p.head_amplitude**2,
     )  # fmt: skip
     basis = polynomials(_first_after(p), symbols)
-    shapes, unsure = channel_change(p, channel, left, noise, _first_after(p))
+    middle = channel + np.float32(share.mean()) * change if len(share) else channel
+    shapes, unsure = channel_change(p, middle, left, noise, _first_after(p))
     equalised, noise_var, pilot_error, noise = fast.equalise(
         payload, channel, change, share, gain, shapes, unsure, left, basis, noise, doubt,
         p.pilot_index, p.data_index, count,
@@ -246,7 +247,8 @@ def _payload_response(
     gain = smooth_gains(gain, head.noise / float(np.mean(power)))[:, None]
     response, error = gain * base[..., p.data_index], pilots - gain * at_pilots
     first = _first_after(p)
-    shapes, unsure = channel_change(p, head.channel, error, head.noise, first)
+    middle = base if base.ndim == 1 else base.mean(0)
+    shapes, unsure = channel_change(p, middle, error, head.noise, first)
     basis = polynomials(first, len(pilots))[:, : len(shapes)]
     if len(shapes):
         change = basis @ shapes
