@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The blocks of the signal chain.
 
-Files here are GNU Radio blocks: short shells that move samples and messages, and what the shells
-share (`guard`, `pdu`, `worker_block`, `ending_source`). Folders are plain Python without GNU Radio,
-where the work is done:
+Files here are GNU Radio blocks, short shells that move samples and messages:
+
+- `image_source`, `image_encoder`, `ofdm_modulator`: a transmitter; `channel_model`: the air
+- `ofdm_demodulator`, `image_generator`, `image_sink`: a receiver
+- `recording_source`, `recording_sink`, `zmq_sample_source`: samples of files and other processes
+- `transmit_bridge`, `receive_bridge`: samples to and from a radio in a graph of its own
+- `guard`, `pdu`, `worker_block`, `ending_source`: what these share
+
+Folders are plain Python without GNU Radio, where the work is done:
 
 - `images/`: pictures in and out: folders, videos, cameras, ZeroMQ
 - `waveform/`: a picture's symbols to samples and back

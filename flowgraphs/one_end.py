@@ -9,7 +9,7 @@ from gnuradio import gr
 from percast.blocks.receive_bridge import SampleInlet
 from percast.blocks.stats.tree import ReceiverStats, TransmitterStats
 from percast.blocks.transmit_bridge import PacketOutlet
-from percast.flowgraphs.radios.factory import Radio
+from percast.flowgraphs.radios.config import Radio
 from percast.flowgraphs.radios.station import Station
 from percast.flowgraphs.receiver import Receiver
 from percast.flowgraphs.stats import radio_stats

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What people type.
 
-- `cli`: the command `percast VERB`; `verbs/`: one verb a module or package
-- `settings`, `options`, `on_air`: what several verbs do alike with their options
-- `report`, `summaries`, `terminal`: what they print
-- `control`: questions to a running transmitter or receiver
-- `process`: settings of a process that runs flowgraphs
-- `benchmark`, `benchmark_modem`, `side_by_side`, `contact_sheet`: figures and pictures for the docs
+- `cli`: the command `percast VERB`; `verbs/`: one verb a module or package, which nothing else
+  imports
+- `settings`, `options`, `on_air`, `destination`: what several verbs do alike with their options
+- `report`, `summaries`, `terminal`: what they print; `pages/`: HTML and its charts
+- `loopback_run`: a run of the whole link; `process`: settings of a process that runs flowgraphs
+- `controls/`: what can be changed while a link runs; `control`: questions to it from outside
+- `view/`: the live page; `study/`: comparisons by people
+- `campaign/`: measurement campaigns; `campaign_report/`: their page; `statistics/`: intervals
+- `figures/`: makes the figures and pictures of the docs; `photographs`: of what
 
 `_root/` is the package `percast` itself, which every room may import: settings and errors (with the
-exit codes), quantities, the user's folders, signals.
+exit codes), quantities, the user's folders, signals, locks of files.
 """

@@ -5,6 +5,13 @@
 picture is uint8 RGB [H, W, 3] with sides of `MIN_SIDE`..`MAX_SIDE` pixels. What a file's pixels
 are is decided in `percast.engines.pictures`, for training and evaluation as well; what a video's
 are, in `video_source` and `video_frames`.
+
+- `config`: the settings; `sources`, `sinks`: `open_source` and `open_sink`; `base`: what all offer
+- `picture`: a picture on its way, and the sizes that can be sent
+- `file_source`, `folder_sink` with its `frames_log`; `camera_source`, `video_source` with
+  `video_frames`: one kind each
+- `zmq_images`: other programs, in the format of `messages`, with `zmq_keys`
+- `records`: what is known about a picture, as a line of JSON
 """
 
 from percast.blocks.images.base import PictureSink, PictureSource

@@ -2,7 +2,7 @@
 """The OFDM waveform in plain numpy: a picture's symbols to samples, and back with their noise.
 
 Both ends agree on a `profile` (carriers, lengths, presets), on the kinds of packet and on the bytes
-of the `header` (both in `formats`).
+of the `header` (both in `formats/`).
 
 Sending, in this order:
 
@@ -17,7 +17,7 @@ Sending, in this order:
 Receiving, in this order:
 
 - `receive`: a stream of samples to packets; calls the following down to `drift`
-- `stream/condition`: damaged samples and the radio's own DC offset; `stream/tones`: interfering tones
+- `stream/condition`: damaged samples and the radio's own DC offset; `stream/tones`: steady tones
 - `synchronise`: detection on the short part, carrier offset, timing on the training symbols
 - `stream/windows`: OFDM symbols out of the stream, onto their carriers
 - `demodulate`: first pass, the header; then calls `second_pass`: equalised symbols and their noise
@@ -27,8 +27,9 @@ Receiving, in this order:
 - `drift`: a channel that changes during a packet, carried from the pilots to all carriers
 - `reassemble`: packets to a picture's symbols, whatever is missing; its SNR and EVM
 
-Below them lie `coding/hashing` (pseudo-random numbers that are part of the format) and `rotate`
-(fast phasors). `kernels` are compiled twins of what is done most.
+Below them lie `coding/` (with the pseudo-random numbers that are part of the format) and `rotate`
+(fast phasors); `stream/` is what is done to every sample. `kernels/` are compiled twins of what is
+done most.
 
 Where is ...
 

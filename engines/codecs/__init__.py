@@ -6,5 +6,6 @@
 - `registry`: `open_codec`, the way to one, by name; `decoders`: by the header's id
 - `sizes`: which model `--model auto` takes
 - `checked`: holds codecs that are not ours to the contract
-- `learned`: the learned joint source-channel code, with its `latent` and `planes`
+- `learned`: the learned joint source-channel code, with its `latent`, `planes` and `rates`
+- `digital/`: an engineered link: picture formats, 5G's LDPC code and QAM
 """

@@ -11,11 +11,11 @@ from fractions import Fraction
 from percast.errors import UsageError
 from percast.settings import SettingError, Settings, like, setting
 
-# Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
-# picture is through sooner than with half the cores each.
 AUTO = "auto"
 """In place of a model's name."""
 
+# Encoder and generator each get all cores up to four: their turns fill each other's gaps, and a
+# picture is through sooner than with half the cores each.
 DEFAULT_THREADS = min(4, len(os.sched_getaffinity(0)))
 
 _MOST_CBR = 0xFF, 0xFFFF  # numerator and denominator: their places in the packet's header

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How like the original a received picture is: PSNR, MS-SSIM, LPIPS, DISTS, and FID of a set.
+"""How like the original a received picture is: PSNR, MS-SSIM, LPIPS, DISTS; FID and KID of a set.
 
-No torch. Pictures are RGB, uint8 [H, W, 3]. All but FID are symmetric in their arguments.
+- `pixels`: PSNR and MS-SSIM
+- `deep`: LPIPS and DISTS, by the networks of `deep_networks`
+- `fid`, `kid`: of a set of pictures, by the features of `inception`
+- `graph`: OpenVINO networks, built layer by layer
+- `weights`: where the networks' weights lie; `fetch` gets them, `unpickle` reads them
+
+No torch. Pictures are RGB, uint8 [H, W, 3]. All but FID and KID are symmetric in their arguments.
 """
 
 from percast.engines.metrics.deep import LPIPS_MIN_SIDE, Dists, Lpips, LpipsVgg

@@ -11,6 +11,12 @@ networks. Whatever a file holds becomes 8-bit sRGB, upright, opaque over white, 
     orientation  EXIF's, else XMP's; nothing else of either is looked at.
     depth        grey of 9 to 16 bits is scaled, never clipped; WhiteIsZero is turned.
     metadata     other chunks and segments are not even shown to Pillow: none can refuse a picture.
+
+- `decoding`: `decode_picture`; `suffixes`: which files are tried; `fitting`: another size
+- `jpeg`, `png`, `tiff`, `avif`, `jpeg2000`: what of a file is handed on to Pillow; `spliced` parts
+  of one as a file
+- `metadata`: what these say beside the pixels; `orientation`, `colour`, `profiles`, `grey`: what
+  becomes of that
 """
 
 from percast.engines.pictures.decoding import (

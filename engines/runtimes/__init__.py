@@ -3,8 +3,11 @@
 
 - `engine`: that call, as a base class
 - `choose`: `open_engine`, the way to one; picks what is asked for or fits this machine
+- `slot`: an engine that can be exchanged while others run it
 - `samples`: inputs of a size, for timing
-- `openvino`, `onnxruntime`, `torch`, `tensorrt/`: one runtime each
+- `openvino`, `onnxruntime`, `torch`, `tensorrt/`: one runtime each; `openvino_core`: the one core
+  of a process
 - `torch_plan`: torch's buffers and CUDA graph for a size; `torch_verified`: where it was verified
-- `plan_cache`, `int8_networks`: what was compiled or quantised for them, kept in the user's cache
+- `plan_cache`, `int8_networks`: what was compiled or quantised for them, kept in the user's cache,
+  as `shared_files` of several processes
 """

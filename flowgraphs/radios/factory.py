@@ -10,13 +10,11 @@ from dataclasses import replace
 from functools import partial
 
 from percast.errors import DeviceError, PercastError
-from percast.flowgraphs.radios.config import DEVICES, Radio, RadioConfig
+from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.flowgraphs.radios.explain import explain
 from percast.flowgraphs.radios.safety.naming import check_there, check_words, hackrf_named
 from percast.flowgraphs.radios.safety.stopping import woken_last
 from percast.flowgraphs.radios.safety.watchman import Watchman
-
-__all__ = ["DEVICES", "Radio", "RadioConfig", "open_sink", "open_source"]
 
 # The Debian package that brings what a module in `radios/` needs.
 _PACKAGES = {"uhd": "gnuradio", "osmosdr": "gr-osmosdr", "soapy": "gnuradio"}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from percast.errors import LinkError, ModelError
+from percast.tools import loopback_run
 from percast.tools.cli import build_parser
 from percast.tools.verbs import loopback
 from tests.conftest import ROOT, load
@@ -92,8 +93,8 @@ def options(photos, codec, *more):
 
 
 def send(photos, codec, *more):
-    wanted = loopback.LoopbackConfig.from_args(options(photos, codec, *more))
-    outcome = loopback.run(wanted, lambda record: None)
+    wanted = loopback_run.LoopbackConfig.from_args(options(photos, codec, *more))
+    outcome = loopback_run.run(wanted, lambda record: None)
     outcome.ending.check()
     return outcome.summary
 

@@ -3,6 +3,7 @@
 
 import ast
 import graphlib
+import re
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,15 @@ def test_the_ground_floor_of_the_engines_imports_no_wing():
             assert not name.startswith(wings), f"{path}: {name}"
 
 
+def test_only_the_command_line_and_other_verbs_import_a_verb():
+    """What others need too is no part of a verb, and lies outside."""
+    verbs = ROOT / "tools" / "verbs"
+    for path in source_files("tools"):
+        if verbs not in path.parents and path != ROOT / "tools" / "cli.py":
+            for name in imports(path):
+                assert not name.startswith("percast.tools.verbs"), f"{path}: {name}"
+
+
 def test_no_modules_import_each_other_in_a_circle():
     """Not within functions either: a circle that works is still one."""
     modules = {module_name(path): path for room in ROOMS for path in source_files(room)}
@@ -175,6 +185,30 @@ def imported_modules(path: Path, modules):
             yield from known
             if len(known) < len(inner) and node.module in modules:
                 yield node.module
+
+
+def members(folder: Path) -> set[str]:
+    """Modules and packages that lie in a package; not private ones, nor what runs it."""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
+    packages = {path.parent.name for path in folder.glob("*/__init__.py")}
+    return {name for name in modules | packages if not name.startswith("_")}
+
+
+PACKAGES = [p.parent for room in ROOMS for p in source_files(room) if p.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_names_all_that_lies_in_it_and_nothing_else(package):
+    """In its docstring: as `name`, or in a column of its own at the beginning of a line."""
+    told = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    names = re.findall(r"(?:^|`)(\w+)(?:/?`|/ |  )", told, re.MULTILINE)
+    assert sorted(members(package) - set(names)) == []
+    listed = [
+        n for item in re.findall(r"^- (.*?):", told, re.M | re.S) for n in item.split("`")[1::2]
+    ]
+    listed += re.findall(r"^(\w+)/?  ", told, re.MULTILINE)
+    paths = [package / name for name in listed]
+    assert [p.name for p in paths if not (p.exists() or p.with_suffix(".py").exists())] == []
 
 
 def test_no_folder_must_be_scrolled_and_no_file_either():

@@ -1,4 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""percast: real-time perceptual image transmission over software-defined radio."""
+"""percast: real-time perceptual image transmission over software-defined radio.
+
+The package itself is what every room may import:
+
+- `errors`: what a user can cause, with exit codes
+- `settings`: settings as flags and in files; `quantity`: numbers as radio people type them
+- `home`: the user's folders; `file_lock`: one writer at a time; `signals`: those that end a run
+"""
 
 __version__ = "0.1.0"

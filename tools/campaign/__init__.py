@@ -8,5 +8,5 @@
 - `jobs`: a shot as a worker does it; `crews`: who the workers are; `running`: until all is done
 - `recorded`, `air`: in place of a simulated channel
 - `remetric`: decodes again what was received
-- `places`, `plans/`: where plans and stores lie; `benchmark`: what it all costs
+- `places`, `plans/`: where plans and stores lie
 """

@@ -19,10 +19,10 @@ from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation import measure
 from percast.engines.evaluation.measure import Arrival, Metric, Outcome, Sent
 from percast.errors import ModelError
+from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.flowgraphs.numpy_link import NumpyLink
 from percast.tools.campaign.pictures import from_png, to_png
 from percast.tools.campaign.store import Done, Shot
-from percast.tools.verbs.eval.channel import AirConfig
 
 _ENCODED = 64  # pictures kept encoded: the next condition may send the same symbols
 

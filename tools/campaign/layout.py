@@ -17,12 +17,12 @@ from percast.blocks.waveform.transmit import packet_span, packets_needed, payloa
 from percast.engines.codecs.config import parse_cbr
 from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.registry import has_realism
+from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.tools.campaign.checking import Checked, design_snr, idle_codec
 from percast.tools.campaign.pictures import digest, pictures, to_png
 from percast.tools.campaign.plan import Plan
 from percast.tools.campaign.sections import AIR, CodecSection
 from percast.tools.campaign.store import Store
-from percast.tools.verbs.eval.channel import AirConfig
 
 Rows = list[dict[str, Any]]
 Realisms = Sequence[float | None]

@@ -12,6 +12,7 @@ from percast.blocks.images import fit, open_source
 from percast.engines.codecs.contract import Picture
 from percast.engines.pictures import decode_picture
 from percast.tools.campaign.sections import DEMO, PicturesSection
+from percast.tools.photographs import photographs
 
 
 def pictures(section: PicturesSection) -> Iterator[tuple[str, Picture]]:
@@ -28,8 +29,6 @@ def pictures(section: PicturesSection) -> Iterator[tuple[str, Picture]]:
 
 def _all(section: PicturesSection) -> Iterator[tuple[str, Picture]]:
     if section.source == DEMO:
-        from percast.tools.verbs.demo import photographs
-
         for photo in photographs():
             rgb = fit(photo.rgb, section.shape) if section.shape else photo.rgb
             yield photo.name, np.ascontiguousarray(rgb)

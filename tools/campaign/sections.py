@@ -15,9 +15,9 @@ from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS, WaveformCo
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.evaluation.measure import METRICS
 from percast.flowgraphs.config import TransmitterConfig, papr_problems
+from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.quantity import quantity
 from percast.settings import REQUIRED, SettingError, Settings, like, list_of, setting
-from percast.tools.verbs.eval.channel import AirConfig
 
 SIMULATION, RECORDING, AIR = MEDIA = ("simulation", "recording", "air")
 _RECORDED = (META, *RAW)

@@ -6,6 +6,10 @@ curves, drawn as SVG, with their numbers), `Comparison` (pictures under a slider
 
     page = Page("Title", "What it is", [Section("results", "Results", [Prose("Few words.")])])
     write_page(path, page)
+
+- `page`: the file; `templates`: of its HTML; `blocks`: what sections are made of
+- `figure`, of panels (`chart`) with their `scales`, as `svg`: curves with their numbers
+- `comparison`: pictures under a slider; `embed`: files within the page
 """
 
 from percast.tools.pages.blocks import Block, Facts, Folded, Prose, Table

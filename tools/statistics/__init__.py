@@ -4,5 +4,6 @@
 - `bootstrap`: intervals of anything that is computed from means over pictures
 - `shares`: intervals of shares, as of pictures that arrived
 - `differences`: paired differences, and how many of them may be chance
-- `bandwidth`: bandwidth at equal quality, with its interval
+- `rate_curves`, `equal_quality`: bandwidth at equal quality, and its interval
+- `wording`: shares and ratios in words, bounds rounded away from what they exclude
 """

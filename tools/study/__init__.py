@@ -13,6 +13,9 @@ schedule  the trials of each observer.
 names     what observers, trials and pictures are called outside: nothing can be read off it.
 answers   every answer, the moment that it comes.
 app       page and calls, behind the gate of `percast.tools.view`; `server` runs it.
+messages  what an observer's page may send.
+analysis/ what the answers say; `simulated` observers show it before anybody is asked.
+config    the settings.
 
 Starlette and uvicorn are loaded by `server` only.
 """

@@ -2,13 +2,12 @@
 """`percast demo`: photographs through a fading channel, and a sheet that shows what arrived."""
 
 import argparse
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from math import log10
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from percast.blocks.channel import ChannelConfig
@@ -22,15 +21,16 @@ from percast.engines.codecs.digital.codec import DoesNotFit
 from percast.engines.codecs.digital.schemes import Scheme, scheme_for
 from percast.engines.codecs.registry import open_codec
 from percast.engines.pictures import decode_picture
-from percast.errors import FileError, UsageError
+from percast.errors import FileError
 from percast.tools import report
-from percast.tools.contact_sheet import Cell, draw
+from percast.tools.figures.contact_sheet import Cell, draw
+from percast.tools.loopback_run import LoopbackConfig, run
 from percast.tools.options import add_output_options
+from percast.tools.photographs import SHOWN, Photo, photographs
 from percast.tools.verbs import loopback
 
 SIZE = "384x256"
 ROUNDS = 10
-SHOWN = 4  # those in the public domain, so that the sheet may be shown anywhere
 OUTAGE = 0.01  # share of packets that the digital link may lose
 CBR = Fraction(1, 48)
 CHANNEL = ChannelConfig(
@@ -44,34 +44,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(main=main)
 
 
-@dataclass(frozen=True)
-class Photo:
-    name: str
-    rgb: np.ndarray
-
-
-def photographs() -> list[Photo]:
-    """The photographs that scikit-image and scikit-learn carry in their wheels.
-
-    Raises:
-        UsageError: scikit-learn is not installed.
-    """
-    import skimage.data
-
-    try:
-        from sklearn.datasets import load_sample_image
-    except ImportError as error:
-        raise UsageError("the demo's photographs need: pip install 'percast[demo]'") from error
-    return [
-        Photo("cat", skimage.data.chelsea()),
-        Photo("coffee", skimage.data.coffee()),
-        Photo("rocket", skimage.data.rocket()),
-        Photo("astronaut", skimage.data.astronaut()),
-        Photo("china", load_sample_image("china.jpg")),
-        Photo("flower", load_sample_image("flower.jpg")),
-    ]
-
-
 def main(args: argparse.Namespace) -> int:
     out = Path(args.out)
     sent, received, digital = out / "sent", out / "received", out / "digital"
@@ -80,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
         _write_photographs(sent)
     except OSError as error:
         raise FileError(f"cannot write to {out}: {error.strerror}") from error
-    wanted = loopback.LoopbackConfig(
+    wanted = LoopbackConfig(
         SourceConfig(str(sent), frames=ROUNDS * len(photographs())),
         SinkConfig(str(received)),
         channel=CHANNEL,
@@ -96,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
         sink=SinkConfig(str(digital)),
         code=_digital_code(),
     )
-    loopback.run(other, lambda record: None).ending.check()
+    run(other, lambda record: None).ending.check()
     sheet = out / "contact_sheet.png"
     try:
         make_sheet(sent, received, digital).save(sheet)

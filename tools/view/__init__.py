@@ -8,14 +8,16 @@
 taps      hold references to what the blocks made last; nothing is computed there.
 live      makes messages of it, only while somebody looks, and never takes a tenth of a core.
 hub       one mailbox per client, newest message of each kind: a slow client skips, nobody waits.
-controls  what a message or an HTTP call may change, by one table (`messages.COMMANDS`).
+messages  what travels between page and link; what may be asked of it is `percast.tools.controls`.
+shown     a received picture as a page shows it.
+app       the addresses; `openapi` describes the calls among them.
 gate      Host, Origin and token, before anything else; `limits` counts what was refused.
 server    all of it in a thread with a loop of its own.
 
 hooks     let several look into one block; `air` is the demodulator's.
 windows   the same in GNU Radio's own windows: `--qt`.
 remote/   the same page of a link in another process: `percast view --connect`.
-bench/    what all that costs the receiver.
+config    the settings.
 
 Starlette and uvicorn are loaded by `server.watch` only, when `--view` asks for them.
 """

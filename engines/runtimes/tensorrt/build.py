@@ -28,7 +28,7 @@ RECIPE = 1
 
 _LONGEST_PHASE = "Computing profile costs"  # steps of about equal length, some for each profile
 
-_MIN_SIDE, _MAX_SIDE = 64, 2160  # those of `percast.engines.codecs.learned`, in whole blocks
+_MIN_SIDE, _MAX_SIDE = 64, 2160  # of `percast.engines.codecs.contract`, in whole blocks
 _STRIDE = {"image": 1}  # pixels per position of an input; all others lie on the latent's grid
 _LATENT_STRIDE = 16
 

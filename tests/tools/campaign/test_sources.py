@@ -17,12 +17,12 @@ from percast.engines.codecs.config import CodecConfig
 from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation.evaluate import Evaluation
 from percast.engines.metrics import psnr
+from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.tools.campaign.checking import load_plan
 from percast.tools.campaign.exporting import write_pictures
 from percast.tools.campaign.layout import outlook
 from percast.tools.campaign.store import Store
 from percast.tools.study.cells import conditions_of
-from percast.tools.verbs.eval.channel import AirConfig
 from tests.tools.campaign import plans
 from tests.tools.campaign.first_stores import as_first
 from tests.tools.campaign.plans import GREY

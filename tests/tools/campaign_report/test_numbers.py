@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from percast.engines.metrics import psnr
-from percast.engines.metrics.bandwidth import Share
 from percast.engines.pictures import decode_picture
 from percast.tools.campaign.store import Store
 from percast.tools.campaign_report.analysis.conditions import Code, Level
@@ -26,7 +25,8 @@ from percast.tools.campaign_report.sections import words
 from percast.tools.campaign_report.terminal import print_numbers
 from percast.tools.pages import Figure, Folded, render
 from percast.tools.pages.chart import LOOKS
-from percast.tools.statistics.bandwidth import EqualQuality
+from percast.tools.statistics.equal_quality import EqualQuality
+from percast.tools.statistics.rate_curves import Share
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
 
 PLAIN = ReportConfig(lost="aside", no_sets=True)

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from percast.tools.statistics.bandwidth import Curve, at_equal_quality, mean_share
 from percast.tools.statistics.bootstrap import ClusterBootstrap
+from percast.tools.statistics.equal_quality import Curve, at_equal_quality, mean_share
 
 DRAWS = ClusterBootstrap(12)
 RATES = np.array([1 / 192, 1 / 96, 1 / 48, 1 / 24])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from percast.tools.pages import render
 from percast.tools.study.analysis import equality, export, power, scores
@@ -14,7 +15,7 @@ from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute, of_tally
 from percast.tools.study.analysis.rule import judge
-from percast.tools.study.analysis.synthetic import Layout, Truth, expected_shares, simulate
+from percast.tools.study.analysis.synthetic import Layout, Truth, simulate
 from percast.tools.study.answers import EQUAL, LEFT, RIGHT, Answer, Given
 from percast.tools.study.plan import Condition, Folder
 from percast.tools.study.schedule import CATCH, trials_of
@@ -42,6 +43,18 @@ def rated(pictures: int = 24, trials: int = 48):
         ]
     )  # fmt: skip
     return plan, values - values.mean()
+
+
+def expected_shares(layout: Layout, truth: Truth) -> np.ndarray:
+    """Share of all people and pictures that prefer each pair's first condition, [pairs].
+
+    By Gauss and Hermite's quadrature over both spreads; there is no "equal".
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(41)
+    first, second = layout.tally.pairs.T
+    spread = np.sqrt(2 * (truth.observer_spread**2 + truth.picture_spread**2))
+    difference = truth.scores[first] - truth.scores[second]
+    return expit(difference[:, None] + spread * nodes) @ weights / weights.sum()
 
 
 def test_known_scores_and_the_known_bandwidth_lie_within_their_intervals_in_90_of_100_runs():

@@ -19,12 +19,12 @@ from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.errors import UsageError
 from percast.flowgraphs.config import RunConfig, TransmitterConfig
+from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.flowgraphs.radios.config import RadioConfig
 from percast.tools import cli
 from percast.tools.cli import build_parser
 from percast.tools.controls.table import Asked
 from percast.tools.verbs.engine.config import BenchConfig, BuildConfig, VerifyConfig
-from percast.tools.verbs.eval.channel import AirConfig
 from percast.tools.verbs.eval.config import EvalImages, FetchConfig, PointsConfig
 from percast.tools.view.config import ViewConfig
 from percast.tools.view.remote.config import ConnectConfig

@@ -2,7 +2,7 @@
 import numpy as np
 from PIL import Image
 
-from percast.tools.contact_sheet import Cell, draw
+from percast.tools.figures.contact_sheet import Cell, draw
 
 
 def test_the_demo_sends_photographs_and_makes_its_sheet(percast, tmp_path):

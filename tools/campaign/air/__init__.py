@@ -3,7 +3,7 @@
 do; each end is a process with a radio, on this machine or another.
 
 - `wire`: questions and answers between coordinator and end, with keys where other machines can hear
-- `server`, `radio_end`: the end's side; `client`: the coordinator's
+- `radio_end`: the end's side; `client`: the coordinator's
 - `link`: symbols through both ends, whatever becomes of the radios meanwhile
 - `calibrate`: gains for wanted SNRs
 - `crew`: puts these together

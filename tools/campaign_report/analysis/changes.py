@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from percast.engines.metrics.bandwidth import HIGHER_IS_BETTER
 from percast.tools.campaign_report.analysis.conditions import Condition
 from percast.tools.campaign_report.analysis.measured import Campaign, Measured
 from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.statistics.bootstrap import ClusterBootstrap, Floats
 from percast.tools.statistics.differences import Difference, difference, discovered
+from percast.tools.statistics.rate_curves import HIGHER_IS_BETTER
 from percast.tools.statistics.shares import least_p_value
 
 ARRIVED = "share_arrived"

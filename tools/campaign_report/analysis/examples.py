@@ -10,9 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from percast.engines.metrics.bandwidth import HIGHER_IS_BETTER
-from percast.tools.campaign_report.analysis.conditions import Air, Code, Condition, Level
+from percast.tools.campaign_report.analysis.conditions import Air, Code, Level
 from percast.tools.campaign_report.analysis.measured import Campaign, Row, delivered
+from percast.tools.statistics.rate_curves import HIGHER_IS_BETTER
 
 MOST_AIRS = 3
 NEAR_CBR = Fraction(1, 48)
@@ -112,8 +112,3 @@ def _examples(rows: dict[Code, list[Row]], metric: str) -> list[Example]:
             if mine:
                 example.rows[code] = mine[0]
     return list(examples.values())
-
-
-def condition_of(shown_: Shown, code: Code) -> Condition:
-    """Of one code's pictures in it."""
-    return Condition(code, shown_.air, shown_.level, shown_.cbr)

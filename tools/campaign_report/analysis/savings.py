@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from percast.engines.metrics.bandwidth import HIGHER_IS_BETTER, Share
 from percast.tools.campaign_report.analysis.conditions import LEARNED, Air, Code, Condition, Level
 from percast.tools.campaign_report.analysis.measured import Campaign, Measured
 from percast.tools.campaign_report.analysis.origin import ranges
-from percast.tools.statistics.bandwidth import Curve, EqualQuality, at_equal_quality, mean_share
 from percast.tools.statistics.bootstrap import ClusterBootstrap, Interval
+from percast.tools.statistics.equal_quality import Curve, EqualQuality, at_equal_quality, mean_share
+from percast.tools.statistics.rate_curves import HIGHER_IS_BETTER, Share
 
 
 @dataclass(frozen=True)

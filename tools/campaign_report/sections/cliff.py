@@ -3,7 +3,6 @@
 
 from collections import Counter
 
-from percast.engines.metrics.bandwidth import HIGHER_IS_BETTER
 from percast.tools.campaign_report.analysis.examples import nearest_rate
 from percast.tools.campaign_report.analysis.means import Point as Mean
 from percast.tools.campaign_report.analysis.whole import Analysis
@@ -12,6 +11,7 @@ from percast.tools.campaign_report.sections.curves import Plot, figure
 from percast.tools.campaign_report.sections.quality import AtRate, snr_axis, snr_of
 from percast.tools.pages import Axis, Block, Folded, Prose, Section, Table
 from percast.tools.statistics.bootstrap import Interval
+from percast.tools.statistics.rate_curves import HIGHER_IS_BETTER
 
 
 def cliff(analysis: Analysis) -> Section:

@@ -4,15 +4,15 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
-from percast.engines.metrics import bounds
-from percast.engines.metrics.bandwidth import Share
-from percast.engines.metrics.bounds import DOWN, NEAREST, UP
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.means import Point
 from percast.tools.campaign_report.analysis.measured import Campaign
 from percast.tools.pages import Axis
-from percast.tools.statistics.bandwidth import EqualQuality
+from percast.tools.statistics import wording
 from percast.tools.statistics.bootstrap import Interval
+from percast.tools.statistics.equal_quality import EqualQuality
+from percast.tools.statistics.rate_curves import Share
+from percast.tools.statistics.wording import DOWN, NEAREST, UP
 
 NAMES = {
     "lpips": "LPIPS",
@@ -84,7 +84,7 @@ def plain(value: float) -> str:
 
 def percent(value: float, rounding: str = NEAREST) -> str:
     """Of a share, whole, with a proper minus."""
-    return bounds.percent(value, rounding, 0).replace("-", MINUS)
+    return wording.percent(value, rounding, 0).replace("-", MINUS)
 
 
 def share(span: Interval) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from percast.engines.metrics.bounds import DOWN, UP, percent
+from percast.tools.statistics.wording import DOWN, UP, percent
 from percast.tools.study.analysis.draws import Draws, Estimated
 from percast.tools.study.analysis.saved import Saved
 from percast.tools.study.analysis.tally import Floats

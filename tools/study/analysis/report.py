@@ -9,7 +9,6 @@ from statistics import median
 import numpy as np
 
 from percast import __version__
-from percast.engines.metrics.bounds import percent
 from percast.tools.pages import (
     Axis,
     Block,
@@ -23,6 +22,7 @@ from percast.tools.pages import (
     Series,
     Table,
 )
+from percast.tools.statistics.wording import percent
 from percast.tools.study.analysis import rule
 from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.power import Size

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from percast.engines.metrics.bounds import DOWN, NEAREST, UP, percent, times
+from percast.tools.statistics.wording import DOWN, NEAREST, UP, percent, times
 
 _NOTHING, _ROUND = 0.005, 1e-9
 _NONE, _PERHAPS = "none", "perhaps none"

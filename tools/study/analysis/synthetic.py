@@ -4,7 +4,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
 
 from percast.tools.study.analysis.tally import Floats, Tally
 from percast.tools.study.plan import Study
@@ -69,15 +68,3 @@ def simulate(layout: Layout, truth: Truth, draw: np.random.Generator) -> Tally:
     noisy = difference + draw.logistic(0, 1, len(felt))
     won = np.where(np.abs(noisy) < truth.equal, 0.5, (noisy > 0).astype(float))
     return replace(asked, won=won)
-
-
-def expected_shares(layout: Layout, truth: Truth) -> Floats:
-    """Share of all people and pictures that prefer each pair's first condition, [pairs].
-
-    By Gauss and Hermite's quadrature over both spreads; there is no "equal".
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(41)
-    first, second = layout.tally.pairs.T
-    spread = np.sqrt(2 * (truth.observer_spread**2 + truth.picture_spread**2))
-    difference = truth.scores[first] - truth.scores[second]
-    return expit(difference[:, None] + spread * nodes) @ weights / weights.sum()

@@ -12,10 +12,10 @@ from percast.engines.metrics import missing_weights
 from percast.engines.metrics.fid import FEW_PATCHES, PATCH
 from percast.engines.pictures import has_picture_suffix
 from percast.errors import INTERRUPTED, LinkError, ModelError, UsageError
+from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.tools import report, terminal
 from percast.tools.options import add_output_options
 from percast.tools.verbs.eval import results as eval_results
-from percast.tools.verbs.eval.channel import AirConfig
 from percast.tools.verbs.eval.config import EvalCodecConfig, EvalImages, FetchConfig, PointsConfig
 
 _PER_POINT = ("cbr", "design_snr_db", "realism")

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`percast study`."""
+"""`percast study`.
+
+- `command`: its verbs
+- `make`, `serve`, `analyse`, `simulate`: one verb each
+"""
 
 from percast.tools.verbs.study.command import add_options
 

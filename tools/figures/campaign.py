@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What campaigns cost, and how that grows.
 
-    python -m percast.tools.campaign.benchmark [--cells N]
+    python -m percast.tools.figures.campaign [--cells N]
 
 Prints as JSON: seconds a cell of the `quick` plan with one worker (this process) and with two (a
 local Dask cluster), on the clock and of the processor, and so the speed-up; then, for a codec that
@@ -40,13 +40,13 @@ snr = [0, 5, 10, 15, 20]
 [[channel]]
 waveform = false
 [[codec]]
-codec = "percast.tools.campaign.benchmark:MeanColour"
+codec = "percast.tools.figures.campaign:Grey"
 cbr = ["1/768", "1/384", "1/192", "1/96", "1/48"]
 """
 _A_REPEAT = 100  # cells
 
 
-class MeanColour(Codec):
+class Grey(Codec):
     """A codec that costs next to nothing: every picture is grey. Only for timing."""
 
     codec_id = 254

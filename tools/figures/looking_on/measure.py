@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from percast.blocks.waveform.profile import WaveformConfig
 from percast.errors import LinkError
-from percast.tools.view.bench import crowd
-from percast.tools.view.bench.air import Air
-from percast.tools.view.bench.processes import Running
+from percast.tools.figures.looking_on import crowd
+from percast.tools.figures.looking_on.air import Air
+from percast.tools.figures.looking_on.processes import Running
 
 _START_SECONDS = 600.0  # a machine may have much else to do
 _SETTLE = 3.0  # seconds for receivers to compile and to fill their caches

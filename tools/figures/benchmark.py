@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Benchmarks: `python -m percast.tools.benchmark modem|waveform|loopback|soak`.
+"""Benchmarks: `python -m percast.tools.figures.benchmark modem|waveform|loopback|soak`.
 
 Every figure stands beside a reference taken in the same run, because machines differ and shared
 ones are noisy: quote the ratios. Engines have a benchmark of their own, `percast engine bench`.
 """
 
-import percast.tools.process  # isort: skip  # before numpy is loaded
+import percast.tools.process  # noqa: F401  # isort: skip  # before numpy is loaded
 
 import argparse
 import os
@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from percast.blocks.channel import ChannelConfig
 from percast.blocks.images import parse_size
@@ -28,7 +27,9 @@ from percast.engines.codecs.registry import open_codec
 from percast.errors import PercastError
 from percast.flowgraphs.config import TransmitterConfig
 from percast.tools import terminal
-from percast.tools.verbs import loopback
+from percast.tools.loopback_run import LoopbackConfig
+from percast.tools.loopback_run import run as run_link
+from percast.tools.photographs import write_photographs
 
 
 def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -39,7 +40,7 @@ def show(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 def modem(args: argparse.Namespace) -> None:
     """Frames of 4,096 symbols through percast's modem and GNU Radio's stock OFDM blocks, in turns;
     medians. "CPU" is by a second of processor time, of all threads, instead of by the clock."""
-    from percast.tools.benchmark_modem import run_percast, run_stock
+    from percast.tools.figures.modems import run_percast, run_stock
 
     runs = {"percast": run_percast, "stock": run_stock}
     rows = []
@@ -73,14 +74,15 @@ def waveform(args: argparse.Namespace) -> None:
     """Full traffic through one end of the modem, on one core: compiled kernels beside numpy."""
     from percast.blocks.waveform import kernels
     from percast.blocks.waveform.profile import open_profile
-    from percast.tools.benchmark_waveform import compared, receiving, sending, traffic
+    from percast.tools.figures.speed import SNR_DB, compared, receiving, sending
+    from percast.tools.figures.traffic import traffic
 
     kernels.warm_up()
     rows = []
     for name in ("standard-4m", "wide-10m"):
         for kind, symbols in (("long", 4096), ("short", 4096), ("short", 24576)):
             profile = open_profile(name).of(kind)
-            samples = traffic(profile, symbols, args.samples, 10.0)
+            samples = traffic(profile, symbols, args.samples, SNR_DB)
             ends = {
                 "sends": lambda p=profile, n=symbols: sending(p, n),
                 "receives": lambda p=profile, x=samples: receiving(p, x),
@@ -89,7 +91,7 @@ def waveform(args: argparse.Namespace) -> None:
                 fast, slow, ratio = compared(run, args.rounds)
                 rows.append((name, kind, symbols, end, fast, slow, f"{ratio:.2f}"))
     show(
-        "waveform: Msamples/s of one thread's own time, full traffic, AWGN 10 dB",
+        f"waveform: Msamples/s of one thread's own time, full traffic, AWGN {SNR_DB:g} dB",
         ("profile", "header", "symbols a picture", "", "kernels", "numpy", "ratio"),
         rows,
     )
@@ -119,14 +121,6 @@ def engines_alone(codec: Codec, height: int, width: int, seconds: float = 2.0) -
     return pictures / (time.perf_counter() - start)
 
 
-def photographs(folder: Path) -> Path:
-    from percast.tools.verbs.demo import photographs as those
-
-    for photo in those():
-        Image.fromarray(photo.rgb).save(folder / f"{photo.name}.png")
-    return folder
-
-
 def run_loopback(
     source: Path,
     size: str,
@@ -136,11 +130,11 @@ def run_loopback(
     share: int = 1,
 ) -> dict:
     """The JSON object of a loopback without metrics."""
-    wanted = loopback.LoopbackConfig(
+    wanted = LoopbackConfig(
         SourceConfig(str(source), frames, size), SinkConfig(metrics=()),
         transmitter=TransmitterConfig(share=share), channel=channel,
     )  # fmt: skip
-    return loopback.run(wanted, on_image).summary
+    return run_link(wanted, on_image).summary
 
 
 def link(args: argparse.Namespace) -> None:
@@ -149,7 +143,7 @@ def link(args: argparse.Namespace) -> None:
     rows = []
     codec = open_codec("learned")
     with tempfile.TemporaryDirectory() as folder:
-        source = photographs(Path(folder))
+        source = write_photographs(Path(folder))
         for text in args.sizes:
             width, height = parse_size(text)
             for frames in (args.frames, 3 * args.frames):
@@ -193,14 +187,14 @@ def soak(args: argparse.Namespace) -> None:
             rows.append((count, resident_mb(), count / (time.perf_counter() - start)))
 
     with tempfile.TemporaryDirectory() as folder:
-        source = photographs(Path(folder))
+        source = write_photographs(Path(folder))
         run_loopback(source, "64x64", args.frames, ChannelConfig(model="tdl-c"), watch)
     show("soak: 64x64 pictures over TDL-C", ("frames", "resident MB", "pictures/s"), rows)
     print(f"growth after the first tenth: {rows[-1][1] - rows[0][1]:.1f} MB")
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="percast.tools.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="percast.tools.figures.benchmark", description=__doc__)
     verbs = parser.add_subparsers(required=True)
 
     def verb(function: Callable, name: str, frames: int = 0, sizes: str = ""):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from percast.engines.metrics.bandwidth import Share, mean_log_ratio, rates_at_quality, told
 from percast.tools.statistics.bootstrap import ClusterBootstrap, Floats, Interval, mean
+from percast.tools.statistics.rate_curves import Share, mean_log_ratio, rates_at_quality, told
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Quality against SNR at one rate: the learned code beside a digital link, over the same waveform.
 
-    python -m percast.tools.cliff FOLDER --source PHOTOS
+    python -m percast.tools.figures.cliff FOLDER --source PHOTOS
 
 writes `cliff.csv` and `cliff.png` (needs matplotlib): means over the photographs of percast,
 encoded for 10 dB, with the short headers that go with it and with long ones; of `hevc-ldpc` with
@@ -12,6 +12,7 @@ which no header is read, counts as a grey one.
 
 import argparse
 import csv
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -39,7 +40,6 @@ from percast.flowgraphs.numpy_link import NumpyLink
 from percast.tools import report
 from percast.tools.destination import ready_folder
 from percast.tools.settings import parse_list
-from percast.tools.verbs.eval import plots
 
 DESIGN_SNR_DB = 10.0
 CHANNELS = ("awgn", "tdl-c")
@@ -143,7 +143,7 @@ def _write(args: argparse.Namespace) -> None:
     snrs = parse_list("--snr", args.snr, float)
     channels = parse_list("--channel", args.channel, str)
     size = parse_size(args.size) if args.size else None
-    if not plots.available():
+    if importlib.util.find_spec("matplotlib") is None:
         raise UsageError("the figure needs matplotlib: pip install 'percast[plots]'")
     ready_folder(args.folder)
     with open_source(args.source, size) as pictures:

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from percast.engines.metrics.bandwidth import Share
-from percast.engines.metrics.bounds import DOWN, NEAREST, UP, percent
+from percast.tools.statistics.rate_curves import Share
+from percast.tools.statistics.wording import DOWN, NEAREST, UP, percent
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from pathlib import Path
 from percast.errors import PercastError
 from percast.quantity import quantity
 from percast.tools import report, terminal
-from percast.tools.view.bench.measure import Setup, cost, soak
+from percast.tools.figures.looking_on.measure import Setup, cost, soak
+from percast.tools.photographs import write_photographs
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m percast.tools.view.bench",
+        prog="python -m percast.tools.figures.looking_on",
         description="What looking on costs a live receiver, beside one at which nobody looks.",
     )
     parser.add_argument("what", choices=("cost", "soak"), help="CPU time; memory over time")
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         setup = Setup(
-            args.source or _photographs(Path(scratch)),
+            args.source or str(write_photographs(Path(scratch))),
             args.look,
             args.fps,
             args.size,
@@ -53,16 +54,6 @@ def main(argv: list[str] | None = None) -> int:
     else:
         _print(result)
     return 0
-
-
-def _photographs(folder: Path) -> str:
-    from PIL import Image
-
-    from percast.tools.verbs.demo import photographs
-
-    for photo in photographs():
-        Image.fromarray(photo.rgb).save(folder / f"{photo.name}.png")
-    return str(folder)
 
 
 def _print(result: dict) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The benchmarks run and compare; what they measure is never asserted."""
 
-from percast.tools import benchmark
-from percast.tools.benchmark_modem import run_percast, run_stock
+from percast.tools.figures import benchmark
+from percast.tools.figures.modems import run_percast, run_stock
 
 
 def test_both_modems_receive_at_high_snr():
@@ -23,10 +23,11 @@ def test_one_end_is_compared_with_numpy(capsys):
 
 
 def test_the_tables_are_printed(capsys):
+    assert benchmark.main("modem --frames 2 --rounds 1 --snr 25".split()) == 0
     assert benchmark.main("loopback --frames 4 --sizes 64x64 --rounds 1 --share 2".split()) == 0
     assert benchmark.main(["soak", "--frames", "20"]) == 0
     out = capsys.readouterr().out
-    assert "64x64" in out and "12/12" in out and "growth" in out
+    assert "64x64" in out and "12/12" in out and "stock" in out and "growth" in out
 
 
 def test_a_wrong_size_is_one_line(capsys):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Wi-Fi and 5G spend beside the same payload, counted as percast counts its own: time times the
-carriers that are sent, per data symbol, less one."""
+"""What Wi-Fi and 5G spend beside the same payload, counted as percast counts its own: time times
+the carriers that are sent, per data symbol, less one."""
 
 from math import ceil
 

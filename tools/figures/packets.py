@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures one kind of packet in plain numpy: overhead, sensitivity, loss, speed."""
+"""Measures one kind of packet in plain numpy: overhead, sensitivity, loss."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 
 from percast.blocks.channel import Channel, ChannelConfig
-from percast.blocks.channel.impairments import complex_noise
 from percast.blocks.waveform.coding.interleaver import interleave
 from percast.blocks.waveform.demodulate import Packet
-from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
 from percast.blocks.waveform.receive import Receiver
 from percast.blocks.waveform.transmit import modulate, packet_span
+from percast.tools.figures.traffic import header_of, latents
 
 CHANNELS = {
     "AWGN": ChannelConfig(model="awgn"),
@@ -34,24 +31,10 @@ _PAUSE = 600  # samples
 _STEP_DB = 0.5
 
 
-def header_of(image: int, symbols: int) -> Header:
-    """Of a picture that stands for any."""
-    return Header(
-        session=1, image=image, packet=0, packets=1, width=256, height=256, cbr=Fraction(1, 48),
-        symbols=symbols, codec=1, codec_word=32, model=b"none", design_snr_db=10.0, realism=1.0,
-        seed=1, callsign="DK0XX", timestamp_us=0,
-    )  # fmt: skip
-
-
 def overhead(profile: Profile, symbols: int) -> float:
     """Channel uses beside the latent symbols, per latent symbol."""
     packets = modulate(profile, header_of(0, symbols), np.ones(symbols, np.complex64), None)
     return sum(map(len, packets)) * profile.occupied_fraction / symbols - 1
-
-
-def _latent(rng: np.random.Generator, count: int) -> np.ndarray:
-    latent = complex_noise(rng, count)
-    return latent / np.sqrt(np.mean(np.abs(latent) ** 2))
 
 
 def _air(profile: Profile, config: ChannelConfig) -> Channel:
@@ -66,7 +49,7 @@ def arrived(profile: Profile, config: ChannelConfig, pictures: int, lost_at_most
     for picture in range(pictures):
         receiver = Receiver(profile)
         air = _air(profile, replace(config, seed=1000 * config.seed + picture))
-        latent = _latent(rng, profile.data_carriers)
+        latent = latents(rng, profile.data_carriers)
         sent = [pause, *modulate(profile, header_of(picture, len(latent)), latent), pause]
         heard = air.process(np.concatenate(sent))
         packets = [*receiver.push(heard), *receiver.push(air.flush()), *receiver.flush()]
@@ -106,7 +89,7 @@ def loss(profile: Profile, config: ChannelConfig, symbols: int, pictures: int) -
     air, sent = _air(profile, config), {}
     stream = []
     for picture in range(pictures):
-        sent[picture] = _latent(rng, symbols)
+        sent[picture] = latents(rng, symbols)
         stream += [*modulate(profile, header_of(picture, symbols), sent[picture])]
         stream.append(np.zeros(_PAUSE, np.complex64))
     heard = [air.process(np.concatenate(stream)), air.flush()]
@@ -128,31 +111,3 @@ def _gaps(air: Channel, packet: Packet, sent: np.ndarray) -> Iterator[float]:
         middle += (p.header_symbols + first + step // 2) * p.symbol_len
         truth = np.abs(air.frequency_response(p.fft_size, middle)[place]) ** 2
         yield 10 * np.log10(np.mean(truth * rows[first : first + step]))
-
-
-def speeds(profile: Profile, symbols: int, seconds: float) -> tuple[float, float]:
-    """Samples/s of CPU time that one core sends and receives, of pictures of so many symbols close together at
-    20 dB, clipping and all.
-
-    Args:
-        seconds: of work each way, about.
-    """
-    rng = np.random.default_rng(3)
-    latent = _latent(rng, symbols)
-    list(modulate(profile, header_of(0, symbols), latent))  # tables are made once
-    sent, begin = [], time.process_time()
-    while time.process_time() - begin < seconds:
-        sent += modulate(profile, header_of(len(sent), symbols), latent)
-        sent.append(np.zeros(_PAUSE, np.complex64))
-    spent = time.process_time() - begin
-    samples = np.concatenate(sent)
-    noise = 10 ** (-20 / 20) / np.sqrt(profile.occupied_fraction)
-    samples += np.float32(noise) * complex_noise(rng, len(samples))
-    receiver, chunk = Receiver(profile), 1 << 15
-    receiver.push(samples[:chunk])
-    begin, done = time.process_time(), chunk
-    while done < len(samples) and time.process_time() - begin < seconds:
-        receiver.push(samples[done : done + chunk])
-        done += chunk
-    received = (min(done, len(samples)) - chunk) / (time.process_time() - begin)
-    return len(samples) / spent, received

@@ -12,7 +12,7 @@ pytest.importorskip("websockets")
 
 
 def bench(*argv: object, timeout: float = 230) -> dict:
-    command = [sys.executable, "-m", "percast.tools.view.bench", *map(str, argv), "--json"]
+    command = [sys.executable, "-m", "percast.tools.figures.looking_on", *map(str, argv), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from percast.engines.metrics import find_weights
-from percast.tools import cliff
+from percast.tools.figures import cliff
 
 SURVIVE = ("percast", "percast-long", "best")
 

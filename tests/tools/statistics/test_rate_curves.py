@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from percast.engines.metrics.bandwidth import Share, bandwidth_shares, rates_at_quality
+from percast.tools.statistics.rate_curves import Share, bandwidth_shares, rates_at_quality
 
 OURS = {1 / 96: 0.3, 1 / 48: 0.2, 1 / 24: 0.1}
 

@@ -4,9 +4,9 @@ import pytest
 from PIL import Image
 
 from percast.engines.codecs.digital.schemes import scheme_for
-from percast.tools import side_by_side
-from percast.tools.contact_sheet import draw
-from percast.tools.verbs.demo import Photo
+from percast.tools.figures import side_by_side
+from percast.tools.figures.contact_sheet import draw
+from percast.tools.photographs import Photo
 
 
 @pytest.fixture

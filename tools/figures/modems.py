@@ -4,7 +4,6 @@
 import threading
 import time
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import pmt
@@ -13,8 +12,8 @@ from gnuradio import analog, blocks, digital, gr
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.ofdm_modulator import OfdmModulator
 from percast.blocks.pdu import END, PictureSymbols, is_end
-from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import open_profile
+from percast.tools.figures.traffic import header_of, latents
 
 SYMBOLS = 4096
 _STOCK_FFT, _STOCK_OCCUPIED = 64, 52  # the defaults of gr-digital's ofdm_txrx.py
@@ -68,8 +67,7 @@ def run_percast(frames: int, snr_db: float) -> ModemRun:
     """`frames` pictures of `SYMBOLS` Gaussian symbols through `OfdmModulator`, noise and
     `OfdmDemodulator`. They are designed for that SNR, so their headers are short from 10 dB on."""
     profile = open_profile()
-    rng = np.random.default_rng(0)
-    latent = rng.standard_normal(2 * SYMBOLS).astype(np.float32) / np.float32(np.sqrt(2))
+    latent = latents(np.random.default_rng(0), SYMBOLS)
     noise = np.sqrt(1 / profile.occupied_fraction / 10 ** (snr_db / 10))
 
     graph = gr.top_block()
@@ -83,12 +81,8 @@ def run_percast(frames: int, snr_db: float) -> ModemRun:
 
     port = pmt.intern("symbols")
     for i in range(frames):
-        header = Header(
-            session=1, image=i, packet=0, packets=1, width=256, height=256, cbr=Fraction(1, 48),
-            symbols=SYMBOLS, codec=1, codec_word=32, model=b"test", design_snr_db=snr_db,
-            realism=1.0, seed=1, callsign="", timestamp_us=0,
-        )  # fmt: skip
-        picture = PictureSymbols(header, latent.view(np.complex64))
+        header = header_of(i, SYMBOLS, snr_db)
+        picture = PictureSymbols(header, latent)
         modulator.to_basic_block()._post(port, picture.to_pdu())
     modulator.to_basic_block()._post(port, END)
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The same photographs at the same bandwidth through four systems, side by side.
 
-    python -m percast.tools.side_by_side FOLDER
+    python -m percast.tools.figures.side_by_side FOLDER
 
 writes one sheet for each of the demo's photographs that may be shown anywhere: AWGN of 10 dB, rows
-by channel bandwidth ratio; the original, HEVC with 5G LDPC, the distortion-only model, percast. Then
-it prints means over all photographs, and what share of HEVC's bandwidth percast takes at equal value
-of each metric.
+by channel bandwidth ratio; the original, HEVC with 5G LDPC, the distortion-only model, percast.
+Then it prints means over all photographs, and what share of HEVC's bandwidth percast takes at equal
+value of each metric.
 """
 
 import argparse
@@ -31,14 +31,14 @@ from percast.engines.evaluation.evaluate import METRICS, open_metrics
 from percast.engines.evaluation.symbol_channel import SymbolChannel
 from percast.engines.manifest import load_model
 from percast.engines.metrics import find_weights
-from percast.engines.metrics.bandwidth import bandwidth_shares
 from percast.engines.metrics.fid import FeatureStatistics, InceptionFeatures, frechet_distance
 from percast.errors import FileError, ModelError, PercastError, UsageError
 from percast.tools import report
-from percast.tools.contact_sheet import Cell, draw
 from percast.tools.destination import ready_folder
+from percast.tools.figures.contact_sheet import Cell, draw
+from percast.tools.photographs import SHOWN, Photo, photographs
 from percast.tools.settings import parse_list
-from percast.tools.verbs.demo import SHOWN, Photo, photographs
+from percast.tools.statistics.rate_curves import bandwidth_shares
 
 RATES = "1/96,1/48,1/24"
 SHOWN_METRICS = ("psnr", "lpips")  # below every picture

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lies between encoder and generator in `percast eval`: a law for symbols, or the waveform."""
+"""Between encoder and generator where codecs are scored: a law for symbols, or the waveform."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of docs/waveform.md: `python -m percast.tools.waveform.table`."""
+"""The tables of docs/waveform.md: `python -m percast.tools.figures.waveform`."""
 
 import argparse
 from collections.abc import Iterable
@@ -8,16 +8,17 @@ from dataclasses import replace
 from percast.blocks.waveform.formats.kinds import KINDS
 from percast.blocks.waveform.formats.leakage import emission
 from percast.blocks.waveform.profile import DEFAULT_PROFILE, PRESETS, Profile, open_profile
-from percast.tools.waveform.measure import (
+from percast.tools.figures.packets import (
     CHANNELS,
     LARGE,
     SMALL,
     loss,
     overhead,
     sensitivity,
-    speeds,
 )
-from percast.tools.waveform.standards import nr, wifi
+from percast.tools.figures.speed import SNR_DB, receiving, repeated, sending
+from percast.tools.figures.standards import nr, wifi
+from percast.tools.figures.traffic import traffic
 
 PAYLOADS = {
     "256x256, 1/48": SMALL,
@@ -26,6 +27,8 @@ PAYLOADS = {
 }
 _START_DB = {"short": -0.5, "short-unboosted": 2.0, "long": -3.5, "version-1": -3.5}
 _COSTS = ("version-1", "long", "short")  # unboosted ones are as long as these
+_LOSS_SYMBOLS = 200_000  # at each SNR
+_SPEED_SAMPLES = 1_000_000
 _FADES_DB = 9.0  # that a tdl model takes more, about
 
 
@@ -33,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default=DEFAULT_PROFILE, choices=PRESETS)
     parser.add_argument("--pictures", type=int, default=300, help="at each SNR")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement of speed")
+    parser.add_argument("--rounds", type=int, default=7, help="of each measurement of speed")
     parser.add_argument(
         "--only", choices=("overhead", "spectrum", "sensitivity", "loss", "speed"), default=None
     )
@@ -49,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.only in (None, "loss"):
         print_loss(kinds)
     if args.only in (None, "speed"):
-        print_speed(kinds, args.seconds)
+        print_speed(kinds, args.rounds)
 
 
 def _row(cells: Iterable[object]) -> None:
@@ -110,19 +113,22 @@ def print_loss(kinds: list[Profile]) -> None:
             cells = []
             for config in CHANNELS.values():
                 both = (
-                    loss(p, replace(config, snr_db=snr), symbols, max(4, 200_000 // symbols))
+                    loss(p, replace(config, snr_db=snr), symbols, max(4, _LOSS_SYMBOLS // symbols))
                     for snr in (10.0, 20.0)
                 )
                 cells.append(" / ".join(f"{x:.2f}" for x in both))
             _row([p.header, symbols, *cells])
 
 
-def print_speed(kinds: list[Profile], seconds: float) -> None:
+def print_speed(kinds: list[Profile], rounds: int) -> None:
     """Million samples/s of one core."""
     _head("Msamples/s", "symbols", "sent", "received")
     for p in kinds:
         for symbols in (SMALL, 4 * LARGE):
-            _row([p.header, symbols, *(f"{x / 1e6:.1f}" for x in speeds(p, symbols, seconds))])
+            samples = traffic(p, symbols, _SPEED_SAMPLES, SNR_DB)
+            sent = repeated(lambda p=p, n=symbols: sending(p, n), rounds)
+            received = repeated(lambda p=p, x=samples: receiving(p, x), rounds)
+            _row([p.header, symbols, f"{sent:.1f}", f"{received:.1f}"])
 
 
 if __name__ == "__main__":

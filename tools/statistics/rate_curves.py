@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.metrics.bounds import DOWN, UP, percent
+from percast.tools.statistics.wording import DOWN, UP, percent
 
 HIGHER_IS_BETTER = frozenset({"psnr_db", "ms_ssim"})
 """Of the figures that `percast.engines.evaluation.evaluate.METRICS` names; of all others less is
