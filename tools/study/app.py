@@ -276,9 +276,12 @@ async def _body(request: Request) -> bytes:
 class PublicName:
     """Lets those in who come by a proxy's name; the gate knows addresses only.
 
+    A proxy passes the visitor's `Host` on, or gives this server's own address in its place (nginx
+    and Apache do, unless told otherwise); the browser's `Origin` is the proxy's name either way.
+
     Args:
         app: behind it.
-        public: the proxy's address, scheme and name, without a path.
+        public: the proxy's address, scheme and name, without a path, in small letters.
     """
 
     def __init__(self, app: ASGIApp, public: str):
@@ -289,12 +292,13 @@ class PublicName:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = dict(scope["headers"])
-            if headers.get(b"host") == self._host:
-                origin = headers.get(b"origin")
-                kept = [h for h in scope["headers"] if h[0] not in (b"host", b"origin")]
-                kept.append((b"host", b"localhost"))
-                if origin is not None:
-                    ours = b"http://localhost" if origin == self._origin else origin
-                    kept.append((b"origin", ours))
-                scope = {**scope, "headers": kept}
+            host, origin = headers.get(b"host", b""), headers.get(b"origin")
+            if host.lower() == self._host:
+                host = b"localhost"
+            kept = [h for h in scope["headers"] if h[0] not in (b"host", b"origin")]
+            kept.append((b"host", host))  # a name that is not the proxy's is the gate's to refuse
+            if origin is not None:
+                ours = b"http://" + host if origin == self._origin else origin
+                kept.append((b"origin", ours))
+            scope = {**scope, "headers": kept}
         await self._app(scope, receive, send)

@@ -50,6 +50,7 @@ def conditions_of(
     stack: contextlib.ExitStack, path: Path, where: Sequence[tuple[str, tuple[str, ...]]]
 ) -> tuple[dict[str, Load], Conditions, list[str]]:
     """Originals and conditions of a campaign, and remarks: what differs that `where` does not name.
+    A condition of which nothing came out is there, without pictures.
 
     Args:
         stack: closes the store.
@@ -61,10 +62,10 @@ def conditions_of(
         FileError: see `Store.open`.
     """
     store = stack.enter_context(Store.open(path))
-    rows = [row for row in store.rows() if _came_out(row) and row["decode"] == 0]
+    rows = [row for row in store.rows() if row["decode"] == 0]
     for key, values in where:
         rows = [row for row in rows if any(_is(row, key, value) for value in values)]
-    if not rows:
+    if not any(map(_came_out, rows)):
         raise UsageError(f"{path}: no cell with a received picture is so")
     told = [key for key in _OF_THE_CODE if _several(rows, key)]
     names: dict[str, str] = {}
@@ -76,11 +77,13 @@ def conditions_of(
     for row in sorted(rows, key=lambda r: (_code(r) != OURS, r["codec"], r["cbr"], r["repeat"])):
         words = [_code(row), *(f"{key} {_text(row, key)}" for key in told if _tells(row, key))]
         name = f"{' '.join(words)}@{row['cbr_asked']}"
+        pictures = conditions.setdefault(name, {})
+        if not _came_out(row):
+            continue
         this = row["condition"], row["realism"]
         if settings.setdefault(name, this) != this:
             raise UsageError(f"{path}: '{name}' are several conditions that --where cannot tell")
-        picture = names[row["picture_sha256"]]
-        conditions.setdefault(name, {}).setdefault(picture, _cell(store, row["cell"]))
+        pictures.setdefault(names[row["picture_sha256"]], _cell(store, row["cell"]))
     originals = {name: _original(store, sha256) for sha256, name in names.items()}
     named = {key for key, _ in where}
     remarks = [

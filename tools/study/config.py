@@ -162,9 +162,13 @@ class PlanConfig(Settings):
 
 
 def _parse_public(text: str) -> str:
-    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?/?", text):
+    """As browsers write it in `Host` and `Origin`: small letters, and no port that goes without
+    saying."""
+    found = re.fullmatch(r"(https?)(://[a-z0-9.-]+)(:\d{1,5})?/?", text.lower())
+    if not found:
         raise argparse.ArgumentTypeError(f"'{text}' is no address like https://study.example.org")
-    return text.rstrip("/")
+    scheme, name, port = found.groups(default="")
+    return scheme + name + ("" if port == {"http": ":80", "https": ":443"}[scheme] else port)
 
 
 @dataclass(frozen=True)

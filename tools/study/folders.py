@@ -9,28 +9,38 @@ import numpy as np
 from percast.blocks.images.frames_log import FILE_NAME, read_frames
 from percast.engines.pictures import BadPicture, Size, decode_picture, has_picture_suffix
 from percast.errors import FileError, UsageError
+from percast.tools.study.received import came_out, of_condition
 
 Load = Callable[[], np.ndarray]
 """Gives uint8 [H, W, 3] when it is asked for."""
 
 
-def pictures_in(folder: Path, size: Size | None = None) -> dict[str, Load]:
+def pictures_in(
+    folder: Path, size: Size | None = None, label: str | None = None
+) -> dict[str, Load]:
     """The pictures of a folder by the name of the original, without its suffix.
 
     In a folder that a receiver wrote (`percast loopback --out`), `frames.jsonl` says which that
-    is; in others it is the file's own name. Of several under one name the first is taken.
+    is, which could be decoded, and of what codec and rate they are; in others it is the file's own
+    name. Of several under one name the first is taken.
+
+    Args:
+        size: that they are fitted to.
+        label: name of the condition that they are; None for originals.
 
     Raises:
-        FileError: there are none.
+        FileError: there are none, or they are not of one condition; see `of_condition`.
     """
     if not folder.is_dir():
         raise FileError(f"{folder}: there is no such folder")
     if (folder / FILE_NAME).exists():
+        records = [record for record in read_frames(folder) if came_out(record)]
+        if label is not None:
+            records = of_condition(records, label, folder)
         files = [
             # Whoever wrote that file: pictures lie beside it.
             (Path(str(record["name"])).stem, folder / Path(str(record["file"])).name)
-            for record in read_frames(folder)
-            if record.get("file") and record.get("name")
+            for record in records
         ]
     else:
         files = [(path.stem, path) for path in sorted(folder.iterdir()) if has_picture_suffix(path)]
@@ -38,7 +48,7 @@ def pictures_in(folder: Path, size: Size | None = None) -> dict[str, Load]:
     for name, path in files:
         found.setdefault(name, _loader(path, size))
     if not found:
-        raise FileError(f"{folder}: there are no pictures")
+        raise FileError(f"{folder}: there are no pictures, or none that could be decoded")
     return found
 
 

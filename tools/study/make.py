@@ -39,16 +39,19 @@ def make(
     Args:
         out: its folder, which must not be there yet, or be empty.
         originals: by name.
-        conditions: by the condition's name, then the original's.
+        conditions: by the condition's name, then the original's. Those without pictures are in no
+            pair, and the study says so.
 
     Raises:
         UsageError, FileError: nothing is left behind.
     """
+    lost = tuple(name for name, pictures in conditions.items() if not pictures)
+    conditions = {name: pictures for name, pictures in conditions.items() if pictures}
     table = tuple(Condition(name, *parse_label(name)) for name in conditions)
     pairs = tuple(_pairs(table, plan.pairs))
     names = in_all(originals, conditions)
     consent = plan.consent_text()
-    for text in (*names, *conditions, plan.title, *plan.asks):
+    for text in (*names, *conditions, *lost, plan.title, *plan.asks):
         _check_text(text)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileError(f"{out} is there already: give another --out")
@@ -75,6 +78,7 @@ def make(
             seed=secrets.randbits(63) if plan.seed is None else plan.seed,
             rule=rule,
             left_out=tuple(name for name in originals if name not in names),
+            lost=lost,
         )
         return Folder.create(out, study)
     except BaseException:

@@ -88,6 +88,7 @@ class Study:
     Attributes:
         pairs: numbers of the two conditions.
         left_out: names of originals that some condition lacks.
+        lost: names of conditions of which nothing came out; they are none of `conditions`.
     """
 
     title: str
@@ -105,6 +106,7 @@ class Study:
     seed: int
     rule: RuleConfig
     left_out: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -131,7 +133,8 @@ class Study:
         )
         table["pairs"] = tuple((int(a), int(b)) for a, b in table["pairs"])
         table["asks"] = tuple(table["asks"])
-        table["left_out"] = tuple(map(str, table.get("left_out", ())))
+        for name in ("left_out", "lost"):  # older files have none
+            table[name] = tuple(map(str, table.get(name, ())))
         table["rule"] = RuleConfig(**table["rule"])
         study = cls(**table)
         study.check()

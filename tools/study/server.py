@@ -2,6 +2,7 @@
 """Runs the study's server until Ctrl-C. Requests are not logged: they hold addresses."""
 
 import contextlib
+import ipaddress
 import logging
 import socket
 import threading
@@ -19,6 +20,9 @@ from percast.tools.view.limits import Complaints
 _CONNECTIONS = 512
 _CLOSE_SECONDS = 10.0
 _HEADER_BYTES = 16384
+# Addresses for documentation (RFC 5737 and 3849), and a machine's own.
+_ELSEWHERE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+_HERE = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def serving(folder: Folder, answers: Answers, config: ServeConfig) -> Iterator[S
         target=server.run, args=([listening],), name="percast study", daemon=True
     )
     thread.start()
-    place = config.public or _address(config, listening.getsockname()[1])
+    place = config.public or address_of(config, listening.getsockname()[1])
 
     def link(kind: str, token: str) -> str:
         return f"{place}/#{kind}={token}"
@@ -107,16 +111,20 @@ def _listen(config: ServeConfig) -> socket.socket:
         raise UsageError(f"{place}: {error.strerror}; {hint}") from error
 
 
-def _address(config: ServeConfig, port: int) -> str:
-    host = _own_address() if config.host == "0.0.0.0" else config.host
+def address_of(config: ServeConfig, port: int) -> str:
+    """By which observers reach a server that listens there."""
+    host = config.host
+    if host != "localhost" and ipaddress.ip_address(host).is_unspecified:
+        host = _own_address(socket.AF_INET6 if ":" in host else socket.AF_INET)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _own_address() -> str:
-    """By which others on the network reach this machine; nothing is sent to find it out."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # a documentation address (RFC 5737)
+def _own_address(family: socket.AddressFamily) -> str:
+    """By which others on the network reach this machine, or, where there is none, it reaches
+    itself; nothing is sent to find it out."""
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((_ELSEWHERE[family], 9))
             return probe.getsockname()[0]
-        except OSError:
-            return "0.0.0.0"
+    except OSError:
+        return _HERE[family]

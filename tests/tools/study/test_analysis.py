@@ -287,6 +287,7 @@ def test_what_is_saved_is_what_is_missing_of_the_ratio_and_no_bound_claims_too_m
     assert (found.brief, found.interval) == (brief, interval)
     assert (str(found.saved), found.saved.interval) == (saved, saved_interval)
     table = export.equality_table(found)
+    assert table["known"] == ("no interval" not in interval)
     assert table["saved"] == (None if found.ratio is None else 1 - found.ratio)
     assert table["saved_low"] == (None if found.high is None else 1 - found.high)
     assert table["saved_high"] == (None if found.low is None else 1 - found.low)

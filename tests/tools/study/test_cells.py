@@ -2,13 +2,20 @@
 """A study of a campaign's cells."""
 
 import hashlib
+import json
 import sqlite3
 
 import numpy as np
 
 from percast.tools.campaign.store import Done, Store
+from percast.tools.pages import render
+from percast.tools.study.analysis.report import make_page
+from percast.tools.study.analysis.results import compute
+from percast.tools.study.analysis.rule import judge
+from percast.tools.study.answers import Answer, Given
 from percast.tools.study.make import plain_png
 from percast.tools.study.plan import Folder
+from percast.tools.study.schedule import trials_of
 from tests.conftest import load
 
 
@@ -83,6 +90,8 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
         db.execute("UPDATE conditions SET snr_db_set = 10")
     alike = study(*ask, "--out", tmp_path / "alike")
     assert alike.code == 2 and "several conditions" in alike.complaint
+    sized = study(*ask, "--size", "64x64", "--out", tmp_path / "sized")
+    assert sized.code == 2 and "--size is for folders" in sized.complaint
     none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
     assert none.code == 2 and "no cell" in none.complaint
 
@@ -102,3 +111,37 @@ def test_a_codec_without_models_is_not_called_by_its_name_twice(study, tmp_path)
     assert sorted(done.json["conditions"]) == [
         "hevc-ldpc@1/48", "hevc-ldpc@1/96", "percast model base@1/48", "percast model lite@1/96",
     ]  # fmt: skip
+
+
+def test_a_condition_that_lost_everything_is_named_in_the_study_and_its_report(study, tmp_path):
+    campaign(tmp_path / "c.sqlite", of_number)
+    with sqlite3.connect(tmp_path / "c.sqlite") as db:  # the digital link's cliff
+        db.execute("UPDATE decodes SET undecodable = 1 WHERE cell IN (SELECT cell FROM cells "
+                   "JOIN shots USING (shot) WHERE condition = 5)")  # fmt: skip
+    done = study(
+        "make", "--campaign", tmp_path / "c.sqlite", "--where", "snr=10", "--catches", 0, "--out",
+        tmp_path / "study", "--json",
+    )  # fmt: skip
+    assert done.code == 0 and done.json["lost"] == ["hevc-ldpc@1/96"]
+    assert done.json["left_out"] == [] and "hevc-ldpc@1/96" not in done.json["conditions"]
+    assert "nothing came out of hevc-ldpc@1/96" in done.err
+    folder = Folder.open(tmp_path / "study")
+    answers = [
+        Answer(slot, trial, Given("left", 900.0))
+        for slot in range(3)
+        for trial in trials_of(folder.study, slot)
+    ]
+    found = compute(folder.study, answers, range(3), 100)
+    page = render(make_page(folder, answers, judge(folder.study, answers), found, found, [], None))
+    assert "Nothing came out of hevc-ldpc@1/96" in page
+
+
+def test_a_study_of_an_earlier_percast_is_read(study, tmp_path):
+    campaign(tmp_path / "c.sqlite", of_number)
+    ask = ("make", "--campaign", tmp_path / "c.sqlite", "--where", "snr=10", "--catches", 0)
+    assert study(*ask, "--out", tmp_path / "study").code == 0
+    plan = tmp_path / "study" / "study.json"
+    table = json.loads(plan.read_text())
+    assert table.pop("lost") == table.pop("left_out") == []
+    plan.write_text(json.dumps(table))
+    assert Folder.open(plan.parent).study.lost == ()

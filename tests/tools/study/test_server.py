@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The study's server over real sockets: every answer is kept, once, and nobody reaches further."""
 
+import ipaddress
 import json
+import socket
 import sqlite3
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +17,7 @@ from percast.tools.study.config import ServeConfig
 from percast.tools.study.names import Names, fingerprint
 from percast.tools.study.plan import OBVIOUS, ORIGINAL, Folder
 from percast.tools.study.schedule import trials_of
-from percast.tools.study.server import serving
+from percast.tools.study.server import address_of, serving
 from percast.tools.view.limits import Complaints
 from tests.tools.study.studies import BLURRED, Caller, make_study, served, token_of
 
@@ -245,14 +248,35 @@ def test_a_study_that_was_changed_after_its_first_answer_is_not_served_on(
 
 def test_behind_a_proxy_its_name_is_known_and_no_other(small_photos, tmp_path):
     folder = make_study(small_photos, tmp_path, side=64)
-    with served(folder.path, "--public", "https://study.example.org") as server:
+    with served(folder.path, "--public", "https://Study.Example.org:443/") as server:
         assert server.invitation.startswith("https://study.example.org/#join=")
         visitor = Caller(server.port, token_of(server.invitation))
-        host = "study.example.org"
-        for origin, status in ((f"https://{host}", 200), ("https://evil.example", 403)):
-            asked = visitor.ask("POST", "/api/join", b"{}", Host=host, Origin=origin)
-            assert asked[0] == status
+        # The visitor's Host as it came, or in its place the server's own, as nginx and Apache do.
+        for host in ("study.example.org", f"127.0.0.1:{server.port}"):
+            for origin, status in (
+                ("https://study.example.org", 200), ("http://study.example.org", 403),
+                ("https://evil.example", 403), ("null", 403),
+            ):  # fmt: skip
+                asked = visitor.ask("POST", "/api/join", b"{}", Host=host, Origin=origin)
+                assert asked[0] == status, (host, origin)
+        for origin in ("https://study.example.org", "http://evil.example"):
+            asked = visitor.ask("POST", "/api/join", b"{}", Host="evil.example", Origin=origin)
+            assert asked[0] == 403
         assert visitor.ask("POST", "/api/join", b"{}", Host="evil.example")[0] == 403
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+@pytest.mark.parametrize("network", [True, False])
+def test_the_link_of_a_server_that_listens_everywhere_leads_somewhere(monkeypatch, host, network):
+    def none(*_) -> None:
+        raise OSError("network is unreachable")
+
+    if not network:
+        monkeypatch.setattr(socket, "socket", none)
+    link = urlsplit(address_of(ServeConfig(host=host), 8770))
+    place = ipaddress.ip_address(link.hostname)
+    assert link.port == 8770 and place.version == ipaddress.ip_address(host).version
+    assert not place.is_unspecified and (network or place.is_loopback)
 
 
 def test_where_it_is_closed_only_personal_links_take_part(small_photos, tmp_path):

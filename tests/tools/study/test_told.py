@@ -4,9 +4,12 @@
 import csv
 import html
 import json
+import math
 import re
 import shutil
 import sqlite3
+
+import pytest
 
 from percast.tools.study.answers import Answer, Answers, Given
 from percast.tools.study.config import PlanConfig
@@ -98,6 +101,14 @@ def test_simulated_reports_say_so_and_people_are_not_touched(study, folders, tmp
     again = study("analyse", folder, "--simulated", "--resamples", 200, "--json")
     assert again.json["preferences"] == found["preferences"]
     assert json.dumps(again.json["scores"]) == json.dumps(found["scores"])
+    # One unit wherever people read it, and in JSON by its name.
+    told = study("analyse", folder, "--simulated", "--resamples", 200).out
+    for name, each in found["scores"].items():
+        assert each["score_jod"] == pytest.approx(each["score"] / math.log(3))
+        assert each["margin_jod"] == pytest.approx(each["margin"] / math.log(3))
+        assert f"{each['score_jod']:+.2f} ± {each['margin_jod']:.2f} {name}" in told
+        cell = re.escape(f"{each['score_jod']:+.2f}")
+        assert re.search(rf"{re.escape(name)}</t[dh]>\s*<td[^>]*>{cell}<", page)
 
 
 def test_what_is_kept_of_each_observer_is_a_table_in_which_no_strangers_text_is_a_formula(

@@ -89,14 +89,13 @@ def summary(
 
 
 def _figures(study: Study, results: Results) -> dict[str, Any]:
-    margins = results.scores.margin
+    scores = (results.scores.value, results.scores.margin, *results.in_jod)
+    names = ("score", "margin", "score_jod", "margin_jod")
     return {
         "equal_bandwidth": [equality_table(each) for each in (*results.equal, *results.equal_at)],
         "scores": {
-            condition.name: {"score": float(value), "margin": _finite(margin)}
-            for condition, value, margin in zip(
-                study.conditions, results.scores.value, margins, strict=True
-            )
+            condition.name: dict(zip(names, map(_finite, figures), strict=True))
+            for condition, *figures in zip(study.conditions, *scores, strict=True)
         },
         "preferences": [
             asdict(each)
@@ -115,6 +114,7 @@ def equality_table(found: Equality) -> dict[str, Any]:
         "at": found.rate,
         "ratio": found.ratio,
         "bound": found.bound,
+        "known": found.known,
         "low": found.low,
         "high": found.high,
         "compared": [found.least, found.most],

@@ -2,7 +2,7 @@
 """The report of a study: one page."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -28,7 +28,7 @@ from percast.tools.study.analysis.equality import Equality
 from percast.tools.study.analysis.power import Size
 from percast.tools.study.analysis.results import Results
 from percast.tools.study.analysis.rule import Verdict
-from percast.tools.study.analysis.scores import JOD, margin_text
+from percast.tools.study.analysis.scores import margin_text
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Folder, Study
 from percast.tools.study.ratios import too_few
@@ -177,7 +177,7 @@ def _curve(number: int, found: Equality) -> Figure:
 
 
 def _scores_section(study: Study, results: Results) -> Section:
-    values, margins = results.scores.value / JOD, results.scores.margin / JOD
+    values, margins = results.in_jod
     finite = np.isfinite(margins).all()
     order = np.argsort(-values)
     rows = [
@@ -280,8 +280,7 @@ def _observers_section(
             margin_text(all_margin),
         )
         for condition, one, one_margin, all_, all_margin in zip(
-            study.conditions, results.scores.value / JOD, results.scores.margin / JOD,
-            everybody.scores.value / JOD, everybody.scores.margin / JOD, strict=True,
+            study.conditions, *results.in_jod, *everybody.in_jod, strict=True
         )
     ]  # fmt: skip
     both += [
@@ -356,16 +355,24 @@ def _method_section(
         "one half; its interval leaves out what is surely too little, and what is surely enough, "
         "given that more bandwidth does not hurt (where the slope is well known, Fieller's of 1954)."
     )
-    blocks: list[Block] = [Prose(text), Facts(facts)]
+    missing = [Prose(words, "warning") for words in _missing(study)]
+    return Section("method", "Method", [*missing, Prose(text), Facts(facts)])
+
+
+def _missing(study: Study) -> Iterator[str]:
+    """What nobody was asked about."""
+    if study.lost:
+        yield (
+            f"Nothing came out of {', '.join(study.lost)}, so nobody was asked about that: a code "
+            "that failed there looks better here than it is."
+        )
     if study.left_out:
         few = ", ".join(study.left_out[:_MOST_NAMES])
         more = f" and {len(study.left_out) - _MOST_NAMES} more" * (
             len(study.left_out) > _MOST_NAMES
         )
-        words = (
+        yield (
             f"Nobody was asked about {len(study.left_out)} originals, which not all conditions "
             f"have: {few}{more}. If a code lost them because they are difficult, it looks better "
             "here than it is."
         )
-        blocks.insert(0, Prose(words, "warning"))
-    return Section("method", "Method", blocks)

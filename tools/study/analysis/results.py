@@ -10,7 +10,7 @@ from percast.tools.study.analysis import equality, scores
 from percast.tools.study.analysis.config import RESAMPLES
 from percast.tools.study.analysis.draws import Draws, Estimated
 from percast.tools.study.analysis.equality import Equality
-from percast.tools.study.analysis.tally import Tally, tally
+from percast.tools.study.analysis.tally import Floats, Tally, tally
 from percast.tools.study.answers import Answer
 from percast.tools.study.plan import Study
 from percast.tools.study.ratios import code_pairs
@@ -40,7 +40,7 @@ class Results:
 
     Attributes:
         tally: what they are made of.
-        scores: of the conditions.
+        scores: of the conditions, in logits; see `in_jod`.
         preferences: of each pair.
         equal: for each two codes with rates, over all rates.
         equal_at: likewise at each rate of the second.
@@ -51,6 +51,12 @@ class Results:
     preferences: Sequence[Preference]
     equal: Sequence[Equality]
     equal_at: Sequence[Equality]
+
+    @property
+    def in_jod(self) -> tuple[Floats, Floats]:
+        """Scores of the conditions and half their intervals, in the unit that people are shown: of
+        two that differ by 1, 75% prefer the better one. Each float64 [conditions]."""
+        return self.scores.value / scores.JOD, self.scores.margin / scores.JOD
 
 
 def compute(

@@ -104,9 +104,7 @@ def _print(folder: Folder, config: AnalyseConfig, verdicts, found, summary) -> N
             print(f"saved      {each.saved} (95% interval {each.saved.interval})")
     for words in too_few(folder.study):
         print(f"equal      unknown: {words}")
-    for condition, value, margin in zip(
-        folder.study.conditions, found.scores.value, found.scores.margin, strict=True
-    ):
+    for condition, value, margin in zip(folder.study.conditions, *found.in_jod, strict=True):
         print(f"score      {value:+.2f} {scores.margin_text(margin)} {condition.name}")
     if config.power:
         best = summary["enough"]

@@ -50,11 +50,15 @@ def main(args: argparse.Namespace) -> int:
         if args.campaign is not None:
             if args.conditions or args.reference is not None:
                 raise UsageError("--campaign has its own originals and conditions: give no folders")
+            if plan.size:
+                raise UsageError("--size is for folders: a campaign keeps its originals as sent")
             originals, conditions, remarks = conditions_of(stack, args.campaign, args.where)
         else:
             (originals, conditions), remarks = _folders(args, plan), []
         folder = make(args.out, originals, conditions, plan, rule)
     study = folder.study
+    for name in study.lost:
+        report.say(f"percast: nothing came out of {name}, and nobody is asked about it")
     if study.left_out:
         report.say(
             f"percast: {len(study.left_out)} originals are left out, which not all conditions have"
@@ -75,6 +79,7 @@ def main(args: argparse.Namespace) -> int:
             "conditions": [condition.name for condition in study.conditions],
             "pictures": len(study.pictures),
             "left_out": list(study.left_out),
+            "lost": list(study.lost),
             "pairs": len(study.pairs),
             "trials": each,
         }
@@ -97,4 +102,4 @@ def _folders(args: argparse.Namespace, plan: PlanConfig):
     if len(set(names)) < len(names):
         raise UsageError("two conditions have one name: give NAME=FOLDER")
     originals = pictures_in(args.reference, parse_size(plan.size) if plan.size else None)
-    return originals, {name: pictures_in(folder) for name, folder in specs}
+    return originals, {name: pictures_in(folder, label=name) for name, folder in specs}
