@@ -6,13 +6,13 @@
     a campaign        square
 
 plan      what is asked, of whom, about which pictures, and who is left out; fixed and hashed.
-make      its pictures, from folders (`folders`) or a campaign's cells (`cells`).
+make      its pictures, from folders (`folders`; of a receiver: `received`) or a campaign's `cells`.
 consent   what is kept of an observer, in words.
 ratios    whose bandwidth is compared with whose.
 schedule  the trials of each observer.
 names     what observers, trials and pictures are called outside: nothing can be read off it.
 answers   every answer, the moment that it comes.
-app       page and calls, behind the gate of `percast.tools.view`; `server` runs it.
+app       page and calls, behind the gate of `percast.tools.web`; `server` runs it.
 messages  what an observer's page may send.
 analysis/ what the answers say; `simulated` observers show it before anybody is asked.
 config    the settings.
