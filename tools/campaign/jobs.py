@@ -5,10 +5,9 @@ import json
 import os
 import platform
 import time
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from percast.engines.evaluation.measure import Arrival, Metric, Outcome, Sent
 from percast.errors import ModelError
 from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.flowgraphs.numpy_link import NumpyLink
+from percast.tools.campaign.arrived import link_columns, pack
 from percast.tools.campaign.pictures import from_png, to_png
 from percast.tools.campaign.store import Done, Shot
 
@@ -220,12 +220,7 @@ def simulated(shot: Shot, coded: CodedImage, symbols: Symbols) -> Flight:
     if image is None:
         return Flight(None, columns)
     arrival = Arrival(image.header.coded, image.symbols, image.noise_var, {})
-    columns |= {
-        "snr_db_measured": image.snr_db,
-        "evm_db": image.evm_db,
-        "freq_offset_hz": image.freq_offset,
-        "clock_ppm": image.clock_ppm,
-    }
+    columns |= link_columns(image.snr_db, image.evm_db, image.freq_offset, image.clock_ppm)
     return Flight(arrival, columns)
 
 
@@ -273,30 +268,6 @@ def _check_model(codec: Codec, condition: Mapping[str, Any]) -> None:
             f"{codec.kind} on {platform.node()} has model id {codec.model_id.hex()}, the campaign "
             f"is of {due}: put that one there, or begin another campaign"
         )
-
-
-def pack(arrival: Arrival) -> dict[str, Any]:
-    """Columns of `equalised`."""
-    coded = asdict(arrival.coded)
-    coded |= {"cbr": str(arrival.coded.cbr), "model_id": arrival.coded.model_id.hex()}
-    return {
-        "coded": json.dumps(coded),
-        "symbols": zlib.compress(arrival.symbols.astype("<c8").tobytes(), 1),
-        "noise_var": zlib.compress(arrival.noise_var.astype("<f4").tobytes(), 1),
-    }
-
-
-def unpack(columns: Mapping[str, Any]) -> Arrival:
-    """What `pack` packed."""
-    coded = json.loads(columns["coded"])
-    link = coded.pop("link", {})
-    coded |= {"cbr": parse_cbr(coded["cbr"]), "model_id": bytes.fromhex(coded["model_id"])}
-    return Arrival(
-        CodedImage(**coded),
-        np.frombuffer(zlib.decompress(columns["symbols"]), "<c8"),
-        np.frombuffer(zlib.decompress(columns["noise_var"]), "<f4"),
-        link,
-    )
 
 
 def _decode_row(

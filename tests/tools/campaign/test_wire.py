@@ -4,7 +4,6 @@
 import shutil
 import threading
 
-import numpy as np
 import pytest
 import zmq
 import zmq.auth
@@ -12,13 +11,10 @@ import zmq.auth
 from percast.blocks.images.zmq_keys import create_keys
 from percast.errors import FileError, LinkError, UsageError
 from percast.tools.campaign.air.calibrate import calibrate
-from percast.tools.campaign.air.link import probe
 from percast.tools.campaign.air.wire import (
     Client,
     Server,
     Silent,
-    coded_from_json,
-    coded_to_json,
 )
 from percast.tools.campaign.sections import AirSection
 
@@ -101,12 +97,6 @@ def test_keys_of_two_coordinators_or_damaged_ones_are_told_at_once(tmp_path):
                     f'    secret-key = "{secret.decode()}"\n')  # fmt: skip
     with pytest.raises(FileError, match=r"anna.key_secret is damaged"):
         Client("tcp://192.0.2.1:5560", str(tmp_path))
-
-
-def test_what_a_header_says_survives_the_wire():
-    coded, symbols = probe()
-    assert coded_from_json(coded_to_json(coded)) == coded
-    assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1)
 
 
 def radio(snr_at_zero: float, most: float = 30.0):

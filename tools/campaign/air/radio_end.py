@@ -26,7 +26,8 @@ from percast.flowgraphs.radios.factory import open_sink, open_source
 from percast.flowgraphs.radios.station import Station
 from percast.flowgraphs.symbols_on_air import SymbolsIn, SymbolsOut
 from percast.tools import process, report
-from percast.tools.campaign.air.wire import Answer, coded_from_json, coded_to_json
+from percast.tools.campaign.air.wire import Answer
+from percast.tools.campaign.arrived import coded_from_json, coded_to_json
 from percast.tools.campaign.layout import airtime
 from percast.tools.campaign.sections import AirSection
 from percast.tools.on_air import QUEUE_SECONDS, describe

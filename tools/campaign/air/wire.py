@@ -13,14 +13,12 @@ them.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import zmq
 
 from percast.blocks.images.zmq_images import check_address
 from percast.blocks.images.zmq_keys import CurveClient, CurveServer
-from percast.engines.codecs.contract import CodedImage
 from percast.errors import DeviceError, PercastError, UsageError
 
 Answer = tuple[dict[str, Any], list[bytes]]
@@ -163,14 +161,3 @@ class Client:
 def _keys(folder: str) -> CurveClient:
     """A plan names a folder, and nobody in it."""
     return CurveClient(folder, asked="keys", choose="leave one NAME.key_secret there")
-
-
-def coded_to_json(coded: CodedImage) -> dict[str, Any]:
-    """What a header says, for JSON."""
-    return vars(coded) | {"cbr": str(coded.cbr), "model_id": coded.model_id.hex()}
-
-
-def coded_from_json(told: Mapping[str, Any]) -> CodedImage:
-    """Inverse of `coded_to_json`."""
-    cbr, model_id = Fraction(told["cbr"]), bytes.fromhex(told["model_id"])
-    return CodedImage(**dict(told) | {"cbr": cbr, "model_id": model_id})
