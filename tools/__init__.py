@@ -12,5 +12,5 @@
 - `figures/`: makes the figures and pictures of the docs; `photographs`: of what
 
 `_root/` is the package `percast` itself, which every room may import: settings and errors (with the
-exit codes), quantities, the user's folders, signals, locks of files.
+exit codes), quantities, the user's folders, signals, files that are locked or whole.
 """

@@ -19,7 +19,6 @@ import datetime
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,6 +30,7 @@ from percast.blocks.recordings.reader import ARCHIVE, META, RAW, data_name, know
 from percast.blocks.recordings.sample_types import sample_type
 from percast.errors import FileError, UsageError
 from percast.file_lock import lock_for_writing
+from percast.whole_file import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -206,14 +206,9 @@ class RecordingWriter:
         written = [captures[start] for start in sorted(captures) if start < max(1, self.length)]
         head = json.dumps({"global": info, "captures": written, "annotations": []}, indent=1)
         notes = ",\n  ".join(text for _, text in sorted(self._annotations))
-        partial = self.path.with_name(f".{self.path.name}.part")
         try:
-            try:
-                partial.write_text(head.removesuffix("]\n}") + f"\n  {notes}\n ]\n}}\n")
-                os.replace(partial, self.path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
+            with written_whole(self.path, "w") as file:
+                file.write(head.removesuffix("]\n}") + f"\n  {notes}\n ]\n}}\n")
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
