@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from percast.blocks.waveform.profile import Profile, WaveformConfig
-from percast.errors import UsageError
+from percast.errors import UsageError, one_line
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
 from percast.flowgraphs.radios.safety.naming import check_words
 from percast.settings import SettingError, Settings
@@ -102,7 +102,7 @@ class Mistakes:
         """Tell of a key, unless something was told of it already."""
         place = f"[{table}] {key}:"
         if not any(line.startswith(place) for line in self.lines):
-            self.lines.append(f"{place} {' '.join(str(what).split())}")
+            self.lines.append(f"{place} {one_line(what, None)}")
 
     def read(self, kind: type[T], table: Mapping[str, Any], name: str) -> T | None:
         """The settings of a table, without the keys that are wrong: what else is wrong shows then.
