@@ -13,7 +13,7 @@ from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.errors import UsageError, one_line
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
 from percast.flowgraphs.radios.safety.naming import check_words
-from percast.settings import SettingError, Settings
+from percast.settings import SettingError, Settings, keys_of
 from percast.tools.campaign.sections import (
     AIR,
     RECORDING,
@@ -236,7 +236,7 @@ def _list_of(kind: type[T], name: str, tables: Mapping, wrong: Mistakes) -> tupl
 
 def _end(name: str, table: Mapping, air: AirSection | None, wrong: Mistakes) -> End | None:
     """[transmitter] or [receiver]: keys of its place and of its radio."""
-    places = {about.dest for _, about, _ in EndSection._options()}
+    places = set(keys_of(EndSection).values())
     own = {key: value for key, value in table.items() if key in places}
     radio = {key: value for key, value in table.items() if key not in places}
     place = wrong.read(EndSection, own, name)
@@ -251,8 +251,7 @@ def _end(name: str, table: Mapping, air: AirSection | None, wrong: Mistakes) -> 
         check_flags(config, transmit)
         check_words(config, transmit)
     except SettingError as error:
-        keys = {name: about.dest for name, about, _ in RadioConfig._options()}
-        wrong.add(name, keys.get(error.field, error.field), error.reason)
+        wrong.add(name, keys_of(RadioConfig).get(error.field, error.field), error.reason)
     except UsageError as error:
         wrong.add(name, "args", str(error).removeprefix("--args "))
     return End(place, radio)
