@@ -3,6 +3,7 @@
 about every connection would bury ours, and hold addresses and what clients sent."""
 
 import contextlib
+import errno
 import logging
 import socket
 import threading
@@ -12,6 +13,8 @@ from percast.errors import UsageError
 
 _CLOSE_SECONDS = 10.0  # a picture that is being decoded again may take its time
 _HEADER_BYTES = 16384
+# Errors for which the address's port is to blame, and not its host.
+_PORT_REFUSED = (errno.EADDRINUSE, errno.EACCES)
 
 
 @contextlib.contextmanager
@@ -55,7 +58,8 @@ def listen(
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         return listening
     except OSError as error:
-        hint = f"choose another {flags}port, or 0" if port else f"choose another {flags}host"
+        blamed = port and error.errno in _PORT_REFUSED
+        hint = f"choose another {flags}port, or 0" if blamed else f"choose another {flags}host"
         raise UsageError(f"{who}: {host} port {port}: {error.strerror}; {hint}") from error
 
 
