@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from percast.blocks.images.messages import encode_png
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.codecs.contract import Codec, CodecFault, CodedImage, Picture, Symbols
 from percast.engines.codecs.registry import open_codec
@@ -21,7 +22,7 @@ from percast.errors import ModelError
 from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.flowgraphs.numpy_link import NumpyLink
 from percast.tools.campaign.arrived import link_columns, pack
-from percast.tools.campaign.pictures import from_png, to_png
+from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.store import Done, Shot
 
 _ENCODED = 64  # pictures kept encoded: the next condition may send the same symbols
@@ -136,7 +137,7 @@ class Bench:
                 outcome, error = Outcome(realism, None, False, {}, None), str(fault)
             row = _decode_row(cell, realism, job.shot.condition, outcome, error)
             if job.pictures and outcome.picture is not None:
-                row["image"] = to_png(outcome.picture)
+                row["image"] = encode_png(outcome.picture)
             rows.append(row)
         return rows
 

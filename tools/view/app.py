@@ -12,6 +12,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from percast.blocks.images.messages import encode_png
 from percast.blocks.images.records import to_json
 from percast.errors import PercastError
 from percast.tools.controls.desk import Desk
@@ -72,7 +73,7 @@ async def get_picture(request: Request) -> Response:
     shown = request.app.state.live.find(request.query_params.get("picture"))
     if shown is None:
         return _json({"error": "there is no such picture here (any more)"}, 404)
-    data = await asyncio.to_thread(messages.png, shown.rgb)
+    data = await asyncio.to_thread(encode_png, shown.rgb)
     name = f'attachment; filename="{shown.key}.png"'
     return Response(data, media_type="image/png", headers={"content-disposition": name})
 

@@ -15,6 +15,7 @@ from percast.tools.campaign.arrived import (
     pack,
     unpack,
 )
+from percast.tools.campaign.tables.rows import delivered
 
 
 def test_what_a_header_says_survives_the_wire():
@@ -45,3 +46,15 @@ def test_a_store_of_an_earlier_version_is_read():
         '{"width": 256, "height": 256, "cbr": "1/48", "codec_id": 255, "codec_word": 0, '
         '"model_id": "00000000", "design_snr_db": 10.0, "realism": 1.0}'
     )
+
+
+@pytest.mark.parametrize(
+    ("received", "undecodable", "error", "came"),
+    [(1, 0, None, True), (1, 0, "", True), (0, 0, None, False), (1, 1, None, False),
+     (1, 0, "its codec broke", False), (None, None, None, False)],
+)  # fmt: skip
+def test_a_picture_came_out_where_something_arrived_and_could_be_decoded(
+    received, undecodable, error, came
+):
+    row = {"received": received, "undecodable": undecodable, "error": error}
+    assert delivered(row) is came

@@ -83,7 +83,7 @@ class RadioEnd:
                 QUEUE_SECONDS["transmit" if transmit else "receive"],
             )
             station = Station(opener, config, transmit, seconds, chatter)
-            stack.callback(_release, station)
+            stack.callback(process.stop_station, station)
             report.say(f"percast: {describe(config, station.took)}")
             profile = _profile(air, station.took["samp_rate"])
             if transmit:
@@ -189,12 +189,6 @@ class RadioEnd:
         self._opened = None
         self._stack.close()
         return {}, []
-
-
-def _release(station: Station) -> None:
-    station.stop()
-    process.at_once |= station.hanging
-    process.watchman = process.watchman or station.watchman
 
 
 def _profile(air: AirSection, samp_rate: float | None = None) -> Profile:

@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from percast.tools.campaign.tables.rows import delivered
 from percast.tools.campaign_report.analysis.conditions import Air, Code, Level
-from percast.tools.campaign_report.analysis.measured import Campaign, Row, delivered
+from percast.tools.campaign_report.analysis.measured import Campaign, Row
 from percast.tools.statistics.rate_curves import HIGHER_IS_BETTER
 
 MOST_AIRS = 3

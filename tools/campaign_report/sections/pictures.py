@@ -8,9 +8,9 @@ from PIL import Image
 
 from percast.engines.pictures import decode_picture
 from percast.tools.campaign.store import Store
+from percast.tools.campaign.tables.rows import delivered
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.examples import Example, Shown
-from percast.tools.campaign_report.analysis.measured import delivered
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Comparison, Layer, Prose, Section
