@@ -9,7 +9,7 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.pdu import END, PictureSymbols
+from percast.blocks.pdu import END, GAP, RX_TIME, PictureSymbols
 from percast.blocks.recordings.recorder import Recorder
 from percast.blocks.recordings.ring import SampleRing
 from percast.blocks.waveform.demodulate import Packet
@@ -24,7 +24,8 @@ class OfdmDemodulator(Guarded, gr.sync_block):
     """Finds packets, equalises them and puts pictures together.
 
     Message output `symbols`: `PictureSymbols` with their noise variances and the link's figures;
-    the end message after the sample with the end tag.
+    the end message after the sample with the end tag. At a tag of a gap, or a USRP's time tag, the
+    packet in progress is taken as far as it came, and the next one is looked for.
 
     Args:
         profile: the waveform.
@@ -66,6 +67,22 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         samples = input_items[0]
         if self._ended:
             return len(samples)
+        first, done = self.nitems_read(0), 0
+        tags = self.get_tags_in_range(0, first, first + len(samples))
+        for tag in sorted(tags, key=lambda tag: tag.offset):
+            if pmt.eq(tag.key, GAP) or pmt.eq(tag.key, RX_TIME):
+                self._hear(samples[done : tag.offset - first])
+                done = tag.offset - first
+                self._begin_anew(pmt.to_double(tag.value) if pmt.is_real(tag.value) else None)
+        self._hear(samples[done:])
+        self._publish(self.reassembler.expire(self.receiver.stats.samples))
+        if self._stopping or any(pmt.eq(tag.key, END) for tag in tags):
+            self._end()
+        return len(samples)
+
+    def _hear(self, samples: np.ndarray) -> None:
+        if not len(samples):
+            return
         with self._recording:
             self._heard += len(samples)
             if self._recorder is not None:
@@ -75,15 +92,22 @@ class OfdmDemodulator(Guarded, gr.sync_block):
         # Read once: another thread may take the hook off.
         if (look := self.on_samples) is not None:
             look(samples)
-        for packet in self.receiver.push(samples):
+        self._read(self.receiver.push(samples))
+
+    def _begin_anew(self, heard: float | None) -> None:
+        """Samples are missing before the next, which was heard at that time, seconds since 1970."""
+        if not self._heard:
+            return
+        with self._recording:
+            for keeper in self._keepers():
+                keeper.capture(self._heard, None, heard, gap=True)
+        self._read(self.receiver.flush())
+
+    def _read(self, packets: list[Packet]) -> None:
+        for packet in packets:
             if (look := self.on_packet) is not None:
                 look(packet)
             self._publish(self.reassembler.push(packet))
-        self._publish(self.reassembler.expire(self.receiver.stats.samples))
-        first = self.nitems_read(0)
-        if self._stopping or self.get_tags_in_range(0, first, first + len(samples), END):
-            self._end()
-        return len(samples)
 
     def record(self, recorder: Recorder | None) -> None:
         """Write down with another recorder from the next samples on, or not at all; the one before
@@ -93,10 +117,12 @@ class OfdmDemodulator(Guarded, gr.sync_block):
                 recorder.first = self._heard
             self._recorder = recorder
 
+    def _keepers(self) -> list[Recorder | SampleRing]:
+        return [keeper for keeper in (self._recorder, self.ring) if keeper is not None]
+
     def _note(self, packet: Packet | UnreadPacket) -> None:
-        for keeper in (self._recorder, self.ring):
-            if keeper is not None:
-                keeper.note(packet)
+        for keeper in self._keepers():
+            keeper.note(packet)
 
     def finish(self) -> None:
         """End with the samples at hand, and hold nothing back any more."""

@@ -24,6 +24,11 @@ PACKET_LEN = pmt.intern("packet_len")
 # The last message of a stream of pictures, and the tag on the last sample of a stream.
 # GNU Radio's own end of stream is not used: it stops blocks that still have messages waiting.
 END = pmt.intern("percast-end")
+# The tag on the first sample after a gap: samples are missing before it, nobody knows how many.
+# Its value is the time at which that sample was heard, seconds since 1970, double, or nil.
+GAP = pmt.intern("percast-gap")
+# A USRP's, on the first sample of all, after tuning and after an overrun.
+RX_TIME = pmt.intern("rx_time")
 _LEFT_OUT = pmt.intern("percast-left-out")
 
 _capsule_of = ctypes.pythonapi.PyCapsule_New

@@ -6,8 +6,6 @@ import numpy as np
 from percast.blocks.ending_source import EndingSource
 from percast.blocks.recordings.reader import Recording
 
-_CHUNK = 1 << 18  # samples read at once
-
 
 class RecordingSource(EndingSource):
     """Plays a recording as fast as it is taken; see `EndingSource`.
@@ -19,9 +17,13 @@ class RecordingSource(EndingSource):
     def __init__(self, recording: Recording):
         super().__init__("percast recording source")
         self.recording = recording
-        self.position = 0
+        self._pieces = recording.pieces()
 
     def more(self) -> np.ndarray | None:
-        samples = self.recording.read(self.position, _CHUNK)
-        self.position += len(samples)
-        return samples if len(samples) else None
+        piece = next(self._pieces, None)
+        if piece is None:
+            return None
+        samples, after_gap = piece
+        if after_gap:
+            self.mark_gap()
+        return samples

@@ -38,7 +38,7 @@ class ZmqSampleSource(EndingSource):
 
     Attributes:
         malformed: messages that were dropped: of several frames, with part of a sample, too large,
-            or not of ZeroMQ. After the last two it connects again.
+            or not of ZeroMQ. After the last two it connects again. Each leaves a gap.
 
     Raises:
         zmq.ZMQError: an address that makes no sense.
@@ -89,7 +89,7 @@ class ZmqSampleSource(EndingSource):
         if self._lost is None or now - self._lost < _PATIENCE:
             return
         self._lost = None
-        self.malformed += 1
+        self._drop_one()
         with contextlib.suppress(zmq.ZMQError):  # it knows the address no more
             self._socket.disconnect(self._address)
         self._socket.connect(self._address)
@@ -104,6 +104,10 @@ class ZmqSampleSource(EndingSource):
 
     def _checked(self, frames: list[bytes]) -> np.ndarray:
         if len(frames) > 1 or len(frames[0]) % NOTHING.itemsize:
-            self.malformed += 1
+            self._drop_one()
             return NOTHING
         return np.frombuffer(frames[0], NOTHING.dtype)
+
+    def _drop_one(self) -> None:
+        self.malformed += 1
+        self.mark_gap()

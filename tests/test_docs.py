@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,16 @@ def test_every_link_leads_somewhere(page):
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), target
         assert not anchor or anchor in anchors(there), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_and_programs_that_a_page_names_are_there(page):
+    text = page.read_text("utf-8")
+    rooms = "blocks|engines|flowgraphs|tests|tools"
+    files = set(re.findall(rf"\b(?:{rooms})/[a-z_/]+\.[\w.]*\w", re.sub(r"\S*//\S*", "", text)))
+    assert [path for path in sorted(files) if not (ROOT / path).exists()] == []
+    programs = set(re.findall(r"python -m (percast\.[\w.]+\w)", text))
+    assert [module for module in sorted(programs) if find_spec(module) is None] == []
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=name)

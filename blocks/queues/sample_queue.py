@@ -24,7 +24,7 @@ class SampleQueue:
         self.capacity = capacity
         self.ended = False
         self.total = 0
-        self._items: deque[np.ndarray] = deque()
+        self._items: deque[tuple[np.ndarray, float | None]] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
 
@@ -33,12 +33,17 @@ class SampleQueue:
         """Samples in the queue."""
         return self._waiting
 
-    def put(self, samples: np.ndarray, timeout: float = 0.0) -> bool:
-        """Append an array; False where there was no room within `timeout` seconds."""
+    def put(self, samples: np.ndarray, timeout: float = 0.0, gap: float | None = None) -> bool:
+        """Append an array; False where there was no room within `timeout` seconds.
+
+        Args:
+            gap: where samples are missing before it, the time at which it was heard, seconds since
+                1970.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: self._room_for(len(samples)), timeout):
                 return False
-            self._items.append(samples)
+            self._items.append((samples, gap))
             self._waiting += len(samples)
             self.total += len(samples)
             self._changed.notify_all()
@@ -46,15 +51,20 @@ class SampleQueue:
 
     def take(self, timeout: float = 0.0) -> np.ndarray | None:
         """The oldest array; None where none came within `timeout` seconds."""
+        item = self.take_with_gap(timeout)
+        return None if item is None else item[0]
+
+    def take_with_gap(self, timeout: float = 0.0) -> tuple[np.ndarray, float | None] | None:
+        """Likewise, and the `gap` that it was put in with."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._items or self.ended, timeout):
                 return None
             if not self._items:
                 return None
-            samples = self._items.popleft()
-            self._waiting -= len(samples)
+            item = self._items.popleft()
+            self._waiting -= len(item[0])
             self._changed.notify_all()
-            return samples
+            return item
 
     def end(self) -> None:
         """No more will be put in."""

@@ -123,14 +123,14 @@ class OnDemand:
             kept = self.ring.last(round(seconds * rate))
             if not len(kept):
                 raise UsageError("nothing was heard yet")
-            writer = self._open(kept.freq, len(kept) / rate)
+            begun, *later = kept.captures
+            writer = self._open(begun.freq, kept.heard(rate))
             recorder = Recorder(writer, self.heard.profile, SPARE)
             recorder.first = kept.first
             for block in kept.blocks:
                 recorder.write(block)
-            for start, freq in kept.captures:
-                age = (kept.first + len(kept) - start) / rate
-                recorder.capture(start, freq, age)
+            for c in later:
+                recorder.capture(c.start, c.freq, c.heard, c.gap)
             for packet in kept.packets:
                 recorder.note(packet)
             if failure := recorder.close():
@@ -150,11 +150,11 @@ class OnDemand:
             self._end()
         return self.failure
 
-    def _open(self, freq: float | None, age: float | None = None) -> RecordingWriter:
+    def _open(self, freq: float | None, heard_at: float | None = None) -> RecordingWriter:
         heard = self.heard
         return RecordingWriter(
             self._fresh_path(), heard.profile.samp_rate, freq, heard.datatype,
-            heard.hardware, age,
+            heard.hardware, heard_at,
         )  # fmt: skip
 
     def _fresh_path(self) -> Path:

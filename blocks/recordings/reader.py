@@ -9,7 +9,7 @@ The suffix, in small letters or capitals, says what a file is: `.sigmf-meta` (wi
 import hashlib
 import logging
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -23,6 +23,8 @@ from percast.errors import FileError, UsageError
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_CHUNK = 1 << 18  # samples read at once
 
 RAW = {".cf32": sample_type("cf32_le"), ".cs8": sample_type("ci8")}
 META, DATA, ARCHIVE = ".sigmf-meta", ".sigmf-data", ".sigmf"
@@ -49,6 +51,7 @@ class Recording:
         channels: interleaved ones, of which the first is read.
         samp_rate: samples/s, None where the file does not say.
         freq: Hz, likewise.
+        gaps: numbers of the samples before which some are missing, ascending.
         meta: where that is a file of its own.
     """
 
@@ -59,6 +62,7 @@ class Recording:
     channels: int = 1
     samp_rate: float | None = None
     freq: float | None = None
+    gaps: tuple[int, ...] = ()
     meta: Path | None = None
 
     @property
@@ -80,6 +84,20 @@ class Recording:
             if lo < hi:
                 pieces.append(self._read_within(segment, lo, hi - lo))
         return np.concatenate(pieces)
+
+    def pieces(self) -> Iterator[tuple[np.ndarray, bool]]:
+        """All of it, complex64 [n] after complex64 [n], each with whether samples are missing
+        before it.
+
+        Raises:
+            FileError: see `read`.
+        """
+        start = 0
+        for gap in (*self.gaps, self.length):
+            after_gap = start > 0
+            while start < gap and len(samples := self.read(start, min(_CHUNK, gap - start))):
+                yield samples, after_gap
+                start, after_gap = start + len(samples), False
 
     def _read_within(self, segment: Segment, start: int, count: int) -> np.ndarray:
         kind, frame = self.datatype.part, self.datatype.size * self.channels
@@ -255,5 +273,6 @@ def _open_sigmf(meta: Metadata, data: _Extent) -> Recording:
             channels=meta.channels,
             samp_rate=meta.samp_rate,
             freq=meta.freq,
+            gaps=tuple(gap for gap in meta.gaps if gap < length),
         )
     )

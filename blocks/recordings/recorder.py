@@ -39,6 +39,7 @@ class Recorder:
         self.writer, self.profile = writer, profile
         self.first = 0
         self.failure: FileError | None = None
+        self._gaps: list[int] = []  # numbers of the samples that are written after one
         self._spare, self._look_at = spare, 0  # samples written, as which to look again
 
     def write(self, samples: np.ndarray) -> None:
@@ -54,10 +55,15 @@ class Recorder:
         if disk.f_bavail * disk.f_frsize < self._spare:
             raise FileError(f"{self.writer.data}: less than {self._spare >> 20} MiB are free")
 
-    def capture(self, start: int, freq: float | None, age: float = 0.0) -> None:
+    def capture(
+        self, start: int, freq: float | None, heard: float | None = None, gap: bool = False
+    ) -> None:
         """Sample `start` of the receiver is no continuation; see `RecordingWriter.capture`."""
-        if start >= self.first:
-            self.writer.capture(start - self.first, freq, age)
+        start -= self.first
+        if start >= 0:
+            if gap := gap and start > 0:
+                self._gaps.append(start)
+            self.writer.capture(start, freq, heard, gap)
 
     def note(self, packet: Packet | UnreadPacket) -> None:
         """Annotate a packet of the samples written."""
@@ -85,7 +91,9 @@ class Recorder:
                 "packets": packets, "pictures": pictures,
                 "snr_db": 10 * math.log10(snr) if snr > 0 else None, "callsign": h.callsign,
             }  # fmt: skip
-        length = min(length, self.writer.length - start)  # it may break off with the recording
+        # It may break off with the recording, or at a gap.
+        end = min((gap for gap in self._gaps if gap > start), default=self.writer.length)
+        length = min(length, end - start)
         cut = max(0, -start)  # it had begun before the recording
         if cut >= length:
             return

@@ -2,9 +2,11 @@
 """The last seconds of what was heard, in memory."""
 
 import threading
+import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +18,25 @@ SAMPLE = 8  # bytes of one
 
 
 @dataclass(frozen=True)
+class Capture:
+    """Where what was heard is no continuation, and what holds from there on.
+
+    Args:
+        start: number of its first sample.
+        freq: Hz, or None.
+        heard: when that sample was, seconds since 1970.
+        gap: samples are missing exactly there.
+        newest: the last of its samples whose time is known: number and seconds since 1970.
+    """
+
+    start: int
+    freq: float | None
+    heard: float
+    gap: bool
+    newest: tuple[int, float]
+
+
+@dataclass(frozen=True)
 class Kept:
     """A stretch of what was heard.
 
@@ -23,18 +44,22 @@ class Kept:
         first: number of the receiver's sample that it begins with.
         blocks: complex64 [n] each, one after the other.
         packets: that were found in it.
-        freq: Hz that its first sample was heard at, or None.
-        captures: (sample, Hz) from which the radio was tuned anew.
+        captures: that it lies in: the first begins with it or before, the others within.
     """
 
     first: int
     blocks: Sequence[np.ndarray]
     packets: Sequence[Packet | UnreadPacket]
-    freq: float | None
-    captures: Sequence[tuple[int, float | None]]
+    captures: Sequence[Capture]
 
     def __len__(self) -> int:
         return sum(map(len, self.blocks))
+
+    def heard(self, samp_rate: float) -> float:
+        """When its first sample was, seconds since 1970: counted from the newest of the same
+        capture, for a gap may have lasted."""
+        number, at = self.captures[0].newest
+        return at - (number - self.first) / samp_rate
 
 
 class SampleRing:
@@ -54,7 +79,8 @@ class SampleRing:
         self._filled = 0
         self._end = 0  # number of the sample that comes next
         self._packets: deque[Packet | UnreadPacket] = deque()
-        self._captures: deque[tuple[int, float | None]] = deque(maxlen=64)
+        now = time.time()
+        self._captures = [Capture(0, None, now, False, (0, now))]  # ascending
         self._lock = threading.Lock()
 
     def put(self, samples: np.ndarray) -> None:
@@ -71,7 +97,10 @@ class SampleRing:
                     self._block, self._filled = np.empty(BLOCK, np.complex64), 0
             while (len(self._whole) - 1) * BLOCK + self._filled >= self.capacity:
                 self._whole.popleft()
+            self._date()
             begin = self._end - len(self._whole) * BLOCK - self._filled
+            while len(self._captures) > 1 and self._captures[1].start <= begin:
+                self._captures.pop(0)
             while self._packets and self._packets[0].start < begin:
                 self._packets.popleft()
 
@@ -80,10 +109,23 @@ class SampleRing:
         with self._lock:
             self._packets.append(packet)
 
-    def capture(self, start: int, freq: float | None) -> None:
+    def _date(self) -> None:
+        """Note that the newest sample was heard now."""
+        for i in reversed(range(len(self._captures))):
+            if self._captures[i].start < self._end:  # one may be told before its samples come
+                self._captures[i] = replace(self._captures[i], newest=(self._end, time.time()))
+                return
+
+    def capture(
+        self, start: int, freq: float | None, heard: float | None = None, gap: bool = False
+    ) -> None:
         """Sample `start` is no continuation; see `RecordingWriter.capture`."""
+        heard = time.time() if heard is None else heard
         with self._lock:
-            self._captures.append((start, freq))
+            place = bisect_right(self._captures, start, key=lambda c: c.start)
+            if freq is None and place:
+                freq = self._captures[place - 1].freq
+            self._captures.insert(place, Capture(start, freq, heard, gap, (start, heard)))
 
     def last(self, count: int) -> Kept:
         """The newest `count` samples, or as many as there are."""
@@ -97,5 +139,5 @@ class SampleRing:
             else:
                 blocks[0], surplus = blocks[0][surplus:], 0
         first = end - sum(map(len, blocks))
-        freq = next((freq for start, freq in reversed(captures) if start <= first), None)
-        return Kept(first, blocks, packets, freq, [c for c in captures if c[0] > first])
+        within = [c for c in captures if c.start > first]
+        return Kept(first, blocks, packets, captures[-len(within) - 1 :])

@@ -6,7 +6,6 @@ recording, and percast decodes what is whole.
 """
 
 import json
-import math
 import re
 from dataclasses import dataclass
 
@@ -34,6 +33,7 @@ class Metadata:
         dataset: name of the file of samples in the same folder, where it is said to be another
             than the usual one.
         headers: (first sample, bytes that stand before it and are none) of the captures.
+        gaps: numbers of the samples before which some are missing.
         trailer: bytes at the end that are no samples.
     """
 
@@ -44,6 +44,7 @@ class Metadata:
     sha512: str | None
     dataset: str | None
     headers: tuple[tuple[int, int], ...]
+    gaps: tuple[int, ...]
     trailer: int
 
     @property
@@ -79,13 +80,14 @@ def read_metadata(text: bytes) -> Metadata:
         info, captures = meta["global"], meta.get("captures") or []
         kind = info["core:datatype"]
         offset = _count(info.get("core:offset"))
-        headers = tuple(
-            (
-                max(0, _count(c.get("core:sample_start")) - offset),
-                _count(c.get("core:header_bytes")),
-            )
-            for c in captures
-        )
+        starts = [max(0, _count(c.get("core:sample_start")) - offset) for c in captures]
+        headers = [_count(c.get("core:header_bytes")) for c in captures]
+        ours = str(info.get("core:recorder")).startswith("percast")
+        gaps = {
+            start
+            for start, header, c in zip(starts, headers, captures, strict=True)
+            if start > min(starts) and _begins_anew(c, header, ours)
+        }
         freqs = [_positive(c.get("core:frequency")) for c in captures]
         dataset, sha512 = info.get("core:dataset"), info.get("core:sha512")
         rate = _positive(info.get("core:sample_rate"), 1e3, 200e6)
@@ -104,9 +106,17 @@ def read_metadata(text: bytes) -> Metadata:
         channels=channels,
         sha512=sha512.lower() if isinstance(sha512, str) else None,
         dataset=dataset,
-        headers=tuple(sorted(h for h in headers if h[1])),
+        headers=tuple(sorted(h for h in zip(starts, headers, strict=True) if h[1])),
+        gaps=tuple(sorted(gaps)),
         trailer=trailer,
     )
+
+
+def _begins_anew(capture: dict, header: int, ours: bool) -> bool:
+    """Whether samples are missing before a capture. That is what a new one means; but percast also
+    begins one where it knows only about where samples were lost or the radio was tuned, and one
+    with a header may be a packet of another format, of a stream without gaps."""
+    return capture.get("percast:gap") is True if ours else not header
 
 
 def _count(value: object) -> int:
@@ -120,7 +130,7 @@ def _count(value: object) -> int:
 
 
 def _positive(value: object, least: float = 0.0, most: float = 1e12) -> float | None:
-    sane = isinstance(value, int | float) and math.isfinite(value) and least < value <= most
+    sane = isinstance(value, int | float) and value > 0 and least <= value <= most
     return float(value) if sane else None
 
 

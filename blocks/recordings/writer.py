@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writing recordings of complex samples.
 
-Fields of the `percast` namespace, in the annotation of a received packet (those of the header
-only where its CRC was right):
+Fields of the `percast` namespace, in a capture:
+
+    percast:gap              true: samples are missing right before `core:sample_start`; without it
+                             a new capture tells only about where (since 1.2.0)
+
+and in the annotation of a received packet (those of the header only where its CRC was right):
 
     percast:crc_ok           true or false
     percast:session, image   the sender's run and its counter of pictures
@@ -35,7 +39,7 @@ from percast.whole_file import written_whole
 log = logging.getLogger(__name__)
 
 DATATYPES = ("cf32_le", "ci8")
-_EXTENSION = {"name": "percast", "version": "1.1.0", "optional": True}
+_EXTENSION = {"name": "percast", "version": "1.2.0", "optional": True}
 _META_SECONDS = 5.0  # between two writings of the metadata while samples come,
 _META_SHARE = 50  # or so many times what the last writing took
 
@@ -53,8 +57,8 @@ class RecordingWriter:
         freq: Hz, for the metadata.
         datatype: one of `DATATYPES`, for SigMF.
         hardware: for the metadata.
-        age: seconds since the first sample was heard; None where it is in what is written first,
-            which was heard just now.
+        heard: when the first sample was, seconds since 1970; None where it is in what is written
+            first, which was heard just now.
 
     Attributes:
         length: samples written.
@@ -71,7 +75,7 @@ class RecordingWriter:
         freq: float | None = None,
         datatype: str = "cf32_le",
         hardware: str | None = None,
-        age: float | None = None,
+        heard: float | None = None,
     ):
         self.path = Path(path)
         self.data = written_files(self.path)[0]
@@ -82,8 +86,8 @@ class RecordingWriter:
         self.saturated = 0
         self._digest = hashlib.sha512()
         self._samp_rate, self._hardware = samp_rate, hardware
-        self._captures = [_capture(0, freq)]
-        self._heard = None if age is None else _ago(age)
+        self._captures = [_capture(0, freq, heard)]
+        self._dated = heard is not None
         # As JSON: encoding hours of them at once would hold samples up.
         self._annotations: list[tuple[int, str]] = []
         self._next_meta = time.monotonic() + _META_SECONDS
@@ -102,9 +106,9 @@ class RecordingWriter:
         Raises:
             FileError: the disk is full, or gone.
         """
-        if not self.length:
-            heard = self._heard or _ago(len(samples) / self._samp_rate)
-            self._captures[0] |= {"core:datetime": heard}
+        if not self._dated:
+            self._captures[0] |= _capture(0, None, time.time() - len(samples) / self._samp_rate)
+            self._dated = True
         parts, saturated = self.datatype.encode(samples)
         data = memoryview(parts).cast("B")
         try:
@@ -124,10 +128,18 @@ class RecordingWriter:
             now = time.monotonic()
             self._next_meta = now + max(_META_SECONDS, _META_SHARE * (now - before))
 
-    def capture(self, start: int, freq: float | None, age: float = 0.0) -> None:
-        """Say that sample `start`, which was heard `age` seconds ago, is no continuation of the one
-        before: the radio was tuned to `freq` Hz, or samples are missing. Any thread may."""
-        self._captures.append(_capture(start, freq, age))
+    def capture(
+        self, start: int, freq: float | None, heard: float | None = None, gap: bool = False
+    ) -> None:
+        """Say that sample `start` is no continuation of the one before: the radio was tuned, or
+        samples are missing. Any thread may.
+
+        Args:
+            freq: Hz; None where it is as before.
+            heard: when the sample was, seconds since 1970; None = now.
+            gap: samples are missing exactly there; else it is about there.
+        """
+        self._captures.append(_capture(start, freq, heard) | ({"percast:gap": True} if gap else {}))
 
     def annotate(
         self, start: int, length: int, label: str, comment: str | None = None, **fields: object
@@ -201,14 +213,16 @@ class RecordingWriter:
             info["core:hw"] = self._hardware
         if checksum:
             info["core:sha512"] = checksum
-        # The last one for a sample holds; one for a sample that is still to come may be lost.
-        captures = {c["core:sample_start"]: c for c in self._captures}
-        written = [captures[start] for start in sorted(captures) if start < max(1, self.length)]
-        head = json.dumps({"global": info, "captures": written, "annotations": []}, indent=1)
+        captures = _merged(self._captures, max(1, self.length))
+        starts = ",\n  ".join(map(json.dumps, captures))
         notes = ",\n  ".join(text for _, text in sorted(self._annotations))
+        text = (
+            f'{{\n"global": {json.dumps(info, indent=1)},\n'
+            f'"captures": [\n  {starts}\n ],\n"annotations": [\n  {notes}\n ]\n}}\n'
+        )
         try:
             with written_whole(self.path, "w") as file:
-                file.write(head.removesuffix("]\n}") + f"\n  {notes}\n ]\n}}\n")
+                file.write(text)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
@@ -245,14 +259,23 @@ def check_not_read(path: str | Path, read: Iterable[Path], flag: str) -> None:
             raise UsageError(f"{flag} {path}: that is what is to be read; choose another name")
 
 
-def _capture(start: int, freq: float | None, age: float = 0.0) -> dict:
-    capture = {"core:sample_start": start, "core:datetime": _ago(age)}
+def _capture(start: int, freq: float | None, heard: float | None = None) -> dict:
+    at = datetime.datetime.fromtimestamp(time.time() if heard is None else heard, datetime.UTC)
+    capture = {"core:sample_start": start, "core:datetime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
     return capture if freq is None else capture | {"core:frequency": freq}
 
 
-def _ago(seconds: float) -> str:
-    time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds)
-    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _merged(captures: Iterable[dict], length: int) -> list[dict]:
+    """Captures as they were told to those of so many samples, one for each start: of several what
+    was told last. The frequency holds until another is told."""
+    merged, freq = {}, None
+    for capture in sorted(captures, key=lambda c: c["core:sample_start"]):
+        start = capture["core:sample_start"]
+        freq = capture.get("core:frequency", freq)
+        merged[start] = merged.get(start, {}) | capture
+        if freq is not None:
+            merged[start]["core:frequency"] = freq
+    return [capture for start, capture in merged.items() if start < length]
 
 
 def _unwritable(path: Path, error: OSError) -> FileError:

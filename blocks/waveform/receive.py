@@ -101,27 +101,35 @@ class Receiver:
         self._notch = ToneNotch()
         self._pending: _Pending | None = None
         self._tail = 0  # samples that still belong to the last packet
-        self._end = math.inf  # stream position behind which there are but the zeros of `flush`
+        self._end = math.inf  # stream position behind which a packet's samples never came
         self._enough = 0  # buffer length before which a further search is no use
 
     def push(self, samples: np.ndarray) -> list[Packet]:
         """Take complex64 [n] and give back the packets that are now complete; one for each picture
         where several share one."""
         self._append(samples)
+        return self._packets()
+
+    def flush(self) -> list[Packet]:
+        """What is still in the buffer, when no more samples will come, or some are missing before
+        those that come: of a packet that breaks off what arrived. The next packet is looked for in
+        what comes."""
+        self._end = position = self.stats.samples
+        kinds = chain(*short_parts(self.profile))
+        silence = max(kind.packet_len(0) for kind in kinds) + 4 * TIMING_SLACK
+        self._buffer = np.concatenate([self._buffer, np.zeros(silence, np.complex64)])
+        packets = self._packets()
+        if self._pending:
+            packets += pictures_of(self._take_payload(self._pending))
+        self._buffer, self._origin = np.zeros(0, np.complex64), position
+        self._end, self._tail, self._enough = math.inf, 0, 0
+        return packets
+
+    def _packets(self) -> list[Packet]:
         packets = []
         while (packet := self._step()) is not None:
             if isinstance(packet, Packet):
                 packets += pictures_of(packet)
-        return packets
-
-    def flush(self) -> list[Packet]:
-        """What is still in the buffer, when no more samples will come; of a packet that breaks off
-        in its payload what arrived."""
-        longest = max(kinds[0].preamble_len for kinds in short_parts(self.profile))
-        self._end = self._origin + len(self._buffer)
-        packets = self.push(np.zeros(longest + 4 * TIMING_SLACK, np.complex64))
-        if self._pending:
-            packets += pictures_of(self._take_payload(self._pending))
         return packets
 
     def _append(self, samples: np.ndarray) -> None:
@@ -182,8 +190,8 @@ class Receiver:
             if sync is not None and sync.trained > sync.profile.fft_size / 2:
                 bare.clear()
                 break
-        # What has no training symbols behind it may hide a packet of its own length that comes later:
-        # then only one of another length was looked for there.
+        # What has no training symbols behind it may hide a packet of its own length that comes
+        # later: then only one of another length was looked for there.
         past = min(bare, default=0) + families[0][0].short_len // 2
         if sync is None or (bare and seen_at > past + 2 * BLOCK):
             self.stats.detections += 1
@@ -257,7 +265,7 @@ class Receiver:
         carriers(sync.profile, self._buffer, sync.start, starts, offset, out, amplitude)
 
     def _take_payload(self, pending: _Pending) -> Packet:
-        """The packet, or what came of it before the stream's end."""
+        """The packet, or what came of it before the stream's end or a gap."""
         self._pending = None
         p, first = pending.sync.profile, len(pending.head)
         starts = _window_starts(p)[first : first + pending.payload_rows]

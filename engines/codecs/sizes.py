@@ -99,9 +99,10 @@ def _seconds_of(network: Network, config: CodecConfig, size: tuple[int, int]) ->
 
 
 def _measure(engine: Engine, network: Network, size: tuple[int, int]) -> float:
-    """Median of some runs, after one that compiles and touches all memory."""
+    """Median of some runs, after those that compile, capture and touch all memory."""
     inputs, times = inputs_of(network, *size, 1), []
-    engine.run(inputs)
+    for _ in range(engine.warm_up_runs):
+        engine.run(inputs)
     while len(times) < _RUNS and sum(times) < _LONG:
         start = time.perf_counter()
         engine.run(inputs)

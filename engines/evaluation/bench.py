@@ -8,7 +8,7 @@ alike: their ratios can be trusted where their times cannot.
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
@@ -20,11 +20,10 @@ import numpy as np
 from percast.engines.evaluation.verify import Candidate
 from percast.engines.manifest import Model, load_model
 from percast.engines.runtimes.choose import open_engine
-from percast.engines.runtimes.engine import Engine
+from percast.engines.runtimes.engine import Engine, FloatArray
 from percast.engines.runtimes.samples import inputs_of
 from percast.errors import ModelError
 
-WARM_UP = 2
 REFERENCE = Candidate("onnxruntime", "fp32")
 """It runs everywhere, so figures of several machines can be compared."""
 
@@ -115,7 +114,7 @@ def bench(
         candidates: those that do not run here are skipped.
         sizes: (height, width) of pictures.
         batches: pictures at once.
-        runs: of each candidate, after `WARM_UP` more.
+        runs: of each candidate, after those that it needs to warm up.
         threads: for each engine.
         reference: whose speed is 1.
         on_row: called with each row as it is known.
@@ -168,14 +167,22 @@ def _race(
     model = opened[0].model  # all models take the same
     inputs = [inputs_of(net, height, width, batch) for net in (model.encoder, model.generator)]
     times: list[list[tuple[float, float]]] = [[] for _ in opened]
-    for _ in range(WARM_UP + runs):
+    for entrant in opened:
+        for engine, each in zip((entrant.encoder, entrant.generator), inputs, strict=True):
+            _warm_up(engine, each)
+    for _ in range(runs):
         for entrant, seconds in zip(opened, times, strict=True):
             start = time.perf_counter()
             entrant.encoder.run(inputs[0])
             between = time.perf_counter()
             entrant.generator.run(inputs[1])
             seconds.append((between - start, time.perf_counter() - between))
-    return [np.array(each[WARM_UP:]) for each in times]
+    return [np.array(each) for each in times]
+
+
+def _warm_up(engine: Engine, inputs: Mapping[str, FloatArray]) -> None:
+    for _ in range(engine.warm_up_runs):
+        engine.run(inputs)
 
 
 def _row(
@@ -231,7 +238,7 @@ def _memory_here(
     before = resident_mb()
     pair = _open(model, candidate, threads)
     for engine, each in zip(pair, inputs, strict=True):
-        engine.run(each)
+        _warm_up(engine, each)
     gpu = pair[0].device_bytes / 1e6  # what the process has taken since the first was opened
     after = resident_mb()
     for engine in pair:

@@ -104,7 +104,7 @@ class Report:
     Attributes:
         reference: that all were compared with.
         rows: of the candidates that run here.
-        skipped: the others, and why.
+        skipped: the others, and why; nothing of what they found.
     """
 
     reference: Candidate
@@ -174,14 +174,14 @@ def verify(
     """Compares engines with a reference.
 
     Args:
-        candidates: those that do not run here are skipped.
+        candidates: those that do not run here, or fail while they run, are skipped.
         pictures: uint8 [H, W, 3].
         how: with what, and where.
         remember: tell the engines of candidates that passed, so that `auto` may pick them.
         on_row: called with each row as it is known.
 
     Raises:
-        ModelError: the reference does not run here, or an engine fails while it runs.
+        ModelError: the reference does not run here, or fails while it runs.
         FileError: a result cannot be remembered.
     """
     reference = how.reference or best_reference()
@@ -200,9 +200,13 @@ def verify(
             with pair:
                 truths = truths or _truths(model, exact, pictures, how)
                 found = []
-                for of_all_pictures in truths:
-                    found.append(_row(model, pair, of_all_pictures, how))
-                    on_row(found[-1])
+                try:
+                    for of_all_pictures in truths:
+                        found.append(_row(model, pair, of_all_pictures, how))
+                        on_row(found[-1])
+                except ModelError as error:  # a full GPU, or a precision that it lacks after all
+                    skipped[candidate] = str(error)
+                    continue
                 if remember and all(row.ok for row in found):
                     pair.mark_verified(reference, found)
                 rows += found

@@ -44,6 +44,8 @@ class Engine(ABC):
         inputs, outputs: names of the network's tensors.
         batch_pixels: pixels, over all pictures of a batch, up to which one run on several
             pictures is clearly faster than one run on each; 0 where that never is.
+        warm_up_runs: on inputs of one size, after which it is as fast there as it will be; of one
+            thread.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Engine(ABC):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     batch_pixels: int = 0
+    warm_up_runs: int = 1
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

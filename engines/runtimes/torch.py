@@ -5,9 +5,10 @@ what the other engines are compared with.
 It runs the networks of `percast.engines.networks` only.
 """
 
+import contextlib
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from percast.engines.runtimes import torch_verified
@@ -22,7 +23,7 @@ try:
 
     from percast.engines.networks import Encoder, Generator, rebuild
     from percast.engines.onnx_weights import read
-    from percast.engines.runtimes.torch_plan import SizePlan
+    from percast.engines.runtimes.torch_plan import WARM_UP, SizePlan
 except ImportError as error:
     raise ModelError(
         f"the torch engine cannot be loaded ({error}): pip install 'percast[train]'"
@@ -46,30 +47,35 @@ class TorchEngine(Engine):
     def __init__(self, path: Path, precision: str, threads: int):
         super().__init__()
         self._path = path
-        self._place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        on_gpu = self._place.type == "cuda"
+        on_gpu = torch.cuda.is_available()
         self.precision = ("fp16" if on_gpu else "fp32") if precision == "auto" else precision
-        if self.precision not in _TYPES or (self.precision == "fp16" and not on_gpu):
-            raise ModelError(
-                f"torch does not compute in {self.precision} here: use --precision fp32 or bf16"
-            )
-        self.device = torch.cuda.get_device_name() if on_gpu else "CPU"
-        self.batch_pixels = _BATCH_PIXELS if on_gpu else 0
         self.threads = threads
         torch.set_num_threads(threads)
         torch.backends.cudnn.allow_tf32 = False  # fp32 is what was asked for
         torch.backends.cudnn.benchmark = on_gpu  # each size is run many times
         network = _load(path)
         self.inputs, self.outputs = network.inputs, network.outputs
-        self._network = network.to(
-            device=self._place, dtype=_TYPES[self.precision], memory_format=torch.channels_last
-        )
-        self._stream = torch.cuda.Stream(self._place) if on_gpu else None
         self._plans: OrderedDict[tuple, SizePlan] = OrderedDict()
+        with _on_one_line():
+            _check(self.precision, on_gpu)
+            self.device = torch.cuda.get_device_name() if on_gpu else "CPU"
+            self._free_before = torch.cuda.mem_get_info()[0] if on_gpu else 0
+            self._network = network.to(
+                device=torch.device("cuda" if on_gpu else "cpu"),
+                dtype=_TYPES[self.precision],
+                memory_format=torch.channels_last,
+            )
+            self._stream = torch.cuda.Stream() if on_gpu else None
+        if on_gpu:
+            self.batch_pixels, self.warm_up_runs = _BATCH_PIXELS, WARM_UP + 1
 
     @property
     def device_bytes(self) -> int:
-        return torch.cuda.memory_allocated() if self._place.type == "cuda" else 0
+        """What others take on the same GPU meanwhile counts too."""
+        if self._stream is None:
+            return 0
+        with _on_one_line():
+            return self._free_before - torch.cuda.mem_get_info()[0]
 
     def mark_verified(self, result: Mapping[str, object]) -> None:
         """Remembers, on a GPU, that `auto` may take this engine there.
@@ -77,29 +83,47 @@ class TorchEngine(Engine):
         Raises:
             FileError: the cache cannot be written.
         """
-        if self._place.type == "cuda":
+        if self._stream is not None:
             torch_verified.remember(
                 self._path, self.precision, self.device, torch.__version__, result
             )
 
     def _run(self, inputs: dict[str, FloatArray]) -> dict[str, FloatArray]:
         shapes = tuple(inputs[name].shape for name in self.inputs)
-        try:
-            with torch.inference_mode():
-                plan = self._plans.pop(shapes, None)
-                if plan is None:
-                    while len(self._plans) >= _MOST_PLANS:
-                        self._plans.popitem(last=False)
-                    plan = SizePlan(self._network, shapes, self._place, self._stream)
-                output = plan.run([inputs[name] for name in self.inputs])
-                self._plans[shapes] = plan  # the last used one last
-        except RuntimeError as error:
-            raise ModelError(f"torch failed: {_short(error)}") from error
+        with _on_one_line(), torch.inference_mode():
+            plan = self._plans.pop(shapes, None)
+            if plan is None:
+                while len(self._plans) >= _MOST_PLANS:
+                    self._plans.popitem(last=False)
+                plan = SizePlan(self._network, shapes, self._stream)
+            output = plan.run([inputs[name] for name in self.inputs])
+            self._plans[shapes] = plan  # the last used one last
         return {self.outputs[0]: output}
 
     def _close(self) -> None:
         self._plans.clear()
         del self._network
+
+
+@contextlib.contextmanager
+def _on_one_line() -> Iterator[None]:
+    """torch's errors as `ModelError`: a GPU that is full, busy, lost, or too old."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ModelError(f"torch failed: {_short(error)}") from error
+
+
+def _check(precision: str, on_gpu: bool) -> None:
+    """Raises `ModelError` for a precision that torch does not have here."""
+    here = ["fp32"]
+    if on_gpu:
+        here.append("fp16")
+    if not on_gpu or torch.cuda.is_bf16_supported(including_emulation=False):
+        here.append("bf16")
+    if precision not in here:
+        known = " or ".join(here)
+        raise ModelError(f"torch does not compute in {precision} here: use --precision {known}")
 
 
 def _load(path: Path) -> Encoder | Generator:

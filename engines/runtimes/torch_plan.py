@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from percast.engines.runtimes import torch_graph
 from percast.engines.runtimes.engine import FloatArray
 
 log = logging.getLogger(__name__)
 
-_WARM_UP = 3  # runs before a capture, in which cuDNN chooses its algorithms
-_capturing = threading.Lock()  # torch captures one graph at a time
+WARM_UP = 3
+"""Runs before a capture, in which cuDNN chooses its algorithms. It remembers them by thread."""
 
 
 class SizePlan:
@@ -21,20 +22,19 @@ class SizePlan:
 
     On a GPU the copies go through pinned memory on a stream of the engine's own, and the network,
     with its changes of type, is captured as a CUDA graph; where that fails it is launched kernel by
-    kernel, and a line says so. At 256x256 an H200 waited for launches most of the time.
+    kernel, and a line says so. At 256x256 an H200 waited for launches most of the time. Until then
+    engines of several threads take turns, see `torch_graph.alone`.
 
     Args:
         network: of any type; called with tensors of that type.
         shapes: of its inputs.
-        device: that it lies on.
-        stream: of a GPU; None on a CPU.
+        stream: of the GPU that it lies on; None on a CPU.
     """
 
     def __init__(
         self,
         network: nn.Module,
         shapes: Sequence[tuple[int, ...]],
-        device: torch.device,
         stream: "torch.cuda.Stream | None",
     ):
         self._network, self._stream = network, stream
@@ -43,11 +43,11 @@ class SizePlan:
         self._given = [torch.empty(shape, pin_memory=pinned) for shape in shapes]
         self._inputs = self._given
         if stream is not None:
-            self._inputs = [torch.empty(shape, device=device) for shape in shapes]
+            self._inputs = [torch.empty(shape, device=stream.device) for shape in shapes]
         self._output: Tensor | None = None
         self._result: Tensor | None = None
-        self._launch: Callable[[], None] = self._compute
-        self._runs = 0
+        self._replay: Callable[[], None] | None = None
+        self._here = threading.local()  # `runs` of the present thread
 
     def run(self, arrays: Sequence[FloatArray]) -> FloatArray:
         """Computes it once.
@@ -61,12 +61,11 @@ class SizePlan:
         for given, array in zip(self._given, arrays, strict=True):
             given.copy_(torch.from_numpy(array))
         if self._stream is None:
-            self._launch()
+            self._compute()
             return self._output.numpy().copy()
         with torch.cuda.stream(self._stream):
             for place, given in zip(self._inputs, self._given, strict=True):
                 place.copy_(given, non_blocking=True)
-            self._capture_when_warm()
             self._launch()
             if self._result is None:
                 self._result = torch.empty(self._output.shape, pin_memory=True)
@@ -81,23 +80,22 @@ class SizePlan:
             self._output = torch.empty(output.shape, device=output.device)
         self._output.copy_(output)
 
-    def _capture_when_warm(self) -> None:
-        self._runs += 1
-        if self._runs != _WARM_UP + 1:
-            return
-        try:
-            self._launch = cuda_graph(self._compute, self._stream)
-        except Exception as error:  # whatever a driver, a library or torch may say to it
-            reason = " ".join(str(error).split())[:200]
-            log.warning("torch launches kernel by kernel, as capture failed: %s", reason)
+    def _launch(self) -> None:
+        if self._replay is None and torch_graph.works():
+            with torch_graph.alone:
+                self._warm_up()
+        elif self._replay is None:
+            self._compute()
+        else:
+            self._replay()
 
-
-def cuda_graph(work: Callable[[], None], stream: "torch.cuda.Stream") -> Callable[[], None]:
-    """Gives what replays some work, which is not done yet, as a CUDA graph."""
-    graph = torch.cuda.CUDAGraph()
-    with (
-        _capturing,
-        torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"),
-    ):
-        work()
-    return graph.replay
+    def _warm_up(self) -> None:
+        """Computes it, captured if this thread has done so often enough."""
+        runs = self._here.runs = getattr(self._here, "runs", 0) + 1
+        if runs > WARM_UP:
+            try:
+                self._replay = torch_graph.capture(self._compute)
+            except Exception as error:  # whatever a driver, a library or torch may say to it
+                reason = " ".join(str(error).split())[:200]
+                log.warning("torch launches kernel by kernel, as capture failed: %s", reason)
+        (self._replay or self._compute)()

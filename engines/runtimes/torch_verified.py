@@ -63,7 +63,10 @@ def check(network: Path, precision: str) -> None:
         raise ModelError(f"it cannot be loaded ({error})") from error
     if not torch.cuda.is_available():
         raise ModelError("it finds no GPU")
-    here = torch.cuda.get_device_name(), torch.__version__
+    try:
+        here = torch.cuda.get_device_name(), torch.__version__
+    except RuntimeError as error:  # busy, lost, or of no use to this torch
+        raise ModelError(f"it cannot use the GPU ({' '.join(str(error).split())[:200]})") from error
     if (found.get("device"), found.get("version")) != here:
         raise ModelError(
             f"its results are not verified on {here[0]} with torch {here[1]} yet "

@@ -46,6 +46,25 @@ class Conditions(NamedTuple):
     realism: Tensor
 
 
+class Rates(NamedTuple):
+    """Which rates there are, where conditions are drawn.
+
+    A list becomes a tensor on a GPU by a copy that waits for all that the GPU has yet to do; so
+    this is made once, and not in each step.
+
+    channels int64 [R], latent channels sent; odds float32 [R], how often each, their sum 1.
+    """
+
+    channels: Tensor
+    odds: Tensor
+
+    @classmethod
+    def on(cls, device: torch.device, config: Config) -> "Rates":
+        total = sum(config.rate_odds)
+        odds = [share / total for share in config.rate_odds]
+        return cls(torch.tensor(config.rates, device=device), torch.tensor(odds, device=device))
+
+
 class Air(NamedTuple):
     """What becomes of each symbol.
 
@@ -68,8 +87,10 @@ class Received(NamedTuple):
     snr_db: Tensor
 
 
-def draw_conditions(count: int, config: Config, generator: torch.Generator) -> Conditions:
-    """Random conditions for a batch; on the generator's device.
+def draw_conditions(
+    count: int, config: Config, rates: Rates, generator: torch.Generator
+) -> Conditions:
+    """Random conditions for a batch; on the generator's device, where the rates must be.
 
     Realism is drawn by strata and ascends, so every batch has its share of lifelike crops, and
     those for the adversary are a slice whose length is known without asking the GPU.
@@ -79,18 +100,14 @@ def draw_conditions(count: int, config: Config, generator: torch.Generator) -> C
     def uniform() -> Tensor:
         return torch.rand(count, generator=generator, device=device)
 
-    total = sum(config.rate_odds)
-    odds = torch.tensor([share / total for share in config.rate_odds], device=device)
-    drawn = torch.multinomial(odds, count, replacement=True, generator=generator)
+    drawn = torch.multinomial(rates.odds, count, replacement=True, generator=generator)
     low, high = config.snr_db
-    erased = torch.where(
-        uniform() < config.erasure_share, uniform() * config.most_erased, torch.zeros_like(odds[0])
-    )
+    loses, most = uniform() < config.erasure_share, uniform() * config.most_erased
     return Conditions(
-        channels=torch.tensor(config.rates, device=device)[drawn],
+        channels=rates.channels[drawn],
         snr_db=low + (high - low) * uniform(),
         fades=uniform() < config.fading_share,
-        erased=erased,
+        erased=torch.where(loses, most, torch.zeros_like(most)),
         realism=_realism(
             (torch.arange(count, device=device) + uniform()) / count,
             config.faithful_share,

@@ -50,6 +50,19 @@ class Group:
     def first(self) -> bool:
         return self.rank == 0
 
+    @property
+    def device_name(self) -> str:
+        """The GPU's, or CPU."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+
+    def describe(self) -> str:
+        """What the run is on, and where that is no GPU why."""
+        if self.device.type == "cuda":
+            return self.device_name if self.size == 1 else f"{self.size} GPUs ({self.device_name})"
+        if torch.version.cuda or torch.version.hip:
+            return "the CPU: torch finds no GPU"
+        return "the CPU: this torch has no CUDA"
+
     def wrap(self, module: nn.Module) -> nn.Module:
         """The module with gradients averaged over all processes, all starting from rank 0's."""
         if self.size == 1:

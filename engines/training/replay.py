@@ -14,12 +14,14 @@ from typing import Protocol
 
 import torch
 
+from percast.engines.runtimes import torch_graph
+from percast.engines.runtimes.torch_graph import Work
+
 log = logging.getLogger(__name__)
 
 WARM_UP = 3
 """Steps before a capture: libraries choose their algorithms, optimisers make their moments."""
 
-Work = Callable[[], None]
 Capture = Callable[[Work, torch.Generator], Work]
 
 
@@ -53,15 +55,18 @@ class Replays:
         if not alone:
             log.info("steps are launched kernel by kernel: several processes exchange gradients")
             return cls(None, drawing)
-        return cls(cuda_graph, drawing)
+        return cls(torch_graph.capture, drawing)
 
     def run(self, kind: Hashable, work: Work) -> None:
         """Does the work once.
 
         Args:
-            kind: of the work; work of one kind does the same with tensors at the same addresses.
+            kind: of the work; work of one kind does the same with tensors at the same addresses,
+                and none is done after work of a later kind.
             work: what to do.
         """
+        if kind not in self._runs:
+            self._captured.clear()  # graphs hold their memory, and kinds do not come again
         if kind not in self._captured:
             runs = self._runs[kind] = self._runs.get(kind, 0) + 1
             if self._capture is None or runs <= WARM_UP:
@@ -92,22 +97,3 @@ def own_stream(device: torch.device) -> Iterator[None]:
             yield
     finally:
         usual.wait_stream(own)
-
-
-def cuda_graph(work: Work, generator: torch.Generator) -> Work:
-    """Work as a CUDA graph; nothing of it is done yet.
-
-    Seeding the generator between replays changes what they draw, as it does without a graph.
-
-    Args:
-        work: on the present stream, done before in the same way.
-        generator: that it draws from.
-    """
-    graph = torch.cuda.CUDAGraph()
-    graph.register_generator_state(generator)
-    torch.cuda.synchronize()
-    stream = torch.cuda.current_stream()
-    # Threads that load pictures may go on meanwhile.
-    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-        work()
-    return graph.replay

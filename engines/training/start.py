@@ -20,6 +20,21 @@ from percast.errors import ModelError, UsageError
 log = logging.getLogger(__name__)
 
 
+def check_precision(config: Config, device: torch.device) -> None:
+    """Checks that the device computes in the run's precision.
+
+    Before Ampere GPUs only emulate bfloat16, and cuDNN has no convolutions for that.
+
+    Raises:
+        UsageError: it does not.
+    """
+    on_gpu = device.type == "cuda" and config.precision == "bf16"
+    if on_gpu and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise UsageError(
+            f"{torch.cuda.get_device_name(device)} has no bfloat16: --set precision=fp32"
+        )
+
+
 def open_data(config: Config, group: Group) -> tuple[Pictures, Pictures]:
     """Pictures to train on, and to validate on.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from percast.engines.networks import STRIDE
 from percast.engines.training import channel, schedule
-from percast.engines.training.channel import Conditions
+from percast.engines.training.channel import Conditions, Rates
 from percast.engines.training.config import MIN_CROP, Config
 from percast.engines.training.link import Link
 from percast.engines.training.losses import terms as losses
@@ -58,7 +58,8 @@ class Step:
         self.original = torch.zeros((config.batch, 3, side, side), device=device).contiguous(
             memory_format=torch.channels_last
         )
-        drawn = channel.draw_conditions(config.batch, config, torch.Generator(device))
+        self._rates = Rates.on(device, config)
+        drawn = channel.draw_conditions(config.batch, config, self._rates, torch.Generator(device))
         self.conditions = Conditions(*map(torch.empty_like, drawn))
         self.phase = torch.zeros(2, dtype=torch.int64, device=device)
         self.averaging = torch.zeros((), device=device)
@@ -96,7 +97,9 @@ class Step:
 
     def _draw_conditions(self) -> None:
         self.generator.manual_seed(self._seed)
-        drawn = channel.draw_conditions(self._config.batch, self._config, self.generator)
+        drawn = channel.draw_conditions(
+            self._config.batch, self._config, self._rates, self.generator
+        )
         for kept, new in zip(self.conditions, drawn, strict=True):
             kept.copy_(new)
 

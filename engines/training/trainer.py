@@ -50,7 +50,7 @@ class Trainer:
         resume: a checkpoint to go on from, as `records.checkpoint` loads it.
 
     Raises:
-        UsageError: no data, or settings that do not fit it.
+        UsageError: no data, or settings that do not fit it or the device.
         ModelError: weights that cannot be read, or are of other networks.
         FileError: the folder cannot be written.
     """
@@ -67,6 +67,7 @@ class Trainer:
         self.step, self.images, self._spent = 0, 0, 0.0
         self._second_began: int | None = None  # step of the second stage's beginning
         device = group.device
+        start.check_precision(config, device)
         if device.type == "cuda":
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True

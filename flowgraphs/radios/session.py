@@ -106,11 +106,16 @@ class Session:
         counts = self._raw_counts()
         return {name: max(0, count - self._before[name]) for name, count in counts.items()}
 
-    def _raw_counts(self) -> dict[str, int]:
-        end, counts = self.end, dict.fromkeys(COUNTS, 0)
+    def told(self) -> dict[str, int]:
+        """What the driver has printed of these so far, in this session and before: of an overrun
+        nobody knows where it was."""
         driver = self.radio.took.get("driver", "")
-        if driver != "gr-uhd" and self._chatter:  # that one has better ways to tell
-            counts |= self._chatter.counts(driver)
+        if driver == "gr-uhd" or not self._chatter:  # that one has better ways to tell
+            return dict.fromkeys(COUNTS, 0)
+        return self._chatter.counts(driver)
+
+    def _raw_counts(self) -> dict[str, int]:
+        end, counts = self.end, dict.fromkeys(COUNTS, 0) | self.told()
         if isinstance(end, SampleTap):
             counts["overruns"] += end.overruns + max(0, end.time_tags - self.tunings)
         if self._messages is not None:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from percast.blocks.queues.sample_queue import SampleQueue
-from percast.blocks.receive_bridge import SampleTap
 from percast.blocks.stats.level_meter import LevelMeter
 from percast.errors import DeviceError, one_line
 from percast.flowgraphs.radios.advice import Adviser
@@ -52,8 +51,9 @@ class Station:
         asked, took: settings of the radio by name: what was asked for at first, and what it took.
         gains: gain stages, with the least and the most dB of each.
         on_capture: called with the number of a sample in the queue's stream and the frequency in
-            Hz, when that sample is no continuation of the one before: after tuning, and where
-            samples were lost, to a tenth of a second.
+            Hz, when about there it is no continuation of the one before: after tuning, when a lost
+            radio is back, and where its driver says that it has lost samples. Gaps whose place is
+            known are in the queue.
 
     `error` and `failure` are what `run` looks for: the first stops a transmitter; the second is
     told when a receiver has decoded what came before the radio was lost.
@@ -81,7 +81,7 @@ class Station:
         self._opener, self._chatter = opener, chatter
         self._adviser = Adviser(config.agc)
         self._counts = dict.fromkeys(COUNTS, 0)  # of sessions that are over
-        self._marked = 0  # overruns
+        self._marked = 0  # overruns that drivers have told of
         self._lock = threading.Lock()  # over the session
         self._tuning = threading.Lock()  # held while a driver is asked to tune, which may hang
         self._stopping = threading.Event()
@@ -182,10 +182,11 @@ class Station:
                 last_move, flow = now, moved
             if now - started < _SETTLING:
                 session.settle()
+                self._marked = session.told()["overruns"]
             self._adviser.tell_counts(self.counts(), now)
             if not self.transmit:
                 self._adviser.tell_level(self.meter, now)
-                self._mark_gap(session.end)
+                self._mark_gap(session.told()["overruns"])
             if session.error is not None:
                 self.error = session.error  # no fault of the radio
                 return
@@ -265,10 +266,9 @@ class Station:
             if self._chatter:
                 self._chatter.stays = True
 
-    def _mark_gap(self, tap: SampleTap) -> None:
-        """Mark where samples come again after some were lost."""
-        overruns = self.counts()["overruns"]
-        if overruns > self._marked and not tap.dropping:
+    def _mark_gap(self, overruns: int) -> None:
+        """Mark about where a driver has lost samples."""
+        if overruns > self._marked:
             self._marked = overruns
             self._mark()
 

@@ -12,6 +12,7 @@ TORCH_SIDE = {
     "export/onnx_graph.py",
     "runtimes/torch.py",
     "runtimes/torch_plan.py",
+    "runtimes/torch_graph.py",
     "runtimes/torch_verified.py",
 }
 

@@ -52,9 +52,9 @@ class Cuda:
         assert index == 0
         return self
 
-    def Stream(self):  # noqa: N802 - pycuda's name
+    def Stream(self, flags: int = 0):  # noqa: N802 - pycuda's name
         self.need_context()
-        return Stream(self)
+        return Stream(self, flags)
 
     def mem_alloc(self, size: int) -> "Allocation":
         self.need_context()
@@ -124,8 +124,9 @@ class Pinned:
 class Stream:
     known: dict[int, "Stream"] = {}
 
-    def __init__(self, cuda: Cuda):
+    def __init__(self, cuda: Cuda, flags: int):
         self._cuda = cuda
+        self.waits_for_default = not flags & 1
         self._waiting = []
         self.capturing = False
         self.handle = id(self)
@@ -155,6 +156,7 @@ class Graph:
 
     def __init__(self, handle: int, enqueue):
         self._stream = Stream.known[handle]
+        assert not self._stream.waits_for_default, "others would spoil the capture"
         before = self._stream.take()
         self._stream.capturing = True
         try:

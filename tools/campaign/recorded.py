@@ -30,15 +30,13 @@ from percast.tools.campaign.plan import Plan
 from percast.tools.campaign.sections import RECORDING, CodecSection
 from percast.tools.campaign.store import Done, Store
 
-_CHUNK = 1 << 18  # samples read at once
-
 
 def received(plan: Plan) -> Iterator[ReceivedImage]:
     """The pictures of a recording, in the order of their arrival."""
     recording, profile = open_recording(plan.recording.path), _profile(plan)
     receiver, reassembler = Receiver(profile), Reassembler(profile)
-    for start in range(0, recording.length, _CHUNK):
-        for packet in receiver.push(recording.read(start, _CHUNK)):
+    for samples, after_gap in recording.pieces():
+        for packet in (*(receiver.flush() if after_gap else ()), *receiver.push(samples)):
             yield from reassembler.push(packet)
         yield from reassembler.expire(receiver.stats.samples)
     for packet in receiver.flush():

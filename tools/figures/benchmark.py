@@ -20,6 +20,8 @@ from percast.blocks.channel import ChannelConfig
 from percast.blocks.images import parse_size
 from percast.blocks.images.config import SinkConfig, SourceConfig
 from percast.blocks.queues.worker import Worker
+from percast.blocks.waveform import kernels
+from percast.blocks.waveform.profile import open_profile
 from percast.engines.codecs.config import DEFAULT_THREADS
 from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.registry import open_codec
@@ -27,6 +29,8 @@ from percast.engines.evaluation.bench import resident_mb
 from percast.errors import PercastError
 from percast.flowgraphs.config import TransmitterConfig
 from percast.tools import terminal
+from percast.tools.figures.speed import SNR_DB, compared, receiving, sending
+from percast.tools.figures.traffic import traffic
 from percast.tools.loopback_run import LoopbackConfig
 from percast.tools.loopback_run import run as run_link
 from percast.tools.photographs import write_photographs
@@ -72,11 +76,6 @@ _RATES = [(of, per) for per in ("seconds", "cpu_seconds") for of in ("samples", 
 
 def waveform(args: argparse.Namespace) -> None:
     """Full traffic through one end of the modem, on one core: compiled kernels beside numpy."""
-    from percast.blocks.waveform import kernels
-    from percast.blocks.waveform.profile import open_profile
-    from percast.tools.figures.speed import SNR_DB, compared, receiving, sending
-    from percast.tools.figures.traffic import traffic
-
     kernels.warm_up()
     rows = []
     for name in ("standard-4m", "wide-10m"):

@@ -95,7 +95,10 @@ def train(args: argparse.Namespace) -> int:
         state, config = None, configuration.load(args.config or "base", changes)
     group = Group.open()
     try:
-        result = Trainer(config, out, group, args.init, state).run()
+        trainer = Trainer(config, out, group, args.init, state)
+        if group.first:
+            say(f"training on {group.describe()}")
+        result = trainer.run() | {"device": group.device_name}
     finally:
         group.close()
     if group.first:

@@ -13,6 +13,8 @@ from percast.engines.runtimes.tensorrt.nvidia import Gpu, NoGpu, first_gpu
 from percast.engines.runtimes.tensorrt.package import PIP
 from percast.errors import ModelError, one_line
 
+_NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
+
 
 @functools.cache
 def _driver() -> Any:
@@ -77,8 +79,12 @@ class Device:
         return self._cuda.mem_get_info()[0]
 
     def stream(self) -> Any:
-        """A stream; its `handle` is CUDA's."""
-        return self._cuda.Stream()
+        """A stream; its `handle` is CUDA's.
+
+        What anyone puts on the default stream neither waits for it nor is waited for. While a
+        stream that does wait is captured, that is refused, and the capture lost.
+        """
+        return self._cuda.Stream(_NON_BLOCKING)
 
     def memory(self) -> "Memory":
         return Memory(self._cuda)

@@ -52,6 +52,7 @@ class TensorRtEngine(Engine):
     name = "tensorrt"
     threads = 1
     batch_pixels = _BATCH_PIXELS
+    warm_up_runs = 2  # the second captures
 
     def __init__(
         self, path: Path, precision: str, threads: int, found: tuple[Key, Plan] | None = None

@@ -4,8 +4,9 @@
 Shrinking shows the same textures at many scales, and sharper than the pictures themselves.
 """
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -29,6 +30,17 @@ class Crops(Protocol):
     def __call__(self, step: int) -> Tensor: ...
 
 
+class _Place(NamedTuple):
+    """Where a crop is taken. All of these are drawn before any is cut, so that it does not matter
+    who cuts which."""
+
+    picture: int
+    y: int
+    x: int
+    side: int
+    flipped: bool
+
+
 class HostCrops:
     """Crops drawn by Pillow.
 
@@ -37,8 +49,8 @@ class HostCrops:
         batch, crop: how many, and their side in pixels.
         seed, process: see `seeds`.
         device: where the batches go.
-        ahead: whether to draw the next batch in a thread meanwhile. Good beside a GPU; on a CPU
-            it would only take the core that computes.
+        ahead: whether to draw the next batch meanwhile, in as many threads as there are
+            processors. Good beside a GPU; on a CPU it would only take the core that computes.
     """
 
     def __init__(
@@ -54,6 +66,7 @@ class HostCrops:
         self._pictures, self._batch, self._crop = pictures, batch, crop
         self._seed, self._process, self._device = seed, process, device
         self._pool = ThreadPoolExecutor(1) if ahead else None
+        self._cutters = ThreadPoolExecutor(os.cpu_count()) if ahead else None
         self._next: tuple[int, Future[Tensor]] | None = None
 
     def __call__(self, step: int) -> Tensor:
@@ -73,21 +86,26 @@ class HostCrops:
         random = seeds.host_generator(
             seeds.sequence(seeds.Purpose.CROPS, self._seed, self._process, step)
         )
-        crops = np.stack([self._one(random) for _ in range(self._batch)])
-        batch = torch.from_numpy(crops)
+        places = [self._place(random) for _ in range(self._batch)]
+        each = self._cutters.map if self._cutters else map
+        batch = torch.from_numpy(np.stack(list(each(self._cut, places))))
         return batch.pin_memory() if self._device.type == "cuda" else batch
 
-    def _one(self, random: np.random.Generator) -> np.ndarray:
-        picture = self._pictures[random.integers(len(self._pictures))]
-        height, width = picture.shape[:2]
+    def _place(self, random: np.random.Generator) -> _Place:
+        picture = int(random.integers(len(self._pictures)))
+        height, width = self._pictures.sizes[picture].tolist()
         most = min(MOST_SHRINKING, min(height, width) / self._crop)
         side = round(self._crop * random.uniform(1, most))
         y, x = random.integers(height - side + 1), random.integers(width - side + 1)
-        crop = picture[y : y + side, x : x + side]
+        return _Place(picture, int(y), int(x), side, random.random() < 0.5)
+
+    def _cut(self, place: _Place) -> np.ndarray:
+        picture, y, x, side, flipped = place
+        crop = self._pictures[picture][y : y + side, x : x + side]
         if side != self._crop:
             size = (self._crop, self._crop)
             crop = np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))
-        return crop[:, ::-1] if random.random() < 0.5 else crop
+        return crop[:, ::-1] if flipped else crop
 
 
 class DeviceCrops:

@@ -110,6 +110,7 @@ def mislabel(rng, meta, data):
             {
                 "core:sample_start": starts[rng.integers(5)],
                 "core:header_bytes": int(rng.integers(99)),
+                "percast:gap": bool(rng.integers(2)),
             }
             for _ in range(rng.integers(4))
         ]
@@ -138,8 +139,8 @@ def images_of(path: Path):
     recording = open_recording(path)
     receiver = Receiver(Link().profile)
     reassembler = Reassembler(receiver.profile)
-    for start in range(0, recording.length, 1 << 15):
-        for packet in receiver.push(recording.read(start, 1 << 15)):
+    for samples, after_gap in recording.pieces():
+        for packet in (*(receiver.flush() if after_gap else ()), *receiver.push(samples)):
             yield from reassembler.push(packet)
     for packet in receiver.flush():
         yield from reassembler.push(packet)

@@ -2,6 +2,7 @@
 """Recordings that are begun while a receiver runs, and the past."""
 
 import json
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -113,6 +114,52 @@ def test_the_past_is_saved_with_packets_and_frequencies_where_they_were(tmp_path
     assert [c["core:frequency"] for c in meta["captures"]] == [2e9]
     everything, _ = read(recordings.save(3600))
     assert len(everything) == ring.capacity
+
+
+def dates(meta: dict) -> list[float]:
+    return [datetime.fromisoformat(c["core:datetime"]).timestamp() for c in meta["captures"]]
+
+
+def test_the_past_is_dated_as_it_was_heard_whatever_was_missing_between(tmp_path, monkeypatch):
+    """Half a second, an outage of 4 s, half a second; and 3 s later somebody asks."""
+    now, half = [1e9], int(PROFILE.samp_rate / 2)
+    monkeypatch.setattr("time.time", lambda: now[0])
+    ring = SampleRing(4 * half)
+    demodulator = Demodulator(ring)
+    recordings = OnDemand(Heard(PROFILE, lambda: 1e9), tmp_path, demodulator.record, ring=ring)
+    now[0] += 10.5  # a radio takes its time to start, and samples come as they are heard
+    demodulator.hear(counted(0, half))
+    recordings.capture(half, 2e9)  # told before its samples come, as a station does
+    now[0] += 4
+    ring.capture(half, None, now[0], gap=True)
+    now[0] += 0.5
+    demodulator.hear(counted(half, half))
+    now[0] += 3
+    _, meta = read(recordings.save(3600))
+    assert dates(meta) == pytest.approx([1e9 + 10, 1e9 + 14.5], abs=1e-3)
+    assert [c["core:frequency"] for c in meta["captures"]] == [1e9, 2e9]
+    assert [c.get("percast:gap") for c in meta["captures"]] == [None, True]
+    _, meta = read(recordings.save(0.25))
+    assert dates(meta) == pytest.approx([1e9 + 14.75], abs=1e-3)
+    _, meta = read(recordings.save(0.75))  # begins before the outage
+    assert dates(meta) == pytest.approx([1e9 + 10.25, 1e9 + 14.5], abs=1e-3)
+
+
+def test_every_gap_of_the_past_is_saved_and_the_frequency_however_many_there_are(tmp_path):
+    ring = SampleRing(3 * BLOCK)
+    demodulator = Demodulator(ring)
+    recordings = OnDemand(Heard(PROFILE, lambda: 1e9), tmp_path, demodulator.record, ring=ring)
+    for first in range(0, 8 * BLOCK, 1000):
+        demodulator.hear(counted(first, 1000))
+        ring.capture(first + 1000, None, gap=True)
+    samples, meta = read(recordings.save(3600))
+    assert len(samples) == ring.capacity
+    begin = int(samples[0].real)
+    starts = [c["core:sample_start"] for c in meta["captures"]]
+    gaps = range(-(begin + 1) // 1000 * -1000, demodulator.heard, 1000)
+    assert starts == [0, *(gap - begin for gap in gaps if gap > begin)]
+    assert {c["core:frequency"] for c in meta["captures"]} == {1e9}
+    assert len(ring._captures) < 4 * BLOCK / 1000 + 2  # none is kept for nothing
 
 
 def test_without_a_ring_there_is_no_past(tmp_path):

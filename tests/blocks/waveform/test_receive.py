@@ -263,6 +263,48 @@ def test_of_a_packet_that_breaks_off_what_came_is_received(make_link, kind, rows
     assert image.lost_symbols == 98304 - came
 
 
+@pytest.mark.parametrize("lost", [30, 300, 4096, 50_000])
+def test_a_gap_takes_of_its_packet_what_follows_and_no_packet_after_it(make_link, lost):
+    link = make_link(open_profile().of("long"))
+    p = link.profile
+    broken, whole = link.burst(0, symbols=12288), link.burst(1)
+    start = np.flatnonzero(broken)[0]
+    at = start + p.packet_len(0) + 20 * p.symbol_len + p.symbol_len // 2
+    before, after = broken[:at], np.concatenate([broken[at:], whole])[lost:]
+    if lost > 4096:  # the whole rest of the packet and the silence, up to the next
+        after = whole
+    before, after = (x + link.noise(len(x), 20) for x in (before, after))
+    packets = [*link.receive(before), *link.receiver.flush(), *link.receive(after)]
+    assert [packet.header.image for packet in packets] == [0, 1]
+    first, second = packets
+    assert np.isinf(first.noise_var[20 * 192 :]).all() and not first.symbols[20 * 192 :].any()
+    error = np.abs(first.symbols[: 20 * 192] - link.sent[0][: 20 * 192]) ** 2
+    assert np.mean(error) == pytest.approx(np.mean(first.noise_var[: 20 * 192]), rel=0.2)
+    assert np.isfinite(second.noise_var).all() and link.latent_snr([second]) > 19
+    place = len(before) + len(after) - len(whole) + np.flatnonzero(whole)[0]
+    assert abs(second.start - place - p.short_len - p.long_guard) <= 2
+
+
+@pytest.mark.parametrize("kind", ["short", "long"])
+def test_a_packet_whose_header_falls_into_a_gap_is_counted(make_link, kind):
+    link = make_link(open_profile().of(kind))
+    broken, whole = link.burst(0), link.burst(1)
+    at = np.flatnonzero(broken)[0] + link.profile.preamble_len + 100
+    broken, whole = (x + link.noise(len(x), 20) for x in (broken[:at], whole))
+    packets = [*link.receive(broken), *link.receiver.flush(), *link.receive(whole)]
+    assert [packet.header.image for packet in packets] == [1]
+    assert (link.receiver.stats.headers_lost, link.receiver.stats.packets) == (1, 1)
+
+
+def test_a_gap_in_silence_or_at_the_beginning_is_none(link):
+    assert link.receiver.flush() == []
+    assert link.receive(link.noise(5000, 20)) == link.receiver.flush() == []
+    assert link.receiver.flush() == []
+    sent = link.burst()
+    (packet,) = link.receive(sent + link.noise(len(sent), 20))
+    assert np.isfinite(packet.noise_var).all()
+
+
 def test_a_picture_is_given_out_when_the_next_one_starts(link):
     packets = link.receive(send(link, 20, images=1, symbols=24576))
     reassembler = Reassembler(link.profile)

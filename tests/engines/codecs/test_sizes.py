@@ -3,6 +3,7 @@
 
 import json
 import logging
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -113,6 +114,17 @@ def test_a_real_measurement_finds_the_tiny_model_faster(two_sizes):
     pair = [manifest.load_model(name) for name in ("base", "lite")]
     seconds = [sizes._seconds(model, TINY, (128, 128), ("encode", "decode")) for model in pair]
     assert 0 < 3 * seconds[1] < seconds[0]
+
+
+def test_an_engine_is_measured_as_fast_as_it_is_once_it_is_warm(model):
+    class Capturing:
+        warm_up_runs, runs = 4, 0
+
+        def run(self, inputs):
+            self.runs += 1
+            time.sleep(0.02 * (self.runs <= self.warm_up_runs))
+
+    assert sizes._measure(Capturing(), model.encoder, (64, 64)) < 0.01
 
 
 def test_the_registry_opens_auto_too(two_sizes, takes):

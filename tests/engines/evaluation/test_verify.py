@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import time
 from dataclasses import replace
 from fractions import Fraction
 
@@ -100,6 +101,21 @@ def test_wrong_results_are_found(monkeypatch, model, pictures, output, wrong):
     json.dumps(found.as_dict(), allow_nan=False)
 
 
+def test_one_that_fails_while_it_runs_is_skipped_and_the_others_are_kept(
+    monkeypatch, model, pictures
+):
+    def fail(array):
+        raise ModelError("torch failed: out of memory")
+
+    break_openvino(monkeypatch, "image", fail)
+    at_hand = [Candidate("openvino", "fp32"), EXACT]
+    reference = Candidate("torch", "fp32")
+    pytest.importorskip("torch", reason="no torch")
+    found = verify(model, at_hand, pictures, replace(ONE_RATE, reference=reference), remember=True)
+    assert found.skipped == {OTHER: "torch failed: out of memory"}
+    assert found.ok and [row.engine for row in found.rows] == ["onnxruntime"]
+
+
 def with_lpips(answers) -> Comparison:
     return replace(ONE_RATE, lpips=lambda a, b: next(answers))
 
@@ -156,6 +172,32 @@ def test_the_bench_times_each_beside_the_reference(model):
         assert row.memory_mb > 10 and row.gpu_mb == 0
         assert (row.speed == 1) == (row.engine == "onnxruntime")
         assert row.images_per_second > 1
+
+
+class Capturing:
+    """An engine whose first runs are slow."""
+
+    warm_up_runs = 4
+
+    def __init__(self):
+        self.runs = 0
+
+    def run(self, inputs):
+        self.runs += 1
+        time.sleep(0.02 * (self.runs <= self.warm_up_runs))
+
+
+def test_the_bench_times_what_an_engine_does_once_it_is_warm(model):
+    entrants = [
+        benchmark._Entrant(model, OTHER, Capturing(), Capturing()),
+        benchmark._Entrant(model, EXACT, *benchmark._open(model, EXACT, 1)),
+    ]
+    times = benchmark._race(entrants, 64, 64, 1, runs=3)
+    assert [each.shape for each in times] == [(3, 2), (3, 2)]
+    assert times[0].max() < 0.02
+    assert entrants[0].encoder.runs == 4 + 3
+    for engine in entrants[1][2:]:
+        engine.close()
 
 
 def test_the_bench_compares_models(model, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 
 # ruff: noqa: E402 - the imports must follow importorskip
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -68,6 +69,8 @@ def test_half_the_precision_is_the_same_but_for_rounding(model, engine):
 class Stream:
     """In place of a GPU's stream."""
 
+    device = "cpu"
+
     def synchronize(self):
         pass
 
@@ -79,17 +82,15 @@ def plan(model, monkeypatch):
     import contextlib
 
     from percast.engines.runtimes import torch as runtime
-    from percast.engines.runtimes import torch_plan
+    from percast.engines.runtimes import torch_graph, torch_plan
 
     captured, empty = [], torch.empty
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
     monkeypatch.setattr(torch, "empty", lambda *a, pin_memory=False, **k: empty(*a, **k))
-    monkeypatch.setattr(
-        torch_plan, "cuda_graph", lambda work, stream: captured.append(work) or work
-    )
+    monkeypatch.setattr(torch_graph, "capture", lambda work: captured.append(work) or work)
     network = runtime._load(model.encoder.path)
     shapes = [array.shape for array in inputs().values()]
-    return torch_plan.SizePlan(network, shapes, torch.device("cpu"), Stream()), captured
+    return torch_plan.SizePlan(network, shapes, Stream()), captured
 
 
 def test_a_plan_is_captured_once_when_it_is_warm(plan, engine):
@@ -103,12 +104,13 @@ def test_a_plan_is_captured_once_when_it_is_warm(plan, engine):
 def test_where_a_capture_fails_kernels_are_launched_and_it_says_so_once(
     plan, engine, monkeypatch, caplog
 ):
-    from percast.engines.runtimes import torch_plan
+    from percast.engines.runtimes import torch_graph
 
-    def fail(work, stream):
+    def fail(work):
+        monkeypatch.setattr(torch_graph, "_failure", "not permitted")
         raise RuntimeError("not permitted\nwhile capturing")
 
-    monkeypatch.setattr(torch_plan, "cuda_graph", fail)
+    monkeypatch.setattr(torch_graph, "capture", fail)
     for seed in range(6):
         found = plan[0].run(list(inputs(seed).values()))
     np.testing.assert_allclose(found, engine.run(inputs(5))["latent"], atol=1e-4)
@@ -198,6 +200,63 @@ def test_on_a_cpu_nothing_is_remembered(engine, cache):
     assert not cache.exists()
 
 
+@pytest.fixture
+def standin(monkeypatch, cache):
+    """The engine itself on a GPU that is none."""
+    pytest.importorskip("torch", reason="no torch")
+    from percast.engines.runtimes import torch_graph
+    from tests.standins.torch_cuda import TorchCuda
+
+    monkeypatch.setattr(torch_graph, "_failure", "")
+    return TorchCuda(monkeypatch)
+
+
+def test_it_is_as_fast_as_it_will_be_after_the_runs_that_it_says(model, standin):
+    with open_engine(model.encoder.path, "torch", "fp32") as engine:
+        for captures in (0, 1):
+            for _ in range(engine.warm_up_runs - 1):
+                engine.run(inputs())
+            assert standin.captures == captures
+
+
+def test_its_memory_is_all_that_the_gpu_lost(model, standin):
+    with open_engine(model.encoder.path, "torch", "fp32") as engine:
+        assert engine.device_bytes == 0
+        standin.free -= 300_000_000
+        assert engine.device_bytes == 300_000_000
+
+
+def test_a_gpu_that_is_full_or_busy_is_one_line_and_auto_does_without(model, standin):
+    path = model.encoder.path
+    with open_engine(path, "torch") as engine:
+        engine.mark_verified({})
+    with open_engine(path) as engine:
+        assert (engine.name, engine.device) == ("torch", "Stand-in 3000")
+    standin.refuses = RuntimeError("CUDA error: all devices\nare busy or unavailable")
+    with pytest.raises(ModelError, match="torch failed: CUDA error: all devices are busy"):
+        open_engine(path, "torch")
+    with open_engine(path) as engine:
+        assert engine.name == "openvino" and "all devices are busy" in engine.reason
+
+
+def test_a_gpu_that_torch_cannot_even_name_is_done_without(model, standin, monkeypatch):
+    import torch
+
+    def lost():
+        raise RuntimeError("CUDA error: unknown error")
+
+    torch_verified.remember(model.encoder.path, "fp16", "Stand-in 3000", torch.__version__, {})
+    monkeypatch.setattr(torch.cuda, "get_device_name", lost)
+    with open_engine(model.encoder.path) as engine:
+        assert engine.name == "openvino" and "unknown error" in engine.reason
+
+
+def test_a_gpu_without_bf16_refuses_it_and_says_what_it_has(model, standin):
+    standin.bf16 = False
+    with pytest.raises(ModelError, match="bf16 here: use --precision fp32 or fp16$"):
+        open_engine(model.encoder.path, "torch", "bf16")
+
+
 @pytest.mark.gpu
 def test_on_a_gpu_each_size_is_one_launch_and_computes_the_same(model, cache):
     torch = pytest.importorskip("torch", reason="no torch")
@@ -211,4 +270,27 @@ def test_on_a_gpu_each_size_is_one_launch_and_computes_the_same(model, cache):
                 one = inputs(seed, height)
                 (found,), (expected,) = engine.run(one).values(), exact.run(one).values()
                 assert np.abs(found - expected).max() < 0.05
-        assert all(plan._launch != plan._compute for plan in engine._plans.values())
+        assert all(plan._replay for plan in engine._plans.values())
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_engines_of_two_threads_do_not_spoil_each_others_captures(model, cache, caplog):
+    torch = pytest.importorskip("torch", reason="no torch")
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU")
+    engines = [open_engine(model.encoder.path, "torch") for _ in range(2)]
+
+    def work(engine):
+        for height in (4, 5, 6, 7):  # each of them a search and a capture
+            for seed in range(engine.warm_up_runs + 1):
+                engine.run(inputs(seed, height))
+
+    threads = [threading.Thread(target=work, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    plans = [plan for engine in engines for plan in engine._plans.values()]
+    assert len(plans) == 8 and all(plan._replay for plan in plans), caplog.messages
+    for engine in engines:
+        engine.close()

@@ -19,7 +19,7 @@ from percast.engines.codecs.latent import to_word
 from percast.engines.codecs.learned import CODEC_ID, LearnedCodec
 from percast.engines.networks import Generator
 from percast.engines.training import channel
-from percast.engines.training.channel import Conditions
+from percast.engines.training.channel import Conditions, Rates
 from percast.engines.training.config import Config
 from tests.blocks.waveform.conftest import Link as WaveformLink
 
@@ -229,9 +229,14 @@ def test_gradients_reach_the_encoder_through_every_channel():
     assert latent.grad[:, :32].any() and not latent.grad[:, 32:].any()
 
 
+def draw_conditions(config: Config, seed: int) -> Conditions:
+    rates = Rates.on(torch.device("cpu"), config)
+    return channel.draw_conditions(16, config, rates, generator(seed))
+
+
 def test_conditions_are_drawn_as_the_configuration_says():
     config = Config(steps=1)
-    drawn = [channel.draw_conditions(16, config, generator(seed)) for seed in range(400)]
+    drawn = [draw_conditions(config, seed) for seed in range(400)]
     c = Conditions(*map(torch.cat, zip(*drawn, strict=True)))
     for rate, odds in zip(config.rates, config.rate_odds, strict=True):
         assert (c.channels == rate).float().mean() == pytest.approx(odds, abs=0.03)
@@ -249,6 +254,6 @@ def test_the_lifelike_crops_of_a_batch_are_its_last(faithful, lifelike):
     config = Config(steps=1, faithful_share=faithful, lifelike_share=lifelike)
     first = channel.first_above(0.3, 16, config)
     for seed in range(50):
-        realism = channel.draw_conditions(16, config, generator(seed)).realism
+        realism = draw_conditions(config, seed).realism
         assert (realism.diff() >= 0).all()
         assert (realism[:first] <= 0.3).all() and (realism[first + 1 :] > 0.3).all()

@@ -37,7 +37,8 @@ def base(model):
 @pytest.fixture(scope="module")
 def batch():
     random = torch.Generator().manual_seed(0)
-    conditions = channel.draw_conditions(2, BASE, random)
+    rates = channel.Rates.on(torch.device("cpu"), BASE)
+    conditions = channel.draw_conditions(2, BASE, rates, random)
     air = channel.draw_air(conditions, 4, 6, random)
     return torch.rand((2, 3, 64, 96), generator=random), conditions, air
 

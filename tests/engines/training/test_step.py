@@ -3,6 +3,8 @@
 
 # ruff: noqa: E402 - the imports must follow importorskip
 import logging
+import weakref
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,25 +15,27 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from percast.engines.training.records import checkpoint
 from percast.engines.training.records.waiting import Waiting
 from percast.engines.training.replay import WARM_UP, Replays
+from percast.engines.training.step import Step
 from percast.engines.training.trainer import Trainer
 from tests.engines.training.runs import ALONE, rows, states_equal, train
 
 BOTH_STAGES = {"steps": 12, "lpips_weight": 1, "texture_weight": 0.5, "validation_pictures": 0}
 _READ_BACK = ("_local_scalar_dense", "nonzero", "equal", "unique", "masked_select")
+_WAITS = (*_READ_BACK, "lift_fresh")  # the last is of `torch.tensor` and its like
 
 
-class NothingIsReadBack(TorchDispatchMode):
-    """Fails where a value, or a size that depends on values, is asked for: a GPU would be waited
-    for, and no graph can hold it."""
+class NothingWaits(TorchDispatchMode):
+    """Fails where a value, or a size that depends on values, is asked for, or numbers of Python's
+    become a tensor: a GPU would be waited for, and no graph can hold it."""
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         name = operation.__name__.split(".")[0].lstrip("_")
-        assert name not in {each.lstrip("_") for each in _READ_BACK}, f"the step asks for {name}"
+        assert name not in {each.lstrip("_") for each in _WAITS}, f"the step asks for {name}"
         return operation(*args, **(kwargs or {}))
 
 
 class Graphs:
-    """In place of `cuda_graph`: what it captures is done when it is replayed, and must find all
+    """In place of `torch_graph.capture`: what is captured is done when replayed, and must find all
     that it works on where it was."""
 
     def __init__(self, trainer):
@@ -58,17 +62,20 @@ class Graphs:
         def replay():
             self.replays += 1
             assert generator is self.trainer._work.generator
-            with NothingIsReadBack():
+            with NothingWaits():
                 work()
             assert self.places() == places
 
         return replay
 
 
-@pytest.mark.parametrize("read", [torch.Tensor.item, float, torch.Tensor.nonzero, bool])
-def test_what_would_wait_is_noticed(read):
-    with pytest.raises(AssertionError, match="asks for"), NothingIsReadBack():
-        read(torch.ones(1))
+@pytest.mark.parametrize(
+    "wait",
+    [torch.Tensor.item, float, torch.Tensor.nonzero, bool, lambda one: torch.tensor([1.0])],
+)
+def test_what_would_wait_is_noticed(wait):
+    with pytest.raises(AssertionError, match="asks for"), NothingWaits():
+        wait(torch.ones(1))
 
 
 @pytest.fixture
@@ -90,10 +97,22 @@ def optimisers_may_count(monkeypatch):
     monkeypatch.setattr(torch.optim.AdamW, "step", counting)
 
 
+@pytest.fixture
+def filled_without_waiting(monkeypatch):
+    """What a step works on is put in place while the GPU computes the one before."""
+    fill = Step.fill
+
+    def watched(self, *arguments):
+        with NothingWaits():
+            fill(self, *arguments)
+
+    monkeypatch.setattr(Step, "fill", watched)
+
+
 def test_a_replayed_run_is_to_the_bit_what_a_launched_one_is(
-    tiny, tmp_path, whole, optimisers_may_count
+    tiny, tmp_path, whole, optimisers_may_count, filled_without_waiting
 ):
-    """And its steps read nothing back, and find every tensor where it was."""
+    """And its steps wait for nothing, and find every tensor where it was."""
     trainer = Trainer(tiny(**BOTH_STAGES), tmp_path / "replayed", ALONE)
     graphs = Graphs(trainer)
     trainer._replays = Replays(graphs, trainer._work)
@@ -127,6 +146,23 @@ def test_a_cpu_captures_nothing_and_never_waits_for_launches(tiny, tmp_path):
     trainer.run()
     assert not trainer._replays._captured
     assert {row["waiting_share"] for row in rows(tmp_path / "train.csv")} == {"0"}
+
+
+def test_a_stages_graph_is_gone_with_its_memory_before_the_next_stages_first_step():
+    alive = weakref.WeakSet()
+    most = []
+
+    def capture(work, generator):
+        def replay():
+            work()
+
+        alive.add(replay)
+        return replay
+
+    replays = Replays(capture, SimpleNamespace(generator=None))
+    for step in range(4 * WARM_UP):
+        replays.run(1 + step // (2 * WARM_UP), lambda: most.append(len(alive)))
+    assert most == ([0] * WARM_UP + [1] * WARM_UP) * 2
 
 
 def test_several_processes_exchange_gradients_and_capture_nothing(caplog):

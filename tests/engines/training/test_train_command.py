@@ -54,7 +54,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(run, tiny, tmp_path):
     process.communicate()
     assert 8 <= checkpoint.load_newest(out)["step"] < 24
     stdout, _ = finish(run(out, "--json", resume=True))
-    assert json.loads(stdout)["step"] == 24
+    told = json.loads(stdout)
+    assert (told["step"], told["device"]) == (24, "CPU")
 
     Trainer(tiny(steps=24), tmp_path / "whole", Group(0, 1, torch.device("cpu"))).run()
     ours, theirs = (checkpoint.load_newest(folder) for folder in (tmp_path / "whole", out))
@@ -141,6 +142,18 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
         Group.open()
 
 
+def test_it_says_what_it_trains_on(monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    cpu = Group(0, 1, torch.device("cpu"))
+    assert cpu.describe() == "the CPU: this torch has no CUDA" and cpu.device_name == "CPU"
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert cpu.describe() == "the CPU: torch finds no GPU"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    gpu = torch.device("cuda", 0)
+    assert Group(0, 1, gpu).describe() == Group(0, 1, gpu).device_name == "NVIDIA H200"
+    assert Group(0, 4, gpu).describe() == "4 GPUs (NVIDIA H200)"
+
+
 @pytest.fixture
 def here(command):
     """Runs `percast train ...` in this process; gives the exit code."""
@@ -160,7 +173,8 @@ def test_a_pack_is_made_and_trained_on(here, images, tmp_path, capsys):
     assert "10 pictures" in capsys.readouterr().err
     options = ("--config", "tiny", *WITHOUT_FEATURES, "--steps", 1, "--out", tmp_path / "run")
     assert here("--data", tmp_path / "data.pack", *options) == 0
-    said = capsys.readouterr().out
+    said, aside = capsys.readouterr()
+    assert aside.count("training on ") == 1
     assert "1 steps, 4 images" in said and "in the data step" in said and "weights.pt" in said
 
 

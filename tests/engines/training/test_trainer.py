@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from PIL import Image
 
+from percast.engines.training import start
+from percast.engines.training.distributed import Group
 from percast.engines.training.losses.perceptual import at_phase
 from percast.engines.training.records import checkpoint, weights
 from percast.engines.training.trainer import Trainer
@@ -122,6 +124,17 @@ def test_what_cannot_be_trained_on_is_refused(tiny, tmp_path, images):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileError, match="cannot write"):
         train(tiny(), tmp_path / "file")
+
+
+def test_bfloat16_is_refused_on_a_gpu_that_only_emulates_it(tiny, tmp_path, monkeypatch):
+    """As Turing does, and cuDNN finds no convolution for it."""
+    turing = Group(0, 1, torch.device("cuda", 0))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: False)
+    with pytest.raises(UsageError, match="Tesla T4 has no bfloat16: --set precision=fp32"):
+        Trainer(tiny(precision="bf16"), tmp_path, turing)
+    start.check_precision(tiny(precision="fp32"), turing.device)
+    start.check_precision(tiny(precision="bf16"), torch.device("cpu"))
 
 
 def test_validation_on_another_folder_leaves_all_data_to_training(tiny, tmp_path, images):

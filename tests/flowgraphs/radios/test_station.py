@@ -4,6 +4,7 @@
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,8 +238,7 @@ def test_gain_control_leaves_an_attenuator_as_the_only_remedy_of_clipping(caplog
 
 
 def test_samples_that_do_not_follow_on_are_told_with_their_number():
-    """For a recording: after tuning, when samples come again that had been lost, and when a lost
-    radio is back."""
+    """After tuning, when samples come again that had been lost, and when a lost radio is back."""
     shop = Shop(transmit=False)
     config = RadioConfig("soapy", "driver=test", RATE, freq=1e9, reconnect=True)
     station = Station(shop.open, config, False, seconds=0.1)
@@ -248,20 +248,50 @@ def test_samples_that_do_not_follow_on_are_told_with_their_number():
     wait_until(lambda: station.queue.total)
     time.sleep(0.3)
     lost = station.queue.total  # the queue is full, and nobody takes anything
-    assert captures == []
-    taken = 0
-    while (samples := station.queue.take()) is not None:
-        taken += len(samples)
-    wait_until(lambda: captures)
-    (start, freq) = captures.pop()
-    assert lost <= start <= lost + 0.3 * RATE and freq == 1e9
+    gaps = {}  # by the number of the sample after it
+
+    def take() -> bool:
+        while (item := station.queue.take_with_gap()) is not None:
+            if item[1] is not None:
+                gaps[take.taken] = item[1]
+            take.taken += len(item[0])
+        return len(gaps) > 1
+
+    take.taken = 0
+    wait_until(take)
+    assert list(gaps) == [0, lost]
+    assert abs(gaps[lost] - time.time()) < 5
+    assert captures == []  # what a recording needs of it comes with the samples
     before = station.queue.total
     station.tune(freq=2e9)
     assert before <= captures[0][0] <= station.queue.total and captures.pop(0)[1] == 2e9
     shop.boards[0].plugged = False
     wait_until(lambda: station.reconnected == 1)
-    assert captures[-1][1] == 2e9 and captures[-1][0] <= station.queue.total
+    assert captures[-1][1] == 2e9
+    wait_until(lambda: take() and captures[-1][0] in gaps)
     station.stop()
+
+
+def test_an_overrun_that_only_the_driver_tells_of_is_marked_about_where_it_was(monkeypatch):
+    """And breaks no packet off: where it was, nobody knows."""
+    monkeypatch.setattr(module, "_SETTLING", 0.5)
+    told = {"overruns": 0, "underruns": 0, "late": 0, "sequence_errors": 0}
+    chatter = SimpleNamespace(counts=lambda driver: dict(told), last="", stays=False)
+    station = Station(Shop(transmit=False).open, CONFIG, False, 10.0, chatter)
+    captures = []
+    station.on_capture = lambda start, freq: captures.append((start, freq))
+    told["overruns"] = 2  # while it starts, drivers run empty once
+    station.start()
+    time.sleep(0.7)
+    before = [*captures]
+    told["overruns"] = 3
+    wait_until(lambda: captures)
+    station.stop()
+    assert before == [] and 0 < captures[0][0] <= station.queue.total and captures[0][1] == 1e9
+    gaps = 0
+    while (item := station.queue.take_with_gap()) is not None:
+        gaps += item[1] is not None
+    assert gaps == 1 and len(captures) == 1  # the first sample of all follows on none
 
 
 def test_a_bug_of_ours_is_not_taken_for_a_lost_radio():

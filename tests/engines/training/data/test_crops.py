@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ruff: noqa: E402 - the imports must follow importorskip
+import os
+import threading
+
 import numpy as np
 import pytest
 
@@ -35,6 +38,19 @@ def test_crops_drawn_ahead_are_the_same(pictures):
     plain = make(HostCrops, pictures)
     for step in (0, 1, 2, 7, 8):
         assert torch.equal(ahead(step), plain(step))
+
+
+def test_crops_drawn_ahead_are_cut_by_all_processors_at_once(pictures, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    met = threading.Barrier(3, timeout=10)
+    cut = HostCrops._cut
+
+    def cut_together(self, place):
+        met.wait()
+        return cut(self, place)
+
+    monkeypatch.setattr(HostCrops, "_cut", cut_together)
+    assert HostCrops(pictures, 3, 64, 1, 0, CPU, ahead=True)(0).shape == (3, 3, 64, 64)
 
 
 @pytest.mark.parametrize("kind", [HostCrops, DeviceCrops])
