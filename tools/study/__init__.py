@@ -6,7 +6,8 @@
     a campaign        square
 
 plan      what is asked, of whom, about which pictures, and who is left out; fixed and hashed.
-make      its pictures, from folders (`folders`; of a receiver: `received`) or a campaign's `cells`.
+make      its pictures, from folders (`folders`, and `received` where a receiver wrote them) or a
+          campaign's cells (`cells`).
 consent   what is kept of an observer, in words.
 ratios    whose bandwidth is compared with whose.
 schedule  the trials of each observer.

@@ -42,7 +42,7 @@ CREATE TABLE answers (
     left INTEGER NOT NULL,              -- conditions
     right INTEGER NOT NULL,
     choice TEXT NOT NULL,               -- left, equal, right
-    reaction_ms REAL NOT NULL,          -- from both pictures' frame to the answer, page's clock
+    reaction_ms REAL NOT NULL,          -- both pictures on show till the answer, page's clock
     original_ms REAL NOT NULL,          -- of it, the original was on show
     shows INTEGER NOT NULL,             -- 1, and one for each pause in between
     zoom REAL NOT NULL,                 -- pixels of the screen for one of the picture

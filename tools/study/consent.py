@@ -20,7 +20,8 @@ KEPT = {
         "answers.number", "answers.kind", "answers.picture", "answers.left", "answers.right",
     ),
     "which you chose": ("answers.choice",),
-    "how long that took, how long of it you looked at the original, and how often you paused": (
+    "how long that took without pauses, how long of it you looked at the original, and how often "
+    "you paused": (
         "answers.reaction_ms", "answers.original_ms", "answers.shows",
     ),
     "how large the pictures were shown": ("answers.zoom", "answers.pixel_ratio"),

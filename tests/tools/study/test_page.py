@@ -8,6 +8,7 @@ pytest.importorskip("uvicorn")
 from percast.tools.study.plan import Folder
 from tests.tools.study.browsing import (
     DESKTOP,
+    NO_SOONER,
     PHONE,
     READY,
     answers,
@@ -109,11 +110,16 @@ def test_both_pictures_appear_in_one_frame_and_the_clock_starts_then(browser, si
         assert context.complaints == []
 
 
-def test_a_pause_hides_the_pictures_and_starts_the_clock_anew(browser, site):
+def test_a_pause_hides_the_pictures_and_stops_the_clock(browser, site):
+    looked = 700  # ms, at least, before the pause; half of it at the original
     with visiting(browser, **DESKTOP) as context:
         page = context.new_page()
         begin(page, site.invitation)
         begun = page.evaluate("performance.now()")
+        page.keyboard.down(" ")
+        page.wait_for_timeout(looked / 2)
+        page.keyboard.up(" ")
+        page.wait_for_timeout(looked / 2)
         page.keyboard.press("p")
         page.wait_for_selector("#stage.blank")
         assert page.locator("#first img.picture").evaluate(
@@ -129,7 +135,9 @@ def test_a_pause_hides_the_pictures_and_starts_the_clock_anew(browser, site):
         assert context.complaints == []
     given = newest(site)[0]
     assert given.shows == 2 and given.choice == "right"
-    assert given.reaction_ms < passed - 1500
+    # What was looked at before the pause counts, the pause does not.
+    assert looked + NO_SOONER - 50 <= given.reaction_ms < passed - 1500
+    assert looked / 2 - 50 <= given.original_ms < given.reaction_ms - NO_SOONER
 
 
 def test_the_original_is_shown_while_it_is_held_and_that_is_noted(browser, site):
@@ -216,3 +224,22 @@ def test_a_server_that_cannot_store_an_answer_is_waited_for_in_words(browser, si
         assert len(refused) == 4
         assert number(page) == 2 and page.is_hidden("#away")
         assert [given.choice for given in newest(site)] == ["left"]
+
+
+def test_a_browser_of_before_2022_takes_part_too(browser, site):
+    with visiting(browser, **DESKTOP) as visitor:
+        page = visitor.new_page()
+        page.add_init_script("delete AbortSignal.timeout;")
+        begin(page, site.invitation)
+        press(page, "ArrowLeft")
+        assert page.is_hidden("#away") and visitor.complaints == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_who_has_no_scripts_or_none_that_run_is_told_why_nothing_comes(browser, site, scripts):
+    with visiting(browser, **DESKTOP, java_script_enabled=scripts) as visitor:
+        page = visitor.new_page()
+        page.route("**/main.js", lambda route: route.fulfill(status=404))
+        page.goto(site.invitation)
+        assert "your browser is too old" in page.inner_text("#message")
+        assert ("JavaScript" in page.inner_text("#wait")) == (not scripts)

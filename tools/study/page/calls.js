@@ -26,8 +26,10 @@ function pause(ms) {
 
 async function insist(address, options, within, read) {
   for (let wait = 300; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+    const control = new AbortController(); // AbortSignal.timeout is of 2022
+    const timer = setTimeout(() => control.abort(), within);
     try {
-      const reply = await fetch(address, { ...options, signal: AbortSignal.timeout(within) });
+      const reply = await fetch(address, { ...options, signal: control.signal });
       if (reply.ok) {
         const found = await read(reply);
         away.hidden = true;
@@ -39,6 +41,8 @@ async function insist(address, options, within, read) {
       }
     } catch (error) {
       if (error instanceof Refused) throw error;
+    } finally {
+      clearTimeout(timer);
     }
     away.hidden = false; // a full disk or a proxy without its server says 5xx, and is waited for too
     await pause(wait);

@@ -126,4 +126,5 @@ async function main() {
 }
 
 addEventListener("hashchange", () => location.reload());
+say("One moment."); // in place of what is said to browsers that do not come this far
 main();

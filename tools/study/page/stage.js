@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// One trial: both pictures appear in one frame, and the clock runs from that frame to the answer.
+// One trial: both pictures appear in one frame, and the clock runs from that frame to the answer,
+// but for pauses.
 
 import { inWords, lay } from "./zoom.js";
 
@@ -53,7 +54,6 @@ async function appear() {
   asking.shown = await frame(); // the clock of this frame
   stage.classList.remove("blank");
   asking.shows += 1;
-  asking.originalMs = 0;
   enable(true);
 }
 
@@ -71,7 +71,9 @@ function pauseOr(on) {
   byId("pause").setAttribute("aria-pressed", String(on));
   byId("pause").textContent = on ? "Go on" : "Pause";
   if (on) {
-    showOriginal(false, performance.now());
+    const now = performance.now();
+    showOriginal(false, now);
+    asking.seenMs += now - asking.shown;
     cover("Pause. Take your time; the pictures come back when you go on.");
     asking.shown = null;
   } else appear();
@@ -83,7 +85,7 @@ function choose(choice, now) {
   showOriginal(false, now);
   const given = {
     choice,
-    reaction_ms: Math.max(0, now - asking.shown),
+    reaction_ms: asking.seenMs + Math.max(0, now - asking.shown),
     original_ms: asking.originalMs,
     shows: asking.shows,
     zoom: asking.zoom * (visualViewport?.scale ?? 1),
@@ -146,7 +148,9 @@ export function prepare(equal, original) {
 export function ask(trial) {
   return new Promise((answer) => {
     asking = {
-      ...trial, answer, shown: null, shows: 0, paused: false, zoom: 1, originalSince: null, originalMs: 0,
+      ...trial, answer, paused: false, zoom: 1,
+      shown: null, shows: 0, seenMs: 0, // since when; how often; for how long before the last pause
+      originalSince: null, originalMs: 0,
     };
     [trial.left, trial.right].forEach((image, side) => {
       const original = trial.original?.[side];
