@@ -23,6 +23,7 @@ import zmq.asyncio
 
 from percast.errors import PercastError, UsageError
 from percast.flowgraphs.config import RunConfig
+from percast.ipc import check_free
 from percast.tools.controls import table
 from percast.tools.controls.desk import Desk
 from percast.tools.controls.turns import Turns
@@ -61,8 +62,9 @@ class ControlServer:
         self._socket.setsockopt(zmq.LINGER, _LINGER_MS)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_BYTES)
         try:
+            check_free(address)
             self._socket.bind(address)
-        except zmq.ZMQError as error:
+        except (OSError, zmq.ZMQError) as error:
             self._socket.close()
             raise UsageError(f"--control {address}: {error.strerror}; choose another") from error
         self._thread = threading.Thread(

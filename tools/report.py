@@ -154,9 +154,11 @@ def print_json(value: object) -> None:
         raise FileError(f"the output could not be written: {error.strerror}") from error
 
 
-def print_sent(summary: dict) -> None:
-    """What a transmitter did, on stdout."""
-    print(f"pictures   {summary['sent']} sent, {summary['frames_per_second']:.1f} pictures/s")
+def print_sent(summary: dict, whole: bool = True) -> None:
+    """What a transmitter did, on stdout; where its device took not the `whole` of it, not as if
+    that had been sent."""
+    done = "sent" if whole else "coded, and not all of them sent"
+    print(f"pictures   {summary['sent']} {done}, {summary['frames_per_second']:.1f} pictures/s")
     print(f"code       {summary['model']} on {summary['engine_reason']}")
     if "radio" in summary:
         print(f"radio      {radio_line(summary)}")

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-_LEAST_WIDTH = 140  # in a pipe, where rich would fold everything to 80 columns
+_WIDEST = 10_000  # columns: no table needs them, so that rich folds and shortens no text
 
 
 def print_table(
@@ -25,7 +25,7 @@ def print_table(
     rows: Sequence[Sequence[str]],
     left: Collection[str] = (),
 ) -> None:
-    """A table on stdout.
+    """A table on stdout, as wide as its texts are, whatever the terminal's width.
 
     Args:
         title: stands above it.
@@ -35,11 +35,10 @@ def print_table(
     """
     table = Table(title=title, title_justify="left")
     for head in heads:
-        number = head not in left
-        table.add_column(head, justify="right" if number else "left", no_wrap=number)
+        table.add_column(head, justify="left" if head in left else "right")
     for row in rows:
         table.add_row(*row)
-    Console(width=max(_LEAST_WIDTH, Console().width)).print(table)
+    Console(width=_WIDEST).print(table)
 
 
 @contextlib.contextmanager

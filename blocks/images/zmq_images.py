@@ -34,6 +34,7 @@ from percast.blocks.images.picture import check_usable, fit
 from percast.blocks.images.zmq_keys import CurveServer
 from percast.engines.pictures import BadPicture, Size
 from percast.errors import UsageError
+from percast.ipc import check_free
 
 QUEUE = 8  # messages that wait in a socket, each way
 POLL_MS = 50  # how long close() may have to wait
@@ -223,8 +224,9 @@ class _Port:
         """Binds and returns the address in full; closes the port if that fails."""
         self.socket.ipv6 = "[" in address
         try:
+            check_free(address)
             self.socket.bind(address)
-        except zmq.ZMQError as error:
+        except (OSError, zmq.ZMQError) as error:
             self.socket.linger = 0
             self.close()
             raise UsageError(

@@ -109,8 +109,8 @@ class OnDemand:
                 raise failure
             return path
 
-    def save(self, seconds: float) -> Path:
-        """Write down the last seconds; gives where they lie.
+    def save(self, seconds: float) -> tuple[Path, float]:
+        """Write down the last seconds; gives where they lie, and how many were to be had.
 
         Raises:
             UsageError: they are not kept, or nothing was heard.
@@ -135,7 +135,7 @@ class OnDemand:
                 recorder.note(packet)
             if failure := recorder.close():
                 raise failure
-            return recorder.writer.path
+            return recorder.writer.path, len(kept) / rate
 
     def capture(self, start: int, freq: float | None) -> None:
         """Sample `start` is no continuation; see `RecordingWriter.capture`."""

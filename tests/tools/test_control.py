@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -257,6 +258,32 @@ def test_who_waits_for_a_slow_verb_is_told_that_the_link_ends(address, hanging):
         assert slow.poll(5000)
         assert json.loads(slow.recv()) == {"ok": False, "error": "freq: the link ends"}
     assert process.at_once
+
+
+def test_a_second_link_does_not_take_the_address_of_the_first(server, address):
+    with pytest.raises(UsageError, match="--control .*listens there already"):
+        ControlServer(address)
+    assert tell("--control", address, "--status") == 0
+
+
+def test_a_file_is_no_place_to_listen_and_stays(tmp_path):
+    (tmp_path / "thesis.txt").write_text("three years")
+    with pytest.raises(UsageError, match="--control .*a file lies there"):
+        ControlServer(f"ipc://{tmp_path}/thesis.txt")
+    assert (tmp_path / "thesis.txt").read_text() == "three years"
+
+
+def test_saving_is_answered_by_what_was_saved_and_not_by_what_is_kept(server, address, capsys):
+    """Fewer seconds than asked for, while the link is young."""
+    path = Path("/heard/past.sigmf-meta")
+    kept = SimpleNamespace(path=None, failure=None, ring=True, kept_seconds=5.0)
+    kept.save = lambda seconds: (path, seconds - 0.5)
+    server.desk = Desk(Link(Figures, recordings=kept))
+    assert tell("--control", address, "--save", "2") == 0
+    assert capsys.readouterr().out == f"save     1.5 ({path})\n"
+    assert tell("--control", address, "--verbs") == 0
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert told["save"] == "5.0"
 
 
 @pytest.mark.parametrize("asked", [("--status",), ("--verbs",), ("--gain", "3")])

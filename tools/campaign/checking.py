@@ -147,7 +147,12 @@ def _first_that_opens(section: CodecSection, rates: tuple[Fraction, ...]) -> Cod
 
 def _blame(message: str) -> str:
     """The key that an error of opening is about."""
-    for key, words in (("model", ("model",)), ("codec_option", ("option",)), ("mcs", ("scheme",))):
+    for key, words in (
+        ("model", ("model",)),
+        ("codec_option", ("option",)),
+        ("mcs", ("scheme",)),
+        ("conceal", ("conceal",)),
+    ):
         if any(word in message for word in words) and "no rate" not in message:
             return key
     return "cbr" if "no rate" in message else "codec"

@@ -22,7 +22,7 @@ from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.tools.campaign.checking import Checked, design_snr, idle_codec
 from percast.tools.campaign.pictures import digest, pictures
 from percast.tools.campaign.plan import Plan
-from percast.tools.campaign.sections import AIR, CodecSection
+from percast.tools.campaign.sections import AIR, RECORDING, CodecSection
 from percast.tools.campaign.store import Store
 
 Rows = list[dict[str, Any]]
@@ -37,15 +37,16 @@ class Outlook:
     """What a plan will take.
 
     Attributes:
-        pictures, conditions, shots, cells: how many.
+        pictures: how many.
+        conditions, shots, cells: how many; None where a recording will tell.
         air_seconds: of signal; None where there is none, or it is not known before.
-        bytes: on the disk, about.
+        bytes: on the disk, about; without what a recording holds.
     """
 
     pictures: int
-    conditions: int
-    shots: int
-    cells: int
+    conditions: int | None
+    shots: int | None
+    cells: int | None
     air_seconds: float | None
     bytes: int
 
@@ -185,11 +186,12 @@ def outlook(checked: Checked) -> Outlook:
     kept = _PNG_SHARE * raw * decoded if plan.campaign.pictures else 0
     kept += 12 * symbols if plan.campaign.symbols else 0
     cells = count * decoded * repeats
+    told = plan.campaign.medium == RECORDING
     return Outlook(
         pictures=count,
-        conditions=conditions,
-        shots=count * conditions * repeats,
-        cells=cells,
+        conditions=None if told else conditions,
+        shots=None if told else count * conditions * repeats,
+        cells=None if told else cells,
         air_seconds=seconds * repeats or None,
         bytes=int(kept * repeats + _PNG_SHARE * raw + _ROW_BYTES * cells),
     )

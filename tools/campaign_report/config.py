@@ -15,7 +15,7 @@ class ReportConfig(Settings):
     """What to report, and how.
 
     Args:
-        out: the page; None writes it beside the store, with the suffix .html.
+        out: the page; None writes it beside the store, see `page_beside`.
         against: store of an earlier campaign to compare with; of one that was decoded again, the
             decoding with the same settings, else of the same number.
         decode: 0 for what was decoded in the run, else the number of a `campaign remetric`.
@@ -29,8 +29,11 @@ class ReportConfig(Settings):
     group = "report"
 
     out: Path | None = setting(
-        None, "--out", "the page (default: beside the store)", metavar="FILE.html", parse=Path
-    )
+        None, "--out",
+        "the page (default: beside the store, STORE.html, STORE-decode1.html, "
+        "STORE-against-OTHER.html)",
+        metavar="FILE.html", parse=Path,
+    )  # fmt: skip
     against: Path | None = setting(
         None, "--against", "an earlier campaign to compare with", metavar="OTHER.sqlite", parse=Path
     )
@@ -61,6 +64,13 @@ class ReportConfig(Settings):
         2, "--threads", "for metrics (default %(default)s)",
         metavar="N", parse=int, least=1, most=256, whole=True,
     )  # fmt: skip
+
+    def page_beside(self, store: Path) -> Path:
+        """Where the page of a store goes: one of another decoding, or beside another campaign, has
+        a name of its own, for the run's page is to stay."""
+        decoded = f"-decode{self.decode}" if self.decode else ""
+        beside = f"-against-{self.against.stem}" if self.against else ""
+        return self.out or store.with_name(f"{store.stem}{decoded}{beside}.html")
 
     @property
     def sets(self) -> bool:

@@ -38,7 +38,7 @@ class Desk:
             name, value: as `table.parse` gives them.
 
         Returns:
-            What is in force now.
+            What is in force now, or what else came of it.
 
         Raises:
             PercastError: this link cannot; all is as before.
@@ -70,12 +70,13 @@ class Desk:
 
     def _do(self, verb: Verb, value: Any) -> Any:
         refuse(self._missing(verb))
-        verb.do(self.link, value)
-        now = verb.now(self.link)
-        log.info("control: %s is %s", verb.name, now)
+        came = verb.do(self.link, value)
+        if came is None:
+            came = verb.now(self.link)
+        log.info("control: %s is %s", verb.name, came)
         for heard in self.on_change:
             heard(verb.name, value)
-        return now
+        return came
 
     def _missing(self, verb: Verb) -> str | None:
         reason = self.link.lacking.get(verb.name) or verb.missing(self.link)

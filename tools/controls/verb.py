@@ -92,11 +92,14 @@ class Verb(ABC):
         """What is in force, as JSON."""
 
     @abstractmethod
-    def do(self, link: Link, value: Any) -> None:
+    def do(self, link: Link, value: Any) -> Any:
         """Change it; from any thread, and never two at once of one verb.
 
         Args:
             value: checked; None where null was asked for.
+
+        Returns:
+            What came of it, as JSON; None where that is what is in force now.
 
         Raises:
             PercastError: it cannot be; all is as before.

@@ -65,6 +65,7 @@ def conditions_of(
     store = stack.enter_context(Store.open(path))
     rows = [row for row in store.rows() if row["decode"] == 0]
     for key, values in where:
+        _check_some(rows, key, values, path)
         rows = [row for row in rows if any(_is(row, key, value) for value in values)]
     if not any(map(delivered, rows)):
         raise UsageError(f"{path}: no cell with a received picture is so")
@@ -97,6 +98,13 @@ def conditions_of(
 
 def _code(row: dict[str, Any]) -> str:
     return OURS if row["codec"] == "learned" else row["codec"]
+
+
+def _check_some(rows: list[dict[str, Any]], key: str, values: tuple[str, ...], path: Path) -> None:
+    """Raises `UsageError` with what there is, where no cell has one of the values."""
+    if rows and not any(_is(row, key, value) for row in rows for value in values):
+        there = ", ".join(sorted(_texts(rows, key))) or "none"
+        raise UsageError(f"{path}: no cell has {key} {' or '.join(values)}; there is {there}")
 
 
 def _several(rows: list[dict[str, Any]], key: str) -> bool:

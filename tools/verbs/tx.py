@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         report.print_json(summary)
     else:
-        report.print_sent(summary)
+        report.print_sent(summary, whole=ending.error is None)
     ending.check()
     if ending.interrupted:
         return INTERRUPTED

@@ -240,6 +240,27 @@ def test_an_address_in_use_is_a_usage_error(opener):
             opener(f"zmq:{first.address}")
 
 
+@pytest.mark.parametrize("opener", [open_source, open_sink])
+def test_a_file_is_no_address_and_stays(opener, tmp_path):
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("three years")
+    with pytest.raises(UsageError, match="a file lies there"):
+        opener(f"zmq:ipc://{thesis}")
+    assert thesis.read_text() == "three years"
+
+
+@pytest.mark.parametrize("opener", [open_source, open_sink])
+def test_a_path_is_not_taken_from_who_listens_there(opener, tmp_path, make_rgb):
+    address = f"ipc://{tmp_path}/pictures"
+    with open_source(f"zmq:{address}", frames=1) as first:
+        with pytest.raises(UsageError, match="listens there already"):
+            opener(f"zmq:{address}")
+        with zmq.Context.instance().socket(zmq.PUSH) as push:
+            push.connect(address)
+            push.send_multipart(encode_message(make_rgb(64, 64), {}))
+            assert len(list(first)) == 1
+
+
 # Keys
 
 

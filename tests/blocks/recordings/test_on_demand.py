@@ -107,13 +107,15 @@ def test_the_past_is_saved_with_packets_and_frequencies_where_they_were(tmp_path
         if first == 500_000:
             recordings.capture(first, 2e9)
     total = demodulator.heard
-    path = recordings.save(50_000 / PROFILE.samp_rate)
+    path, seconds = recordings.save(50_000 / PROFILE.samp_rate)
+    assert seconds == 50_000 / PROFILE.samp_rate
     samples, meta = read(path)
     assert np.array_equal(samples, counted(total - 50_000, 50_000))
     assert [a["core:sample_start"] for a in meta["annotations"]] == list(range(0, 50_000, 10_000))
     assert [c["core:frequency"] for c in meta["captures"]] == [2e9]
-    everything, _ = read(recordings.save(3600))
-    assert len(everything) == ring.capacity
+    path, seconds = recordings.save(3600)
+    everything, _ = read(path)
+    assert len(everything) == ring.capacity == round(seconds * PROFILE.samp_rate)
 
 
 def dates(meta: dict) -> list[float]:

@@ -103,6 +103,19 @@ def test_a_module_that_cannot_be_imported_is_a_model_error(tmp_path, monkeypatch
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("flag", "value"), [("mcs", "3"), ("conceal", "last")])
+def test_what_only_digital_codecs_heed_is_refused_by_the_learned_one(flag, value):
+    """Else its figures would be taken for those of another scheme."""
+    for roles in ((), ("encode",), ("encode", "decode")):
+        with pytest.raises(UsageError, match=f"'learned' .*--{flag}"):
+            open_codec("learned", CodecConfig(**{flag: value}), roles)
+
+
+def test_a_receiver_says_how_to_conceal_whatever_codec_it_expects():
+    """The header names the codec; `learned` is only what it expects until then."""
+    open_codec("learned", CodecConfig(conceal="grey"), ("decode",)).close()
+
+
 def test_options_are_known_or_refused():
     assert own("Picky", options=(("depth", "3"),)).options == {"depth": "3"}
     for codec, known in ((f"{OWN}:Picky", "depth"), ("learned", "no option")):

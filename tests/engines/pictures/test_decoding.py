@@ -192,8 +192,8 @@ def test_a_100_megapixel_picture_is_read_without_warning_and_gigabytes(
     assert int(result.stdout.split()[-1]) < megabytes
 
 
-def test_a_picture_beyond_pils_own_limit_is_a_bad_picture(tmp_path):
+def test_a_picture_beyond_pils_own_limit_is_too_large_and_not_damaged(tmp_path):
     path = tmp_path / "a.ppm"
     path.write_bytes(b"P6 20000 20000 255\n")
-    with pytest.raises(BadPicture):
+    with pytest.raises(BadPicture, match="^too large: more than 120 megapixels"):
         decode(path)

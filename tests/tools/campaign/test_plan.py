@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Plans: every mistake is told at once, and nothing is sent."""
 
+import json
 import re
 from collections import defaultdict
 
@@ -12,6 +13,7 @@ from percast.tools.campaign.layout import conditions_of, outlook, shots_of
 from percast.tools.campaign.places import find_plan, shipped_plans
 from percast.tools.campaign.plan import parse_plan
 from percast.tools.campaign.store import Store
+from percast.tools.cli import build_parser
 from tests.tools.campaign import plans
 
 TWELVE = """
@@ -73,6 +75,8 @@ def test_the_plans_that_ship_can_be_run(name, small_photos):
         ("model=auto", r"\[codec.1\] model: auto .* base"),
         ("engine=steam", r"\[codec.1\] engine: no engine 'steam': use one of auto, .*openvino"),
         ("precision=fp7", r"\[codec.1\] precision: no precision 'fp7': .*int8"),
+        ("mcs='3'", r"\[codec.1\] mcs: .*'learned' .*hevc-ldpc"),
+        ("conceal=last", r"\[codec.1\] conceal: .*'learned' .*hevc-ldpc"),
     ],
 )
 def test_what_a_run_would_refuse_the_check_refuses(change, told, small_photos):
@@ -135,3 +139,36 @@ def test_a_dry_run_tells_what_it_takes_and_does_nothing(percast, small_photos, t
     assert run.json["air_seconds"] == pytest.approx(on_air), "of the packets that are sent"
     path.unlink()
     assert not list(tmp_path.glob("*.sqlite"))
+
+
+def test_a_dry_run_of_a_recording_does_not_count_what_only_the_recording_knows(
+    small_photos, tmp_path, capsys
+):
+    (tmp_path / "heard.cf32").write_bytes(bytes(8000))
+    path = plans.write(
+        tmp_path, small_photos,
+        '[campaign]\nmedium = "recording"\nmetrics = ["psnr"]\n[pictures]\nsource = "{photos}"\n'
+        f'[recording]\npath = "{tmp_path}/heard.cf32"\n[[codec]]\ncodec = "jpeg-ldpc"\n',
+    )  # fmt: skip
+    pictures = len(list(small_photos.iterdir()))
+    assert dry_run(path) == 0
+    told = capsys.readouterr().out
+    assert f"cells      as many as the recording holds of {pictures} pictures" in told
+    assert " 0 " not in told.replace("about 0 MB", "")
+    assert dry_run(path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["cells"] is told["shots"] is told["conditions"] is None
+
+
+def test_a_dry_run_tells_a_short_signal_in_seconds(small_photos, tmp_path, capsys):
+    text = plans.SMALL.replace("waveform = false", "")
+    path = plans.write(tmp_path, small_photos, text)
+    assert dry_run(path) == 0
+    assert re.search(r"air        0\.0[1-9]+ seconds of signal", capsys.readouterr().out)
+
+
+def dry_run(path, *flags: str) -> int:
+    """`percast campaign run --dry-run` in this process."""
+    argv = ["campaign", "run", str(path), "--dry-run", *flags]
+    args = build_parser(["campaign"]).parse_args(argv)
+    return args.main(args)

@@ -65,6 +65,17 @@ def test_an_answer_comes_with_its_bytes_and_mistakes_are_told(serve, ask, tmp_pa
     assert ask(address)[0]["ok"], "it goes on after a mistake"
 
 
+def test_an_end_does_not_take_the_address_of_another_nor_a_file(serve, ask, tmp_path):
+    address = serve(f"ipc://{tmp_path}/end")
+    with pytest.raises(UsageError, match="--control .*listens there already"):
+        Server(address, None)
+    assert ask(address)[0]["ok"]
+    (tmp_path / "results.csv").write_text("1,2")
+    with pytest.raises(UsageError, match="--control .*a file lies there"):
+        Server(f"ipc://{tmp_path}/results.csv", None)
+    assert (tmp_path / "results.csv").read_text() == "1,2"
+
+
 def test_only_a_coordinator_with_keys_is_answered(serve, ask, tmp_path):
     """On an address that other machines reach; without keys it is not even opened there."""
     pytest.importorskip("zmq")

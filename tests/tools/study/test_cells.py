@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A study of a campaign's cells."""
 
+import contextlib
 import hashlib
 import json
 import sqlite3
 
 import numpy as np
+import pytest
 
+from percast.errors import UsageError
 from percast.tools.campaign.store import Done, Store
 from percast.tools.pages import render
 from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute
 from percast.tools.study.analysis.rule import judge
 from percast.tools.study.answers import Answer, Given
+from percast.tools.study.cells import conditions_of, parse_where
 from percast.tools.study.make import plain_png
 from percast.tools.study.plan import Folder
 from percast.tools.study.schedule import trials_of
@@ -94,6 +98,21 @@ def test_a_campaigns_cells_become_conditions(study, tmp_path):
     assert sized.code == 2 and "--size is for folders" in sized.complaint
     none = study(*ask, "--where", "snr=77", "--out", tmp_path / "none")
     assert none.code == 2 and "no cell" in none.complaint
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("snr=ten",), "no cell has snr ten; there is 10, 4$"),
+        (("snr=4", "codec=vvc-ldpc,jpeg-ldpc"), "vvc-ldpc or jpeg-ldpc; there is hevc-ldpc, lea"),
+        (("codec=hevc-ldpc", "cbr=1/24"), "no cell has cbr 1/24; there is 1/48, 1/96$"),
+    ],
+)
+def test_what_no_cell_has_is_answered_by_what_there_is(asked, told, tmp_path):
+    campaign(tmp_path / "c.sqlite", of_number)
+    where = [parse_where(text) for text in asked]
+    with contextlib.ExitStack() as stack, pytest.raises(UsageError, match=told):
+        conditions_of(stack, tmp_path / "c.sqlite", where)
 
 
 def test_a_codec_without_models_is_not_called_by_its_name_twice(study, tmp_path):

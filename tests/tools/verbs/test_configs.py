@@ -17,6 +17,7 @@ from percast.blocks.recordings.config import RecordingConfig
 from percast.blocks.waveform.profile import WaveformConfig
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.evaluation.symbol_channel import SymbolChannel
+from percast.engines.manifest import list_models
 from percast.errors import UsageError
 from percast.flowgraphs.config import RunConfig, TransmitterConfig
 from percast.flowgraphs.evaluation_channel import AirConfig
@@ -280,6 +281,20 @@ def test_the_help_of_a_verb_speaks_of_no_flag_that_it_lacks(verb):
         for action in parser._actions:
             told = re.findall(r"(?<![\w`])--[a-z][a-z-]+", action.help or "")
             assert {*told} <= known, action.help
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_value_that_is_asked_for_is_told_of_in_words(verb):
+    for parser in parsers(verb_parser(verb)):
+        for action in parser._actions:
+            asked = action.option_strings and action.nargs != 0
+            assert not asked or re.match(r"[^(]*\w", action.help or ""), action.option_strings
+
+
+def test_the_models_that_a_comparison_is_shown_with_are_there():
+    (about,) = (about for name, about, _ in BenchConfig._options() if name == "model")
+    named = about.help.rpartition(": ")[2].split(",")
+    assert len(named) > 1 and {*named} <= {*list_models()}
 
 
 def help_of(verb: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from percast.errors import UsageError
 from percast.tools.controls.table import VERBS
 from percast.tools.view.config import ViewConfig
-from percast.tools.view.server import watch
+from percast.tools.view.server import listen, watch
 from tests.tools.view.links import loopback, running, unpack
 
 pytestmark = pytest.mark.timeout(240)
@@ -311,6 +311,13 @@ def test_a_taken_port_is_told_before_anything_is_shown(link):
     taken = ViewConfig(view=True, port=link.port)
     with pytest.raises(UsageError, match="--view-port"), watch(taken, None, None, {}):
         pass
+
+
+@pytest.mark.parametrize("port", [0, 8765])
+def test_an_address_that_is_not_ours_is_not_put_down_to_the_port(port):
+    elsewhere = ViewConfig(view=True, host="192.0.2.1", port=port)
+    with pytest.raises(UsageError, match="choose another --view-host$"):
+        listen(elsewhere, "--view")
 
 
 def test_a_replay_with_a_page_ends_with_its_recording(percast, photos, tmp_path):

@@ -20,6 +20,7 @@ import zmq
 from percast.blocks.images.zmq_images import check_address
 from percast.blocks.images.zmq_keys import CurveClient, CurveServer
 from percast.errors import DeviceError, PercastError, UsageError
+from percast.ipc import check_free
 
 Answer = tuple[dict[str, Any], list[bytes]]
 Handler = Callable[[dict[str, Any], Sequence[bytes]], Answer]
@@ -52,8 +53,9 @@ class Server:
         if self._guard is not None:
             self._guard.protect(self._context, self._socket)
         try:
+            check_free(address)
             self._socket.bind(address)
-        except zmq.ZMQError as error:
+        except (OSError, zmq.ZMQError) as error:
             self.close()
             raise UsageError(f"--control {address}: {error.strerror}; choose another") from error
         self.address = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)

@@ -25,8 +25,10 @@ class Save(Verb):
         """Seconds that are kept."""
         return link.recordings.kept_seconds
 
-    def do(self, link: Link, value: float) -> None:
-        link.said["save"] = str(link.recordings.save(value).resolve())
+    def do(self, link: Link, value: float) -> float:
+        path, seconds = link.recordings.save(value)
+        link.said["save"] = str(path.resolve())
+        return seconds
 
     def hint(self, link: Link) -> str | None:
         return link.said.get("save")

@@ -29,7 +29,7 @@ def make_report(args: argparse.Namespace) -> int:
     """Writes the page, and tells the main numbers, or all of them as JSON."""
     config = ReportConfig.from_args(args)
     path = args.store or newest_store()
-    out = config.out or path.with_suffix(".html")
+    out = config.page_beside(path)
     if any(
         out.exists() and each and each.exists() and out.samefile(each)
         for each in (path, config.against)

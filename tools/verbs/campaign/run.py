@@ -106,11 +106,22 @@ def _tell(expected: Outlook, free: int, as_json: bool) -> None:
     if as_json:
         report.print_json(asdict(expected) | {"bytes_free": free})
         return
-    seconds = expected.air_seconds
-    air = "-" if seconds is None else f"{seconds / 60:.2f} minutes of signal"
+    disk = f"{expected.bytes / 1e6:,.0f} MB of {free / 1e6:,.0f} MB that are free"
+    if expected.cells is None:
+        print(f"cells      as many as the recording holds of {expected.pictures} pictures")
+        print(f"disk       what it holds, and about {disk}")
+        return
     print(
         f"cells      {expected.cells}: {expected.pictures} pictures, {expected.conditions} "
         f"conditions, {expected.shots} transmissions"
     )
-    print(f"air        {air}")
-    print(f"disk       about {expected.bytes / 1e6:,.0f} MB of {free / 1e6:,.0f} MB that are free")
+    print(f"air        {_air(expected.air_seconds)}")
+    print(f"disk       about {disk}")
+
+
+def _air(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.2g} seconds of signal"
+    return f"{seconds / 60:.1f} minutes of signal"

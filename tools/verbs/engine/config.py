@@ -169,7 +169,7 @@ class BenchConfig(CandidatesConfig):
     """
 
     model: str = setting(
-        "base", "--model", "shipped models or folders, compared with each other: lite,base",
+        "base", "--model", "shipped models or folders, compared with each other: base,mse",
         metavar="NAME,...", parse=str,
     )  # fmt: skip
 
@@ -181,6 +181,6 @@ class BenchConfig(CandidatesConfig):
         (1,), "--batch", "pictures at once (default 1)", metavar="LIST", parse=list_of(_batch)
     )
     runs: int = setting(
-        30, "--runs", "(default %(default)s)",
+        30, "--runs", "runs of each (default %(default)s)",
         metavar="N", parse=int, least=1, whole=True, unit="runs",
     )  # fmt: skip
