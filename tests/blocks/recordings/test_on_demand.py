@@ -137,13 +137,13 @@ def test_the_past_is_dated_as_it_was_heard_whatever_was_missing_between(tmp_path
     now[0] += 0.5
     demodulator.hear(counted(half, half))
     now[0] += 3
-    _, meta = read(recordings.save(3600))
+    _, meta = read(recordings.save(3600)[0])
     assert dates(meta) == pytest.approx([1e9 + 10, 1e9 + 14.5], abs=1e-3)
     assert [c["core:frequency"] for c in meta["captures"]] == [1e9, 2e9]
     assert [c.get("percast:gap") for c in meta["captures"]] == [None, True]
-    _, meta = read(recordings.save(0.25))
+    _, meta = read(recordings.save(0.25)[0])
     assert dates(meta) == pytest.approx([1e9 + 14.75], abs=1e-3)
-    _, meta = read(recordings.save(0.75))  # begins before the outage
+    _, meta = read(recordings.save(0.75)[0])  # begins before the outage
     assert dates(meta) == pytest.approx([1e9 + 10.25, 1e9 + 14.5], abs=1e-3)
 
 
@@ -154,7 +154,7 @@ def test_every_gap_of_the_past_is_saved_and_the_frequency_however_many_there_are
     for first in range(0, 8 * BLOCK, 1000):
         demodulator.hear(counted(first, 1000))
         ring.capture(first + 1000, None, gap=True)
-    samples, meta = read(recordings.save(3600))
+    samples, meta = read(recordings.save(3600)[0])
     assert len(samples) == ring.capacity
     begin = int(samples[0].real)
     starts = [c["core:sample_start"] for c in meta["captures"]]
