@@ -63,7 +63,7 @@ class CodecConfig(Settings):
         cbr: nominal channel bandwidth ratio to send, complex channel symbols per source sample;
             receivers follow the header.
         design_snr_db: SNR to encode for.
-        mcs: modulation and coding scheme of a digital codec, "auto" or its index.
+        mcs: modulation and coding scheme of a digital codec, "auto", "rayleigh" or its index.
         conceal: what a digital codec shows in place of a picture that it cannot decode.
         realism: 0 (faithful) to 1 (realistic); None is 1 for a sender, and at a receiver what the
             sender wished.
@@ -98,7 +98,8 @@ class CodecConfig(Settings):
     )  # fmt: skip
     mcs: str = setting(
         "auto", "--mcs", "modulation and coding scheme of a digital codec, 0 to 27 of TS 38.214, "
-        "table 5.1.3.1-2; auto takes the fastest for --design-snr (default %(default)s)",
+        "table 5.1.3.1-2; auto takes the fastest for AWGN of --design-snr, rayleigh for symbols "
+        "that fade one by one (default %(default)s)",
         metavar="N", parse=str,
     )  # fmt: skip
     conceal: str = setting(
@@ -152,3 +153,20 @@ class ReceiverCodecConfig(CodecConfig):
     realism: float | None = like(
         CodecConfig, "realism", None, "0: faithful, 1: lifelike (default: what the sender wished)"
     )
+
+
+def check_not_digital(codec: str, config: CodecConfig) -> None:
+    """Refuse what would change nothing, for a codec that is not digital.
+
+    Args:
+        codec: its name.
+
+    Raises:
+        UsageError: a setting that only digital codecs heed.
+    """
+    for name, why in (
+        ("mcs", "has no modulation and coding schemes"),
+        ("conceal", "has nothing to conceal, it makes a picture of whatever arrives"),
+    ):
+        if getattr(config, name) != getattr(DEFAULTS, name):
+            raise UsageError(f"codec '{codec}' {why}: --{name} is for digital ones, as hevc-ldpc")

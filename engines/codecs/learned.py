@@ -19,7 +19,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from percast.engines.codecs.config import AUTO, DEFAULTS, CodecConfig
+from percast.engines.codecs.config import AUTO, CodecConfig, check_not_digital
 from percast.engines.codecs.contract import (
     MAX_SIDE,
     MIN_SIDE,
@@ -109,7 +109,7 @@ class LearnedCodec(Codec):
         if config.options:
             raise UsageError(f"codec '{cls.name}' has no option '{config.options[0][0]}'")
         if {*roles} != {"decode"}:  # a receiver's are for whatever codec a header names
-            _check_not_digital(config)
+            check_not_digital(cls.name, config)
         model = config.model
         if model == AUTO:
             model, why = choose(config, roles=roles)
@@ -392,13 +392,3 @@ def _common_size(sizes: set[tuple[int, int]]) -> tuple[int, int]:
 
 def _size_fits(height: int, width: int) -> bool:
     return MIN_SIDE <= min(height, width) and max(height, width) <= MAX_SIDE
-
-
-def _check_not_digital(config: CodecConfig) -> None:
-    """Refuse settings that only digital codecs heed: they would change nothing."""
-    for name, why in (
-        ("mcs", "has no modulation and coding schemes"),
-        ("conceal", "has nothing to conceal, it makes a picture of whatever arrives"),
-    ):
-        if getattr(config, name) != getattr(DEFAULTS, name):
-            raise UsageError(f"codec 'learned' {why}: --{name} is for digital ones, as hevc-ldpc")

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 HEVC_LDPC = "HEVC intra + 5G LDPC + QAM"
-HEVC_LDPC_PICTURES = "24 Kodak pictures"
+HEVC_LDPC_PICTURES = "12 Kodak pictures"
 
 
 class BaselinePoint(NamedTuple):
@@ -20,7 +20,7 @@ class BaselinePoint(NamedTuple):
 
 
 def hevc_ldpc() -> list[BaselinePoint]:
-    """HEVC intra (x265) behind 5G LDPC and QAM, delivery assumed error-free, in AWGN.
+    """HEVC intra (x265) behind 5G LDPC and QAM, in AWGN.
 
     The file says where its figures come from.
     """

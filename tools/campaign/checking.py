@@ -2,6 +2,7 @@
 """Holds a plan against what is here, before anything is sent: codecs, models, pictures, files."""
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +18,8 @@ from percast.errors import PercastError, UsageError
 from percast.tools.campaign.pictures import pictures
 from percast.tools.campaign.plan import Draft, Mistakes, Plan, read_plan
 from percast.tools.campaign.sections import RECORDING, CodecSection, PicturesSection
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,19 @@ def check(draft: Draft) -> Checked:
         end = parts.get(table)
         if end is not None and end.place.keys is not None and not Path(end.place.keys).is_dir():
             wrong.add(table, "keys", f"{end.place.keys}: there is no such folder")
-    return Checked(draft.plan(), sizes)
+    checked = Checked(draft.plan(), sizes)
+    _tell_left_out(checked.plan)
+    return checked
+
+
+def _tell_left_out(plan: Plan) -> None:
+    there = {channel.model for channel in plan.channels}
+    for number, codec in enumerate(plan.codecs, 1):
+        if not codec.is_for(there):
+            log.warning(
+                "[codec.%d] %s is left out: the plan has no %s",
+                number, codec.codec, " or ".join(codec.channels),
+            )  # fmt: skip
 
 
 def idle_codec(codec: CodecSection) -> Codec:

@@ -63,7 +63,7 @@ def conditions_of(plan: Plan) -> Rows:
 def _conditions_of(plan: Plan, section: CodecSection, codec: Codec) -> Iterator[dict[str, Any]]:
     wanted = plan.conditions
     on_air = plan.campaign.medium == AIR
-    channels = (None,) if on_air else _channels(plan)
+    channels = (None,) if on_air else _channels(plan, section)
     levels = [(snr, None) for snr in wanted.snrs_db] or [(None, gain) for gain in wanted.gains_db]
     for cbr, channel, (snr, gain) in itertools.product(plan.rates(section), channels, levels):
         yield {
@@ -94,8 +94,10 @@ def codec_settings(section: CodecSection) -> dict[str, Any]:
     return asdict(section.config()) | {"cbr": str(section.cbr)}
 
 
-def _channels(plan: Plan) -> list[AirConfig]:
-    return [air for section in plan.channels for air in section.each(plan.campaign.seed)]
+def _channels(plan: Plan, codec: CodecSection) -> list[AirConfig]:
+    """Those that a codec is measured over."""
+    sections = (channel for channel in plan.channels if codec.is_for({channel.model}))
+    return [air for section in sections for air in section.each(plan.campaign.seed)]
 
 
 def shots_of(plan: Plan, shas: Sequence[str], conditions: Rows) -> tuple[Rows, Rows]:

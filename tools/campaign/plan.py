@@ -3,12 +3,13 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
+from percast.blocks.channel.config import MODELS
 from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.errors import UsageError, one_line
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
@@ -196,6 +197,7 @@ def plan_of_tables(parsed: Mapping[str, Any], name: str, text: str) -> Draft:
     parts["codecs"] = _list_of(CodecSection, "codec", sound, wrong)
     if medium == SIMULATION:
         parts["channels"] = _list_of(ChannelSection, "channel", sound, wrong)
+    _check_channels(parts["codecs"], parts.get("channels"), wrong)
     if medium == RECORDING:
         parts["recording"] = wrong.read(RecordingSection, sound.get("recording", {}), "recording")
     if medium == AIR:
@@ -204,6 +206,26 @@ def plan_of_tables(parsed: Mapping[str, Any], name: str, text: str) -> Draft:
             parts[table] = _end(table, sound.get(table, {}), parts["air"], wrong)
     _check_conditions(medium, parts["conditions"], wrong)
     return Draft(parts, wrong)
+
+
+def _check_channels(
+    codecs: Sequence[CodecSection], channels: Iterable[ChannelSection] | None, wrong: Mistakes
+) -> None:
+    """Whether the channels that codecs name make sense; None where none is simulated. One that is
+    not in the plan is no mistake while something is left to measure: `--set` changes channels."""
+    there = {channel.model for channel in channels or ()}
+    left = any(codec.is_for(there) for codec in codecs)
+    for number, codec in enumerate(codecs, 1):
+        unknown = [model for model in codec.channels if model not in MODELS]
+        if unknown:
+            what = f"no channel '{unknown[0]}': use one of {', '.join(MODELS)}"
+        elif codec.channels and channels is None:
+            what = "is for simulated channels"
+        elif codec.channels and not left:
+            what = f"the plan has {', '.join(sorted(there))} only"
+        else:
+            continue
+        wrong.add(f"codec.{number}", "channel", what)
 
 
 def _known(table: str, content: object, wrong: Mistakes) -> bool:

@@ -3,7 +3,7 @@
 
 import argparse
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 
@@ -112,16 +112,24 @@ class CodecSection(CodecConfig):
 
     Args:
         cbrs: in place of those of the conditions.
+        channels: models of the simulated channels that it is measured over; () for all.
         threads: 1, for simulated cells run side by side.
     """
 
     cbrs: tuple[Fraction, ...] = setting(
         (), "--cbr", "channel bandwidth ratios of this codec", parse=list_of(parse_cbr)
     )
+    channels: tuple[str, ...] = setting(
+        (), "--channel", "channels that this codec is measured over", parse=list_of(str)
+    )
     cbr: Fraction = CodecConfig.cbr
     design_snr_db: float = CodecConfig.design_snr_db
     realism: float | None = None
     threads: int = like(CodecConfig, "threads", 1, "threads per engine")
+
+    def is_for(self, models: Collection[str]) -> bool:
+        """Whether it is measured over one of these channels."""
+        return not self.channels or any(model in models for model in self.channels)
 
     def config(self) -> CodecConfig:
         """To open it."""

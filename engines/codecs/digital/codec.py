@@ -34,7 +34,7 @@ from percast.engines.codecs.contract import (
     Undecodable,
 )
 from percast.engines.codecs.digital.modulation import demodulate, modulate
-from percast.engines.codecs.digital.schemes import SCHEMES, Scheme, parse_scheme, scheme_for
+from percast.engines.codecs.digital.schemes import SCHEMES, Scheme, check_mcs, choose_scheme
 from percast.engines.codecs.digital.sources import Source
 from percast.engines.codecs.digital.transport import Transport
 from percast.engines.pictures import BadPicture
@@ -76,8 +76,9 @@ class DigitalCodec(Codec):
     Subclasses say which format.
 
     Args:
-        config: `mcs` is the scheme, "auto" takes the fastest that gets through the design SNR;
-            `conceal` what `Undecodable` has to show: "none", the "last" picture, "grey".
+        config: `mcs` is the scheme; "auto" takes the fastest that gets through AWGN of the design
+            SNR, "rayleigh" through a channel where each symbol fades by itself; `conceal` what
+            `Undecodable` has to show: "none", the "last" picture, "grey".
         roles: see there.
 
     Raises:
@@ -87,7 +88,8 @@ class DigitalCodec(Codec):
     has_realism = False
 
     def __init__(self, config: CodecConfig = DEFAULTS, roles: Collection[str] = ROLES):
-        self._wanted = parse_scheme(config.mcs)
+        check_mcs(config.mcs)
+        self._mcs = config.mcs
         super().__init__(config, roles)
         self._source = self._open_source() if self.roles else None
         self._conceal = config.conceal
@@ -104,12 +106,12 @@ class DigitalCodec(Codec):
     @property
     def scheme(self) -> Scheme:
         """That pictures are sent with."""
-        return self._wanted or scheme_for(self.design_snr_db)
+        return choose_scheme(self._mcs, self.design_snr_db)
 
     def with_scheme(self, index: int) -> Self:
         """The same codec with another scheme."""
         other = self.at()
-        other._wanted = SCHEMES[index]
+        other._mcs = str(index)
         return other
 
     def check_aim(self) -> None:

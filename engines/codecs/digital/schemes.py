@@ -45,39 +45,49 @@ MARGIN_DB = 0.2
 costs 0.14 dB in AWGN."""
 
 
-@lru_cache(maxsize=1)
-def thresholds() -> dict[int, float]:
-    """SNR in dB at which one transport block of `THRESHOLD_SYMBOLS` in a hundred is lost in AWGN,
-    by the index of the scheme; measured by `percast.engines.codecs.digital.measure`."""
+CHANNELS = {"auto": "awgn", "rayleigh": "rayleigh"}
+"""That `--mcs` chooses schemes for, by the word for it. Over "rayleigh" each symbol fades by
+itself, with a mean power of 1."""
+
+
+@lru_cache
+def thresholds(channel: str = "awgn") -> dict[int, float]:
+    """SNR in dB at which one transport block of `THRESHOLD_SYMBOLS` in a hundred is lost, by the
+    index of the scheme; measured by `percast.engines.codecs.digital.measure`."""
     table = files("percast.engines.codecs.digital").joinpath("tables/thresholds.csv")
     lines = (line for line in table.read_text("utf-8").splitlines() if not line.startswith("#"))
-    return {int(row["mcs"]): float(row["snr_db"]) for row in csv.DictReader(lines)}
+    return {int(row["mcs"]): float(row[f"{channel}_db"]) for row in csv.DictReader(lines)}
 
 
-def scheme_for(snr_db: float) -> Scheme:
-    """The fastest scheme that gets through AWGN of this SNR, with `MARGIN_DB` to spare.
+def scheme_for(snr_db: float, channel: str = "awgn") -> Scheme:
+    """The fastest scheme that gets through a channel of this SNR, with `MARGIN_DB` to spare.
 
     Raises:
         UsageError: none does.
     """
-    through = [SCHEMES[i] for i, least in thresholds().items() if least + MARGIN_DB <= snr_db]
+    needs = thresholds(channel)
+    through = [SCHEMES[i] for i, least in needs.items() if least + MARGIN_DB <= snr_db]
     if not through:
-        least = min(thresholds().values()) + MARGIN_DB
         raise UsageError(
             f"no modulation and coding scheme gets through {snr_db:g} dB: "
-            f"give --design-snr {least:.1f} or more, or --mcs N"
+            f"give --design-snr {min(needs.values()) + MARGIN_DB:.1f} or more, or --mcs N"
         )
     return max(through, key=lambda scheme: scheme.information)
 
 
-def parse_scheme(text: str) -> Scheme | None:
-    """A scheme by its index; None for "auto".
+def choose_scheme(mcs: str, snr_db: float) -> Scheme:
+    """The scheme that `--mcs` means for a design SNR: by its index, or one of `CHANNELS`.
 
     Raises:
-        UsageError: there is no such scheme.
+        UsageError: there is no such scheme, or none that gets through.
     """
-    if text == "auto":
-        return None
-    if not (text.isdecimal() and int(text) < len(SCHEMES)):
-        raise UsageError(f"there is no scheme '{text}': give auto, or 0 to {len(SCHEMES) - 1}")
-    return SCHEMES[int(text)]
+    check_mcs(mcs)
+    return scheme_for(snr_db, CHANNELS[mcs]) if mcs in CHANNELS else SCHEMES[int(mcs)]
+
+
+def check_mcs(mcs: str) -> None:
+    """Raises UsageError where `--mcs` means no scheme."""
+    if not (mcs in CHANNELS or (mcs.isdecimal() and int(mcs) < len(SCHEMES))):
+        raise UsageError(
+            f"there is no scheme '{mcs}': give {', '.join(CHANNELS)}, or 0 to {len(SCHEMES) - 1}"
+        )

@@ -116,6 +116,53 @@ def test_lists_of_a_channel_give_one_for_each_combination(small_photos):
     }  # fmt: skip
 
 
+TWO_CHANNELS = """
+[pictures]
+source = "{photos}"
+[conditions]
+snr = 10
+cbr = "1/48"
+[[codec]]
+codec = "hevc-ldpc"
+channel = "awgn"
+[[codec]]
+codec = "hevc-ldpc"
+mcs = "rayleigh"
+channel = "rayleigh"
+[[channel]]
+channel = "awgn"
+waveform = false
+[[channel]]
+channel = "rayleigh"
+waveform = false
+"""
+
+
+def test_a_codec_can_be_measured_over_some_of_the_channels(small_photos):
+    rows = conditions_of(plan_of(TWO_CHANNELS, small_photos))
+    told = [(row["settings"]["codec"]["mcs"], row["channel"]) for row in rows]
+    assert told == [("auto", "awgn"), ("rayleigh", "rayleigh")]
+
+
+def test_a_codec_whose_channel_was_changed_away_is_left_out_and_that_is_told(small_photos, caplog):
+    fading = "channel=[{channel='rayleigh', waveform=false}]"
+    plan = check(parse_plan(TWO_CHANNELS.format(photos=small_photos), "t", [fading])).plan
+    assert [row["settings"]["codec"]["mcs"] for row in conditions_of(plan)] == ["rayleigh"]
+    assert "[codec.1] hevc-ldpc is left out: the plan has no awgn" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("codec.2.channel=tdl-z", r"\[codec.2\] channel: no channel 'tdl-z': use one of awgn"),
+        ("channel=[{channel='tdl-c'}]", r"\[codec.2\] channel: the plan has tdl-c only"),
+    ],
+)
+def test_channels_of_codecs_must_make_sense(small_photos, change, told):
+    with pytest.raises(UsageError, match=told):
+        plan_of(TWO_CHANNELS, small_photos, change)
+
+
 def test_a_change_on_the_command_line_reaches_the_table_it_names(small_photos):
     text = plans.SMALL + '[[codec]]\ncodec = "hevc-ldpc"\ncbr = "1/24"\n'
     plan = plan_of(text, small_photos, "codec.2.cbr=1/12", "campaign.note=in the cellar")

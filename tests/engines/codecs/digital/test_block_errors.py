@@ -40,9 +40,12 @@ def test_a_block_in_ten_is_lost_within_two_tenths_of_a_decibel_of_sionna(mcs, sy
     assert lost(transport, snr_db - 0.2, 150, 30) > LOST
 
 
-@pytest.mark.parametrize("mcs", [2, 11, 23])
-def test_thresholds_are_where_they_are_said_to_be(mcs):
+@pytest.mark.parametrize(
+    ("mcs", "channel"), [(2, "awgn"), (11, "awgn"), (23, "awgn"), (2, "rayleigh"), (11, "rayleigh")]
+)
+def test_thresholds_are_where_they_are_said_to_be(mcs, channel):
     """A block in a hundred: next to none of 40 a fifth of a decibel above, many as much below."""
     transport = Transport(THRESHOLD_SYMBOLS, SCHEMES[mcs])
-    assert lost(transport, thresholds()[mcs] + 0.2, 40) <= 1 / 40
-    assert lost(transport, thresholds()[mcs] - 0.2, 40, 5) > 0.05
+    needs = thresholds(channel)[mcs]
+    assert lost(transport, needs + 0.2, 40, channel=channel) <= 1 / 40
+    assert lost(transport, needs - 0.2, 40, 5, channel) > 0.05
