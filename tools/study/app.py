@@ -139,7 +139,8 @@ class Desk:
         }
 
     def picture(self, slot: int, name: str) -> BinaryIO:
-        """The open PNG by its name in one of the two trials that `next` told of, or the one before."""
+        """The open PNG by its name in one of the two trials that `next` told of, or the one
+        before."""
         done = self.answers.done(slot)
         for trial in self.trials(slot)[max(0, done - 1) : done + 2]:
             sides = dict(zip(PLACES, (trial.left, trial.right, ORIGINAL), strict=True))

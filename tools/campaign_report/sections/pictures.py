@@ -23,8 +23,9 @@ def pictures(analysis: Analysis, store: Store, most_bytes: float) -> Section:
     metrics = ", ".join(dict.fromkeys(words.NAMES[s.metric] for s in analysis.shown))
     blocks: list[Block] = [
         Prose(
-            f"For each code its best, its median and its worst picture by {metrics or 'no metric'}, of "
-            "those that arrived, chosen by the figure alone. Pixels are as received, without loss.",
+            "For each code its best, its median and its worst picture by "
+            f"{metrics or 'no metric'}, of those that arrived, chosen by the figure alone. Pixels "
+            "are as received, without loss.",
             "note",
         )
     ]
