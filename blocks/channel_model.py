@@ -23,8 +23,8 @@ class ChannelModel(Guarded, gr.basic_block):
     Args:
         config: the channel.
         profile: the waveform, for its sample rate and occupied share of the band.
-        tx_level: mean power of a packet's payload in dB relative to full scale, as at the modulator;
-            the noise is set from it.
+        tx_level: mean power of a packet's payload in dB relative to full scale, as at the
+            modulator; the noise is set from it.
 
     The end tag goes on to the last sample that is out when it comes in; the channel's own delay
     (`Channel.delay`) stays behind it, so senders end with silence.

@@ -7,8 +7,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
-from percast.blocks.guard import Guarded, guarded
-from percast.blocks.ofdm_modulator import IDLE_WAIT
+from percast.blocks.guard import IDLE_WAIT, Guarded, guarded
 from percast.blocks.pdu import END, GAP
 
 NOTHING = np.zeros(0, np.complex64)

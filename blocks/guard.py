@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Errors inside GNU Radio's threads.
+"""How our blocks behave in GNU Radio's threads: at errors, and while there is nothing to do.
 
 An exception that leaves `work()` or a message handler is printed by GNU Radio and then the
 flowgraph waits for ever. Blocks catch it here; whoever runs the graph asks for it.
@@ -10,6 +10,10 @@ import logging
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
+
+IDLE_WAIT = 1e-3
+"""Seconds that a `work()` which has nothing to give sleeps: message handlers run between its
+calls."""
 
 
 class Guarded:

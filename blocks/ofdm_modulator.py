@@ -13,8 +13,8 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
-from percast.blocks.guard import Guarded, guarded
-from percast.blocks.pdu import END, PictureSymbols, is_end, left_out_picture
+from percast.blocks.guard import IDLE_WAIT, Guarded, guarded
+from percast.blocks.pdu import END, PACKET_LEN, PictureSymbols, is_end, left_out_picture
 from percast.blocks.waveform import kernels
 from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import Profile
@@ -25,9 +25,6 @@ from percast.blocks.waveform.transmit import (
     modulate_all,
 )
 
-IDLE_WAIT = 1e-3  # seconds; message handlers run between calls of work()
-# On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
-PACKET_LEN = pmt.intern("packet_len")
 _LEAST_BUFFER = 1 << 15  # samples
 AHEAD = 0.02  # seconds; a radio goes on while the next packet is made
 

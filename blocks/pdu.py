@@ -19,6 +19,8 @@ import pmt
 
 from percast.blocks.waveform.header import Header
 
+# On the first sample of every packet; the key that GNU Radio's radio sinks know as a burst.
+PACKET_LEN = pmt.intern("packet_len")
 # The last message of a stream of pictures, and the tag on the last sample of a stream.
 # GNU Radio's own end of stream is not used: it stops blocks that still have messages waiting.
 END = pmt.intern("percast-end")

@@ -6,7 +6,8 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.guard import Guarded, guarded
-from percast.blocks.ofdm_modulator import PACKET_LEN
+from percast.blocks.pdu import PACKET_LEN
+from percast.blocks.recordings.recorder import LABEL
 from percast.blocks.recordings.writer import RecordingWriter
 
 
@@ -26,6 +27,6 @@ class RecordingSink(Guarded, gr.sync_block):
         samples = input_items[0]
         first = self.nitems_read(0)
         for tag in self.get_tags_in_range(0, first, first + len(samples), PACKET_LEN):
-            self.writer.annotate(tag.offset, pmt.to_long(tag.value), "percast packet")
+            self.writer.annotate(tag.offset, pmt.to_long(tag.value), LABEL)
         self.writer.write(samples)
         return len(samples)

@@ -9,8 +9,8 @@ import pmt
 from gnuradio import gr
 
 from percast.blocks.channel.impairments import saturate
-from percast.blocks.guard import Guarded, guarded
-from percast.blocks.ofdm_modulator import IDLE_WAIT, PACKET_LEN
+from percast.blocks.guard import IDLE_WAIT, Guarded, guarded
+from percast.blocks.pdu import PACKET_LEN
 from percast.blocks.queues.sample_queue import SampleQueue
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 FORMAT = 3
 FILE_NAME = "manifest.json"
@@ -98,7 +98,7 @@ def load_model(name_or_path: str | Path) -> Model:
         data = json.loads(raw)
     except ValueError as error:
         raise ModelError(
-            f"{manifest} is damaged ({_one_line(error)}): restore it, or export the model again"
+            f"{manifest} is damaged ({one_line(error)}): restore it, or export the model again"
         ) from error
     return _parse(data, manifest, hashlib.sha256(raw).digest()[:4])
 
@@ -263,7 +263,3 @@ class _Fields:
         if any(type(shape) is not list for shape in shapes.values()):
             raise self.wrong(f"'{key}' without shapes")
         return MappingProxyType({name: tuple(shape) for name, shape in shapes.items()})
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

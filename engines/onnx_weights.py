@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 
 def read(path: Path) -> tuple[set[str], dict[str, npt.NDArray[np.float32]]]:
@@ -22,7 +22,7 @@ def read(path: Path) -> tuple[set[str], dict[str, npt.NDArray[np.float32]]]:
     try:
         graph = onnx.load(path).graph
     except Exception as error:  # protobuf's exceptions share no base class but this
-        raise ModelError(f"cannot read {path}: {' '.join(str(error).split())[:200]}") from error
+        raise ModelError(f"cannot read {path}: {one_line(error)}") from error
     weights = {}
     for tensor in graph.initializer:
         name = tensor.name.removesuffix(".fp16")

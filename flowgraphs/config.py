@@ -44,7 +44,8 @@ class TransmitterConfig(Settings):
     share: int = setting(
         1, "--share",
         "small pictures that share a packet behind a short header; the first waits for the last "
-        "(default %(default)s)", metavar="N", parse=int, whole=True, least=1, most=32, unit="pictures",
+        "(default %(default)s)",
+        metavar="N", parse=int, whole=True, least=1, most=32, unit="pictures",
     )  # fmt: skip
     session: int | None = None
 

@@ -7,10 +7,10 @@
 - `report`, `summaries`, `terminal`: what they print; `pages/`: HTML and its charts
 - `loopback_run`: a run of the whole link; `process`: settings of a process that runs flowgraphs
 - `controls/`: what can be changed while a link runs; `control`: questions to it from outside
-- `view/`: the live page; `study/`: comparisons by people
+- `view/`: the live page; `study/`: comparisons by people; `web/`: how both are served
 - `campaign/`: measurement campaigns; `campaign_report/`: their page; `statistics/`: intervals
 - `figures/`: makes the figures and pictures of the docs; `photographs`: of what
 
 `_root/` is the package `percast` itself, which every room may import: settings and errors (with the
-exit codes), quantities, the user's folders, signals, locks of files.
+exit codes), quantities, the user's folders, signals, files that are locked or whole.
 """

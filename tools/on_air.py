@@ -67,16 +67,10 @@ def on_air(config: RadioConfig, transmit: bool) -> Iterator["Station"]:  # noqa:
         chatter = stack.enter_context(Chatter())
         opener = open_sink if transmit else open_source
         station = Station(opener, config, transmit, seconds, chatter)
-        stack.callback(_release, station)
+        stack.callback(process.stop_station, station)
         report.say(f"percast: {describe(config, station.took)}")
         _warn_of_rate(config.samp_rate, station.took["samp_rate"])
         yield station
-
-
-def _release(station: "Station") -> None:  # noqa: F821 - loads GNU Radio
-    station.stop()
-    process.at_once |= station.hanging
-    process.watchman = process.watchman or station.watchman
 
 
 def describe(config: RadioConfig, took: dict) -> str:

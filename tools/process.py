@@ -49,6 +49,15 @@ at_once = False
 watchman = None  # of a board that this driver may have left on the air
 
 
+def stop_station(station: "Station") -> None:  # noqa: F821 - loads GNU Radio
+    """Stop a radio; where its driver hangs, or may leave a board on the air, the process's end
+    takes care of that."""
+    global at_once, watchman
+    station.stop()
+    at_once |= station.hanging
+    watchman = watchman or station.watchman
+
+
 def leave_if_at_once(code: int) -> None:
     """End the process here and now where that is better than in order."""
     if at_once:

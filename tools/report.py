@@ -74,7 +74,8 @@ def _rows(s: dict) -> Iterator[tuple[str, str]]:
         "channel",
         (
             f"{s['channel']}, set to {number(s['snr_db_set'], '.1f', ' dB')}; measured "
-            f"{number(s['snr_db_measured'], '.1f', ' dB')}, EVM {number(s['evm_db'], '.1f', ' dB')}, "
+            f"{number(s['snr_db_measured'], '.1f', ' dB')}, "
+            f"EVM {number(s['evm_db'], '.1f', ' dB')}, "
             f"offset {number(s['freq_offset_hz_measured'], '.0f', ' Hz')}, "
             f"clock {number(s['clock_ppm_measured'], '.1f', ' ppm')}"
         ),

@@ -11,6 +11,7 @@ from percast.blocks.images.base import PictureSink
 from percast.blocks.images.frames_log import FramesLog
 from percast.blocks.images.messages import encode_png
 from percast.errors import FileError
+from percast.whole_file import written_whole
 
 
 class FolderSink(PictureSink):
@@ -68,19 +69,10 @@ def _number_of(name: str) -> int:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """Writes under another name first, so that `path` never holds half a picture.
-
-    Raises:
-        FileError: the disk is full, or the like.
-    """
-    temporary = path.with_name(f".{path.name}.part")
+    """Raises FileError where the disk is full, or the like."""
     try:
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with written_whole(path) as file:
+            file.write(data)
     except OSError as error:
         raise FileError(
             f"{path}: cannot be written ({error.strerror}); make room or choose another --out"

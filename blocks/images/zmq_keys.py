@@ -84,21 +84,28 @@ class CurveClient:
     Args:
         folder: holds server.key and NAME.key_secret; the server's own will do.
         name: whose key; None where there is one only.
+        asked: what names the folder, for errors.
+        choose: what to do where there are several's keys.
 
     Raises:
         FileError: it holds no usable keys.
         UsageError: the installed libzmq cannot encrypt, or a name is needed.
     """
 
-    def __init__(self, folder: str | Path, name: str | None = None):
+    def __init__(
+        self,
+        folder: str | Path,
+        name: str | None = None,
+        asked: str = "--zmq-keys",
+        choose: str = "give --zmq-client NAME",
+    ):
         if not zmq.has("curve"):
-            raise UsageError("--zmq-keys: the installed libzmq was built without CURVE")
+            raise UsageError(f"{asked}: the installed libzmq was built without CURVE")
         folder = Path(folder)
         found = sorted(p.stem for p in folder.glob("*.key_secret") if p.stem != _SERVER)
         if name is None and len(found) > 1:
-            raise UsageError(
-                f"--zmq-keys {folder}: there are keys of {', '.join(found)}: give --zmq-client NAME"
-            )
+            names = ", ".join(found)
+            raise UsageError(f"{asked} {folder}: there are keys of {names}: {choose}")
         secret = folder / f"{name or (found or ['NAME'])[0]}.key_secret"
         try:
             if (pair := _read_pair(secret)) is None:
@@ -107,7 +114,7 @@ class CurveClient:
                 raise ValueError(f"there is no {_SERVER}.key")
         except (OSError, ValueError) as error:
             raise FileError(
-                f"--zmq-keys {folder}: {error}; `percast keys` on the receiver's machine makes both"
+                f"{asked} {folder}: {error}; `percast keys` on the other machine makes both"
             ) from error
         self._public, self._secret = pair
         self._server = server

@@ -39,8 +39,8 @@ class RecordingConfig(Settings):
     )  # fmt: skip
 
     keep_seconds: float = setting(
-        0.0, "--keep-seconds", "keep so much of what was heard in memory, to be saved when somebody "
-        "asks: 8 bytes a sample (default %(default)g: nothing)",
+        0.0, "--keep-seconds", "keep so much of what was heard in memory, to be saved when "
+        "somebody asks: 8 bytes a sample (default %(default)g: nothing)",
         metavar="S", least=0, most=3600, unit="seconds",
     )  # fmt: skip
     recordings: str = setting(

@@ -23,7 +23,6 @@ import datetime
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,6 +34,7 @@ from percast.blocks.recordings.reader import ARCHIVE, META, RAW, data_name, know
 from percast.blocks.recordings.sample_types import sample_type
 from percast.errors import FileError, UsageError
 from percast.file_lock import lock_for_writing
+from percast.whole_file import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -223,14 +223,9 @@ class RecordingWriter:
             f'{{\n"global": {json.dumps(info, indent=1)},\n'
             f'"captures": [\n  {starts}\n ],\n"annotations": [\n  {notes}\n ]\n}}\n'
         )
-        partial = self.path.with_name(f".{self.path.name}.part")
         try:
-            try:
-                partial.write_text(text)
-                os.replace(partial, self.path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
+            with written_whole(self.path, "w") as file:
+                file.write(text)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 

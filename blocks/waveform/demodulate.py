@@ -74,7 +74,7 @@ def read_header(profile: Profile, rows: np.ndarray) -> Header | int | None:
     """First pass: the header, from the training symbols' channel estimate.
 
     Args:
-        rows: complex64 [training + header_symbols, n_occupied], the training symbols and the header.
+        rows: complex64 [training + header_symbols, n_occupied], training symbols and header.
 
     Returns:
         None when its CRC is wrong, or it does not fit the profile; the number of its version where
@@ -108,7 +108,7 @@ def demodulate(
     0.05 dB in place of the 0.35 dB of the two alone; a short one three more, and 0.13 dB.
 
     Args:
-        rows: complex64 [training + header_symbols + body_symbols, n_occupied], the training symbols,
+        rows: complex64 [training + header_symbols + body_symbols, n_occupied], training symbols,
             header, and payload with its reference symbol, or as many of these as arrived;
             `head_amplitude` is taken out of what comes before the payload.
         freq_offset: already removed, cycles per sample.

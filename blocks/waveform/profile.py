@@ -21,7 +21,8 @@ class Profile:
     Args:
         name: what `--profile` calls it.
         samp_rate: default sample rate in samples/s; `--samp-rate` overrides it.
-        cp_len: cyclic prefix in samples; a channel too long for it is warned about (`channel.limits`).
+        cp_len: cyclic prefix in samples; a channel too long for it is warned about
+            (`channel.limits`).
         fft_size: number of carriers N.
         data_carriers: carriers that hold data, split evenly about DC.
         pilots: positive pilot carriers; each has its mirror image at the negative carrier.
@@ -194,7 +195,8 @@ class WaveformConfig(Settings):
     header: str = setting(
         AUTO, "--header",
         "what the sender makes headers for: short from -1 dB on, long from -4 dB on, auto by "
-        "--design-snr: short from 10 dB on (default %(default)s)", metavar="KIND", parse=str, choices=SENT,
+        "--design-snr: short from 10 dB on (default %(default)s)",
+        metavar="KIND", parse=str, choices=SENT,
     )  # fmt: skip
     cp_len: int | None = setting(
         None, "--prefix",

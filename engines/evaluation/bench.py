@@ -235,17 +235,18 @@ def _memory_here(
 ) -> tuple[float, float]:
     model = load_model(folder)
     inputs = [inputs_of(net, height, width, batch) for net in (model.encoder, model.generator)]
-    before = _resident_mb()
+    before = resident_mb()
     pair = _open(model, candidate, threads)
     for engine, each in zip(pair, inputs, strict=True):
         _warm_up(engine, each)
     gpu = pair[0].device_bytes / 1e6  # what the process has taken since the first was opened
-    after = _resident_mb()
+    after = resident_mb()
     for engine in pair:
         engine.close()
     return after - before, gpu
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Memory of this process that is in RAM, MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from percast.engines.training.records import prototype, weights
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 try:
     import onnx
@@ -150,8 +150,7 @@ def _build(kind: type[Network], state: Mapping[str, torch.Tensor]) -> Network:
     try:
         network = rebuild(kind, {name: value.float() for name, value in halves.items()})
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"the checkpoint is one of other networks: {reason}") from error
+        raise ModelError(f"the checkpoint is one of other networks: {one_line(error)}") from error
     return network.eval().requires_grad_(False)
 
 

@@ -28,7 +28,7 @@ from percast.engines.runtimes import int8_networks
 from percast.engines.runtimes.choose import open_engine
 from percast.engines.runtimes.engine import FloatArray
 from percast.engines.runtimes.plan_cache import Key, Plan, PlanCache
-from percast.errors import ModelError, UsageError
+from percast.errors import ModelError, UsageError, one_line
 
 try:
     # OpenVINO's runtime module first: it keeps both packages from reporting home.
@@ -134,9 +134,7 @@ def quantise(network: Path, calibration: Sequence[Inputs]) -> bytes:
                 ),
             )
     except Exception as error:  # NNCF's exceptions share no base class but this
-        raise ModelError(
-            f"{network} cannot be quantised: {' '.join(str(error).split())[:200]}"
-        ) from error
+        raise ModelError(f"{network} cannot be quantised: {one_line(error)}") from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.xml"
         openvino.save_model(quantised, path, compress_to_fp16=False)

@@ -7,7 +7,6 @@ anything in them. They are written as safetensors.
 
 import contextlib
 import hashlib
-import os
 import re
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from safetensors.numpy import save
 from percast.engines.metrics import unpickle
 from percast.engines.metrics.weights import NEEDED, Tensors, missing_weights
 from percast.errors import FileError
+from percast.whole_file import written_whole
 
 # Numbers of the convolutions in torchvision's AlexNet and VGG16.
 _ALEXNET = (0, 3, 6, 8, 10)
@@ -157,12 +157,8 @@ def _write(folder: Path, files: dict[str, Tensors]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, tensors in files.items():
-            partial = folder / f".{name}.part"
-            try:
-                partial.write_bytes(save(tensors))  # save_file's errors are no OSError
-                os.replace(partial, folder / name)
-            finally:
-                partial.unlink(missing_ok=True)
+            with written_whole(folder / name) as file:
+                file.write(save(tensors))  # save_file's errors are no OSError
     except OSError as error:
         raise _unwritable(folder, error) from error
 

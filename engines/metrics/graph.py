@@ -10,7 +10,7 @@ import numpy.typing as npt
 from percast.engines.codecs.contract import Picture
 from percast.engines.metrics.weights import Tensors
 from percast.engines.runtimes.openvino_core import core, openvino
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 ops = openvino.opset13
 
@@ -133,7 +133,7 @@ class FeatureDistance:
             result = distance(known, features(received))
         except (KeyError, ValueError, RuntimeError) as error:
             # OpenVINO tells of a wrong shape in many lines, the last of which says least.
-            reason = " ".join(str(error).split())[:160]
+            reason = one_line(error)
             raise ModelError(f"these are other weights than the metric's own: {reason}") from error
         self._features = compile_request(wanted, [original], threads)
         self._distance = compile_request([result], [*known, received], threads)

@@ -21,7 +21,7 @@ from percast.engines.metrics.graph import (
     planes,
 )
 from percast.engines.metrics.weights import Tensors
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 SIDE = 299  # pixels that the network takes
 _UNPADDED = ("conv", "conv_1", "conv_3", "conv_4")
@@ -50,7 +50,7 @@ def compile_inception(weights: Tensors, threads: int) -> Any:
     try:
         features = _Network(weights)(x)
     except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
+        reason = one_line(error)
         raise ModelError(f"these are other weights than those of Inception v3: {reason}") from error
     return compile_request([features], [pictures], threads)
 

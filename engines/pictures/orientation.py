@@ -20,7 +20,7 @@ SIDEWAYS = frozenset({5, 6, 7, 8})
 
 _TAG = 274
 # Types of whole numbers that are written as such by some program, and struct's letters.
-_WHOLE_NUMBERS = {3: "H", 4: "I", 8: "h", 9: "i"}
+WHOLE_NUMBERS = {3: "H", 4: "I", 8: "h", 9: "i"}
 _XMP = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|\s*>)\s*([1-8])\s*[\"'<]")
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,8 +53,8 @@ def from_exif(block: bytes) -> int | None:
         for index in range(entries):
             place = start + 2 + 12 * index
             tag, kind, count, value = struct.unpack_from(f"{order}HHI4s", block, place)
-            if tag == _TAG and kind in _WHOLE_NUMBERS and count == 1:
-                (found,) = struct.unpack_from(f"{order}{_WHOLE_NUMBERS[kind]}", value)
+            if tag == _TAG and kind in WHOLE_NUMBERS and count == 1:
+                (found,) = struct.unpack_from(f"{order}{WHOLE_NUMBERS[kind]}", value)
     except struct.error:  # it ends early: what came before counts
         pass
     return found if found in range(1, 9) else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from percast.engines.pictures.metadata import Metadata
+from percast.engines.pictures.orientation import WHOLE_NUMBERS
 from percast.engines.pictures.spliced import splice
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -22,7 +23,6 @@ _PIXELS = frozenset(
     | {317, 320, 322, 323, 324, 325, 332, 334, 338, 339, 340, 341, 347}
     | {*range(512, 522), 529, 530, 531, 532}
 )
-_WHOLE_NUMBERS = {3: "H", 4: "I", 8: "h", 9: "i"}
 _BYTES = {1, 2, 7}  # types of which a value is one byte
 _MOST_BYTES = 16_000_000  # of a block that is read
 
@@ -87,8 +87,8 @@ def _metadata(file: BinaryIO, size: int, layout: _Layout, entries: list[bytes]) 
     found = Metadata()
     for entry in entries:
         tag, kind, count, field = layout.entry.unpack(entry)
-        if tag == _ORIENTATION and kind in _WHOLE_NUMBERS and count == 1:
-            (value,) = struct.unpack_from(layout.order + _WHOLE_NUMBERS[kind], field)
+        if tag == _ORIENTATION and kind in WHOLE_NUMBERS and count == 1:
+            (value,) = struct.unpack_from(layout.order + WHOLE_NUMBERS[kind], field)
             found.stated_orientation = value
         elif tag in (_XMP, _PROFILE) and kind in _BYTES and count <= _MOST_BYTES:
             (place,) = layout.offset.unpack(field)

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from percast.engines.runtimes.engine import Engine, FloatArray
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 try:
     import onnxruntime
@@ -43,7 +43,7 @@ class OnnxRuntimeEngine(Engine):
                 path, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exceptions share no base class but this
-            raise ModelError(f"onnxruntime cannot read {path}: {_short(error)}") from error
+            raise ModelError(f"onnxruntime cannot read {path}: {one_line(error)}") from error
         self.inputs = tuple(port.name for port in self._session.get_inputs())
         self.outputs = tuple(port.name for port in self._session.get_outputs())
 
@@ -51,12 +51,8 @@ class OnnxRuntimeEngine(Engine):
         try:
             results = self._session.run(list(self.outputs), inputs)
         except Exception as error:  # likewise
-            raise ModelError(f"onnxruntime failed: {_short(error)}") from error
+            raise ModelError(f"onnxruntime failed: {one_line(error)}") from error
         return dict(zip(self.outputs, results, strict=True))
 
     def _close(self) -> None:
         del self._session
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from percast.engines.runtimes.shared_files import PART, locked, read_json, write
+from percast.engines.runtimes.shared_files import locked, read_json, write
 from percast.errors import FileError
 from percast.home import user_cache
+from percast.whole_file import PART
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +197,7 @@ class PlanCache:
         waiting = "another process is building this engine: waiting for it"
         with locked(self._path(key, _LOCK), waiting) as problem:
             if not problem:
-                for left in self.folder.glob(f"{key.stem}.*{PART}"):  # of one that was killed
+                for left in self.folder.glob(f"*{key.stem}.*{PART}"):  # of one that was killed
                     left.unlink(missing_ok=True)
             yield problem
 

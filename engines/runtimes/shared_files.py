@@ -6,17 +6,14 @@ import contextlib
 import fcntl
 import json
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from percast.errors import FileError
+from percast.whole_file import written_whole
 
 log = logging.getLogger(__name__)
-
-PART = ".part"
-"""Suffix of what is half-written; such a file is left only where a process was killed."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -34,16 +31,10 @@ def write(path: Path, data: bytes) -> None:
     Raises:
         FileError: the folder cannot be written, or the disk is full.
     """
-    part = path.with_name(f"{path.name}{PART}")
     try:
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, path)
+        with written_whole(path, settled=True) as file:
+            file.write(data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         raise FileError(f"cannot write {path}: {error.strerror}") from error
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from percast.engines.runtimes import torch_verified
 from percast.engines.runtimes.engine import Engine, FloatArray
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 # Idle threads must sleep: beside other load, ones that spin make torch ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -111,7 +111,7 @@ def _on_one_line() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        raise ModelError(f"torch failed: {_short(error)}") from error
+        raise ModelError(f"torch failed: {one_line(error)}") from error
 
 
 def _check(precision: str, on_gpu: bool) -> None:
@@ -134,9 +134,5 @@ def _load(path: Path) -> Encoder | Generator:
     try:
         network = rebuild(kind, {name: torch.from_numpy(a) for name, a in state.items()})
     except RuntimeError as error:
-        raise ModelError(f"torch cannot run {path}: {_short(error)}") from error
+        raise ModelError(f"torch cannot run {path}: {one_line(error)}") from error
     return network.eval().requires_grad_(False)
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from percast.engines.runtimes import torch_graph
 from percast.engines.runtimes.engine import FloatArray
+from percast.errors import one_line
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,6 @@ class SizePlan:
             try:
                 self._replay = torch_graph.capture(self._compute)
             except Exception as error:  # whatever a driver, a library or torch may say to it
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error)
                 log.warning("torch launches kernel by kernel, as capture failed: %s", reason)
         (self._replay or self._compute)()

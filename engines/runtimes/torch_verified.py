@@ -11,7 +11,7 @@ from pathlib import Path
 from percast.engines.manifest import sha256_of
 from percast.engines.runtimes.plan_cache import default_folder
 from percast.engines.runtimes.shared_files import locked, read_json, write
-from percast.errors import FileError, ModelError
+from percast.errors import FileError, ModelError, one_line
 
 FILE_NAME = "torch.verified.json"
 
@@ -66,7 +66,7 @@ def check(network: Path, precision: str) -> None:
     try:
         here = torch.cuda.get_device_name(), torch.__version__
     except RuntimeError as error:  # busy, lost, or of no use to this torch
-        raise ModelError(f"it cannot use the GPU ({' '.join(str(error).split())[:200]})") from error
+        raise ModelError(f"it cannot use the GPU ({one_line(error)})") from error
     if (found.get("device"), found.get("version")) != here:
         raise ModelError(
             f"its results are not verified on {here[0]} with torch {here[1]} yet "

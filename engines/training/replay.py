@@ -16,6 +16,7 @@ import torch
 
 from percast.engines.runtimes import torch_graph
 from percast.engines.runtimes.torch_graph import Work
+from percast.errors import one_line
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Replays:
             try:
                 self._captured[kind] = self._capture(work, self._drawing.generator)
             except Exception as error:  # whatever a driver, a library or torch may say to it
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error)
                 log.warning("steps are launched kernel by kernel, as capture failed: %s", reason)
                 self._capture = None
                 self._drawing.renew_generator()

@@ -28,7 +28,7 @@ from percast.engines.training.records.waiting import Waiting
 from percast.engines.training.replay import Replays, own_stream
 from percast.engines.training.step import Step
 from percast.engines.training.validation import Validation
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 from percast.signals import ending_signals, heed
 
 _FEWER = "give smaller ones (--validation), or none: --set validation_pictures=0"
@@ -278,7 +278,7 @@ class Trainer:
             if memory.ran_out(error):
                 raise
             raise ModelError(
-                f"--resume: the checkpoint is of other networks: {' '.join(str(error).split())}"
+                f"--resume: the checkpoint is of other networks: {one_line(error)}"
             ) from error
         self.step, self.images, self._spent = state["step"], state["images"], state["minutes"]
         self._second_began = state["second_began"]

@@ -3,6 +3,7 @@
 
 import re
 
+from percast.errors import one_line
 from percast.flowgraphs.radios.config import RadioConfig
 
 _LIST = "`percast devices` lists what is there"
@@ -53,7 +54,7 @@ _REMEDIES = (
 
 def explain(error: Exception, config: RadioConfig, transmit: bool) -> str:
     """One line for a driver's error while it opens or sets up a radio."""
-    text = " ".join(str(error).split())
+    text = one_line(error, None)
     args = f" (--args {config.args})" if config.args else ""
     can = "transmits" if transmit else "receives"
     for pattern, remedy in _REMEDIES:

@@ -4,7 +4,7 @@
 import abc
 from typing import Any
 
-from percast.errors import UsageError
+from percast.errors import UsageError, one_line
 from percast.flowgraphs.radios.config import Gain, RadioConfig
 
 Range = tuple[float, float]
@@ -215,8 +215,4 @@ def _named(text: str, setter, name: str) -> None:
     try:
         setter(name)
     except (RuntimeError, ValueError, IndexError) as error:
-        raise UsageError(f"{text}: this radio refuses it ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+        raise UsageError(f"{text}: this radio refuses it ({one_line(error)})") from error

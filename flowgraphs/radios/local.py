@@ -2,20 +2,20 @@
 """What is no radio: recordings, and samples between processes of one machine over ZeroMQ."""
 
 import contextlib
-import ipaddress
 import time
 from collections.abc import Iterator
 from functools import partial
-from urllib.parse import urlsplit
 
 import zmq
 from gnuradio import gr, zeromq
 
+from percast.blocks.images.zmq_images import check_address
 from percast.blocks.recording_sink import RecordingSink
 from percast.blocks.recording_source import RecordingSource
 from percast.blocks.recordings.reader import open_recording
 from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.zmq_sample_source import ZmqSampleSource
+from percast.errors import UsageError
 from percast.file_lock import lock_for_reading
 from percast.flowgraphs.radios.config import Radio, RadioConfig
 from percast.ipc import check_free
@@ -94,11 +94,10 @@ def _checked_address(config: RadioConfig) -> Iterator[str]:
 def _zmq_address(config: RadioConfig) -> str:
     """GNU Radio's ZeroMQ sink knows no encryption, so samples stay on this machine."""
     address = config.args or _ZMQ_DEFAULT
-    with contextlib.suppress(ValueError):
-        url = urlsplit(address)
-        host = url.hostname or ""
-        local = host == "localhost" or (host and ipaddress.ip_address(host).is_loopback)
-        if url.scheme == "ipc" or (url.scheme == "tcp" and local and url.port):
+    with contextlib.suppress(UsageError):
+        check_address(address, insecure=False)
+        # Another process must know it, and inproc:// is for this one alone.
+        if not address.startswith("inproc:") and not address.endswith((":*", ":0")):
             return address
     reason = f"{address}: give tcp://127.0.0.1:PORT or ipc://PATH for samples"
     raise SettingError("args", reason)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from percast.blocks.queues.sample_queue import SampleQueue
 from percast.blocks.stats.level_meter import LevelMeter
-from percast.errors import DeviceError
+from percast.errors import DeviceError, one_line
 from percast.flowgraphs.radios.advice import Adviser
 from percast.flowgraphs.radios.chatter import Chatter
 from percast.flowgraphs.radios.config import Gain, Radio, RadioConfig
@@ -147,7 +147,7 @@ class Station:
             try:
                 took = session.radio.tune(freq, gain)
             except (RuntimeError, ValueError, IndexError) as error:
-                raise DeviceError(f"the radio refuses: {' '.join(str(error).split())}") from error
+                raise DeviceError(f"the radio refuses: {one_line(error)}") from error
             # For the next opening.
             self.config = replace(
                 self.config,

@@ -6,6 +6,7 @@ import math
 
 from gnuradio import uhd
 
+from percast.blocks.pdu import PACKET_LEN
 from percast.errors import UsageError
 from percast.flowgraphs.radios.config import Radio, RadioConfig, most_latency
 from percast.flowgraphs.radios.frontend import BUFFER
@@ -98,7 +99,7 @@ def open_radio(config: RadioConfig, transmit: bool) -> Radio:
     stream = uhd.stream_args(cpu_format="fc32", channels=[config.channel or 0])
     args = usrps_only(config.args)
     if transmit:
-        block = uhd.usrp_sink(args, stream, "packet_len" if config.bursts else "")
+        block = uhd.usrp_sink(args, stream, str(PACKET_LEN) if config.bursts else "")
     else:
         block = uhd.usrp_source(args, stream)
         block.set_min_output_buffer(BUFFER)

@@ -206,8 +206,8 @@ BAD = {
     "doppler": ["-1", "2e6"], "freq_offset": ["-2e9", "2e9"], "clock_ppm": ["-201", "201"],
     "phase_noise": ["-1", "2e6"], "iq_gain_db": ["-21", "21"], "iq_phase_deg": ["-46", "46"],
     "adc_bits": ["1", "17"], "seed": ["-1"], "header": ["middle"],
-    "prefix": ["15", "129", "32.5"], "share": ["0", "33"], "hold_for": ["a b"], "source": [""], "file": [""],
-    "out": ["zmq:", "zmq:5555"],
+    "prefix": ["15", "129", "32.5"], "share": ["0", "33"], "hold_for": ["a b"], "source": [""],
+    "file": [""], "out": ["zmq:", "zmq:5555"],
 }  # fmt: skip
 
 

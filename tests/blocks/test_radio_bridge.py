@@ -9,8 +9,7 @@ import pytest
 from gnuradio import blocks, gr
 
 from percast.blocks.channel.impairments import complex_noise
-from percast.blocks.ofdm_modulator import PACKET_LEN
-from percast.blocks.pdu import END
+from percast.blocks.pdu import END, PACKET_LEN
 from percast.blocks.queues.sample_queue import SampleQueue
 from percast.blocks.receive_bridge import SampleInlet, SampleTap
 from percast.blocks.stats.level_meter import LevelMeter
@@ -142,7 +141,11 @@ def test_a_receiver_that_is_too_slow_costs_samples_which_are_counted():
     graph.connect(source, tap)
     graph.run()  # does not wait for anybody
     assert tap.overruns >= 1  # a small piece may still fit after a large one did not
-    assert 0 < tap.dropped and tap.dropped + queue.waiting == tap.nitems_read(0) and queue.waiting <= 50_000
+    assert (
+        0 < tap.dropped
+        and tap.dropped + queue.waiting == tap.nitems_read(0)
+        and queue.waiting <= 50_000
+    )
 
 
 def test_time_tags_of_a_usrp_are_counted():

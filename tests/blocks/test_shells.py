@@ -198,8 +198,8 @@ def test_an_error_in_a_block_is_kept_and_the_graph_can_be_stopped():
 
 
 def test_messages_that_gnu_radio_still_has_fill_a_block_too():
-    """A demodulator gives many small pictures at once: while some are on their way into the queue it
-    must not take its first emptied place for room."""
+    """A demodulator gives many small pictures at once: while some are on their way into the queue
+    it must not take its first emptied place for room."""
     block = WorkerBlock("block", "in", None, depth=4)
     assert not block.full()
     post(block, "in", pmt.PMT_T)  # nobody runs the block that would take it

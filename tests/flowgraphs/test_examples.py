@@ -18,7 +18,7 @@ import pytest
 import yaml
 from gnuradio import gr
 
-from percast.blocks.ofdm_modulator import PACKET_LEN
+from percast.blocks.pdu import PACKET_LEN
 from percast.blocks.waveform.profile import open_profile
 from percast.tools.verbs.grc import DESCRIPTIONS, EXAMPLES
 from tests.conftest import load

@@ -157,6 +157,26 @@ def test_only_the_command_line_and_other_verbs_import_a_verb():
                 assert not name.startswith("percast.tools.verbs"), f"{path}: {name}"
 
 
+def test_a_study_and_the_live_page_know_nothing_of_each_other():
+    """What serves both is `percast.tools.web`."""
+    for room, other in (("study", "view"), ("view", "study"), ("web", "view"), ("web", "study")):
+        for path in source_files(f"tools/{room}"):
+            for name in imports(path):
+                assert not name.startswith(f"percast.tools.{other}"), f"{path}: {name}"
+
+
+SHARED = ("guard", "pdu", "worker_block", "ending_source")
+
+
+def test_a_block_loads_no_other_block_but_what_all_share():
+    """A source of samples needs no modulator, nor what that compiles."""
+    for path in (ROOT / "blocks").glob("*.py"):
+        for name in imports(path):
+            room, _, block = name.rpartition(".")
+            if room == "percast.blocks" and (ROOT / "blocks" / f"{block}.py").exists():
+                assert block in SHARED, f"{path}: {name}"
+
+
 def test_no_modules_import_each_other_in_a_circle():
     """Not within functions either: a circle that works is still one."""
     modules = {module_name(path): path for room in ROOMS for path in source_files(room)}

@@ -5,7 +5,8 @@ The package itself is what every room may import:
 
 - `errors`: what a user can cause, with exit codes
 - `settings`: settings as flags and in files; `quantity`: numbers as radio people type them
-- `home`: the user's folders; `file_lock`: one writer at a time; `signals`: those that end a run
+- `home`: the user's folders; `signals`: those that end a run
+- `file_lock`: one writer at a time; `whole_file`: written whole or not at all
 - `ipc`: sockets that are paths, without loss of what lies there
 """
 

@@ -7,6 +7,16 @@ Anything that is not a `PercastError` is a bug and keeps its traceback (exit cod
 INTERRUPTED = 130  # exit code after Ctrl-C
 
 
+def one_line(error: object, most: int | None = 200) -> str:
+    """What a library or a driver says, in one line of ours.
+
+    Args:
+        error: an exception, or a text.
+        most: characters; None for all.
+    """
+    return " ".join(str(error).split())[:most]
+
+
 class PercastError(Exception):
     """Base of all errors that a user can cause; the message says what to do."""
 

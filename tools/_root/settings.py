@@ -134,8 +134,18 @@ def like(
         changes: what else of `setting` differs.
     """
     (field,) = (field for field in dataclasses.fields(settings) if field.name == name)
-    about = dataclasses.replace(field.metadata[_KEY], help=help, **changes)
+    about = dataclasses.replace(about_of(field), help=help, **changes)
     return dataclasses.field(default=default, metadata={_KEY: about})
+
+
+def about_of(field: dataclasses.Field) -> Setting:
+    """What is known of a field that `setting` or `like` made."""
+    return field.metadata[_KEY]
+
+
+def keys_of(settings: "type[Settings]") -> dict[str, str]:
+    """Keys in TOML, by the field; where one sets several fields, by the first."""
+    return {name: about.dest for name, about, _ in settings._options()}
 
 
 def list_of(parse: Callable[[str], Any]) -> Callable[[str], tuple]:

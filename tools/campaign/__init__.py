@@ -6,6 +6,7 @@
 - `frozen`: what is written down with the results
 - `store`, `tables/`, `schema.sql`: the file; `exporting`: its rows for other programs
 - `jobs`: a shot as a worker does it; `crews`: who the workers are; `running`: until all is done
+- `arrived`: what came of a shot, on wires and in the store
 - `recorded`, `air`: in place of a simulated channel
 - `remetric`: decodes again what was received
 - `places`, `plans/`: where plans and stores lie

@@ -5,14 +5,14 @@ import json
 import os
 import platform
 import time
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from percast.blocks.images.messages import encode_png
 from percast.engines.codecs.config import CodecConfig, parse_cbr
 from percast.engines.codecs.contract import Codec, CodecFault, CodedImage, Picture, Symbols
 from percast.engines.codecs.registry import open_codec
@@ -21,7 +21,8 @@ from percast.engines.evaluation.measure import Arrival, Metric, Outcome, Sent
 from percast.errors import ModelError
 from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.flowgraphs.numpy_link import NumpyLink
-from percast.tools.campaign.pictures import from_png, to_png
+from percast.tools.campaign.arrived import link_columns, pack
+from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.store import Done, Shot
 
 _ENCODED = 64  # pictures kept encoded: the next condition may send the same symbols
@@ -136,7 +137,7 @@ class Bench:
                 outcome, error = Outcome(realism, None, False, {}, None), str(fault)
             row = _decode_row(cell, realism, job.shot.condition, outcome, error)
             if job.pictures and outcome.picture is not None:
-                row["image"] = to_png(outcome.picture)
+                row["image"] = encode_png(outcome.picture)
             rows.append(row)
         return rows
 
@@ -220,12 +221,7 @@ def simulated(shot: Shot, coded: CodedImage, symbols: Symbols) -> Flight:
     if image is None:
         return Flight(None, columns)
     arrival = Arrival(image.header.coded, image.symbols, image.noise_var, {})
-    columns |= {
-        "snr_db_measured": image.snr_db,
-        "evm_db": image.evm_db,
-        "freq_offset_hz": image.freq_offset,
-        "clock_ppm": image.clock_ppm,
-    }
+    columns |= link_columns(image.snr_db, image.evm_db, image.freq_offset, image.clock_ppm)
     return Flight(arrival, columns)
 
 
@@ -273,30 +269,6 @@ def _check_model(codec: Codec, condition: Mapping[str, Any]) -> None:
             f"{codec.kind} on {platform.node()} has model id {codec.model_id.hex()}, the campaign "
             f"is of {due}: put that one there, or begin another campaign"
         )
-
-
-def pack(arrival: Arrival) -> dict[str, Any]:
-    """Columns of `equalised`."""
-    coded = asdict(arrival.coded)
-    coded |= {"cbr": str(arrival.coded.cbr), "model_id": arrival.coded.model_id.hex()}
-    return {
-        "coded": json.dumps(coded),
-        "symbols": zlib.compress(arrival.symbols.astype("<c8").tobytes(), 1),
-        "noise_var": zlib.compress(arrival.noise_var.astype("<f4").tobytes(), 1),
-    }
-
-
-def unpack(columns: Mapping[str, Any]) -> Arrival:
-    """What `pack` packed."""
-    coded = json.loads(columns["coded"])
-    link = coded.pop("link", {})
-    coded |= {"cbr": parse_cbr(coded["cbr"]), "model_id": bytes.fromhex(coded["model_id"])}
-    return Arrival(
-        CodedImage(**coded),
-        np.frombuffer(zlib.decompress(columns["symbols"]), "<c8"),
-        np.frombuffer(zlib.decompress(columns["noise_var"]), "<f4"),
-        link,
-    )
 
 
 def _decode_row(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from percast.blocks.images.messages import encode_png
 from percast.blocks.waveform.profile import Profile, WaveformConfig
 from percast.blocks.waveform.transmit import packet_span, packets_needed, payload_symbols
 from percast.engines.codecs.config import parse_cbr
@@ -19,7 +20,7 @@ from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.registry import has_realism
 from percast.flowgraphs.evaluation_channel import AirConfig
 from percast.tools.campaign.checking import Checked, design_snr, idle_codec
-from percast.tools.campaign.pictures import digest, pictures, to_png
+from percast.tools.campaign.pictures import digest, pictures
 from percast.tools.campaign.plan import Plan
 from percast.tools.campaign.sections import AIR, RECORDING, CodecSection
 from percast.tools.campaign.store import Store
@@ -147,7 +148,7 @@ def picture_rows(plan: Plan) -> Rows:
     for number, (name, rgb) in enumerate(pictures(plan.pictures)):
         sha = digest(rgb)
         if sha not in images:
-            images[sha] = to_png(rgb)
+            images[sha] = encode_png(rgb)
         height, width = rgb.shape[:2]
         rows.append(
             {

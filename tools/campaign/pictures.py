@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
 
 from percast.blocks.images import fit, open_source
 from percast.engines.codecs.contract import Picture
@@ -42,13 +41,6 @@ def _all(section: PicturesSection) -> Iterator[tuple[str, Picture]]:
 def digest(rgb: Picture) -> str:
     """SHA-256 of a picture's shape and samples."""
     return hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
-
-
-def to_png(rgb: Picture) -> bytes:
-    """Lossless; the fast way, for it is done in every cell."""
-    file = io.BytesIO()
-    Image.fromarray(rgb).save(file, "PNG", compress_level=1)
-    return file.getvalue()
 
 
 def from_png(data: bytes) -> Picture:

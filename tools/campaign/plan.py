@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from percast.blocks.channel.config import MODELS
 from percast.blocks.waveform.profile import Profile, WaveformConfig
-from percast.errors import UsageError
+from percast.errors import UsageError, one_line
 from percast.flowgraphs.radios.config import RadioConfig, check_flags
 from percast.flowgraphs.radios.safety.naming import check_words
-from percast.settings import SettingError, Settings
+from percast.settings import SettingError, Settings, keys_of
 from percast.tools.campaign.sections import (
     AIR,
     RECORDING,
@@ -103,7 +103,7 @@ class Mistakes:
         """Tell of a key, unless something was told of it already."""
         place = f"[{table}] {key}:"
         if not any(line.startswith(place) for line in self.lines):
-            self.lines.append(f"{place} {' '.join(str(what).split())}")
+            self.lines.append(f"{place} {one_line(what, None)}")
 
     def read(self, kind: type[T], table: Mapping[str, Any], name: str) -> T | None:
         """The settings of a table, without the keys that are wrong: what else is wrong shows then.
@@ -258,7 +258,7 @@ def _list_of(kind: type[T], name: str, tables: Mapping, wrong: Mistakes) -> tupl
 
 def _end(name: str, table: Mapping, air: AirSection | None, wrong: Mistakes) -> End | None:
     """[transmitter] or [receiver]: keys of its place and of its radio."""
-    places = {about.dest for _, about, _ in EndSection._options()}
+    places = set(keys_of(EndSection).values())
     own = {key: value for key, value in table.items() if key in places}
     radio = {key: value for key, value in table.items() if key not in places}
     place = wrong.read(EndSection, own, name)
@@ -273,8 +273,7 @@ def _end(name: str, table: Mapping, air: AirSection | None, wrong: Mistakes) -> 
         check_flags(config, transmit)
         check_words(config, transmit)
     except SettingError as error:
-        keys = {name: about.dest for name, about, _ in RadioConfig._options()}
-        wrong.add(name, keys.get(error.field, error.field), error.reason)
+        wrong.add(name, keys_of(RadioConfig).get(error.field, error.field), error.reason)
     except UsageError as error:
         wrong.add(name, "args", str(error).removeprefix("--args "))
     return End(place, radio)

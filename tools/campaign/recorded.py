@@ -2,7 +2,6 @@
 """A recording as a campaign: what it holds is demodulated once, and decoded and compared like any
 other transmission."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
@@ -16,8 +15,9 @@ from percast.blocks.waveform.receive import Receiver
 from percast.engines.codecs.contract import Codec
 from percast.engines.evaluation.measure import Arrival
 from percast.errors import LinkError, UsageError
+from percast.tools.campaign.arrived import link_columns, pack, unpack
 from percast.tools.campaign.checking import idle_codec
-from percast.tools.campaign.jobs import Kept, bench, pack, start_columns, unpack
+from percast.tools.campaign.jobs import Kept, bench, start_columns
 from percast.tools.campaign.layout import (
     airtime,
     cells_of,
@@ -174,16 +174,8 @@ def _packed(image: ReceivedImage, profile: Profile) -> dict[str, Any]:
     seconds = airtime(profile, count, image.header.design_snr_db)
     uses = seconds * profile.samp_rate * profile.occupied_fraction
     arrival = Arrival(image.header.coded, image.symbols, image.noise_var, {})
-    columns = pack(arrival)
-    link = {
-        "snr_db_measured": image.snr_db,
-        "evm_db": image.evm_db,
-        "freq_offset_hz": image.freq_offset,
-        "clock_ppm": image.clock_ppm,
-        "overhead": uses / count - 1,
-        "air_s": seconds,
-    }
-    return columns | {"coded": json.dumps(json.loads(columns["coded"]) | {"link": link})}
+    link = link_columns(image.snr_db, image.evm_db, image.freq_offset, image.clock_ppm)
+    return pack(arrival, link | {"overhead": uses / count - 1, "air_s": seconds})
 
 
 def _profile(plan: Plan) -> Profile:

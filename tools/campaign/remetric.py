@@ -10,6 +10,7 @@ from typing import Any
 
 from percast.engines.codecs.registry import has_realism
 from percast.errors import UsageError
+from percast.tools.campaign.arrived import unpack
 from percast.tools.campaign.crews import Crew
 from percast.tools.campaign.frozen import (
     check_models,
@@ -20,7 +21,7 @@ from percast.tools.campaign.frozen import (
     models_told,
     weights_told,
 )
-from percast.tools.campaign.jobs import Kept, bench, unpack
+from percast.tools.campaign.jobs import Kept, bench
 from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.running import OnProgress
 from percast.tools.campaign.store import Done, Shot, Store

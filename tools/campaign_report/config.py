@@ -38,7 +38,8 @@ class ReportConfig(Settings):
         None, "--against", "an earlier campaign to compare with", metavar="OTHER.sqlite", parse=Path
     )
     decode: int = setting(
-        0, "--decode", "what a `campaign remetric` decoded, by its number (default: the run itself)",
+        0, "--decode", "what a `campaign remetric` decoded, by its number (default: the run "
+        "itself)",
         metavar="N", parse=int, least=0, whole=True,
     )  # fmt: skip
     lost: str = setting(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from percast.errors import UsageError
+from percast.errors import UsageError, one_line
 from percast.settings import NOTHING, Settings
 from percast.tools.controls.verb import Verb, on_off
 from percast.tools.controls.verbs.channel import (
@@ -78,7 +78,7 @@ def parse(table: Mapping[str, Any]) -> dict[str, Any]:
     try:
         asked = Asked.from_mapping(said)
     except UsageError as error:
-        raise ValueError(" ".join(str(error).split())[:300]) from error
+        raise ValueError(one_line(error, 300)) from error
     return values(asked)
 
 

@@ -8,7 +8,6 @@ A verb is told the same everywhere:
 """
 
 import argparse
-import dataclasses
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from percast.errors import UsageError
-from percast.settings import NOTHING, Setting
+from percast.settings import NOTHING, Setting, about_of
 from percast.tools.controls.link import Link
 
 
@@ -77,8 +76,7 @@ class Verb(ABC):
 
     @property
     def about(self) -> Setting:
-        (about,) = self.field.metadata.values()
-        return about
+        return about_of(self.field)
 
     @property
     def name(self) -> str:
@@ -158,23 +156,6 @@ def or_nothing(word: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
     parse_one.__name__ = getattr(parse, "__name__", "value")
     return parse_one
-
-
-def unasked(field: Any, **changes: Any) -> Any:
-    """A field of another settings class that is None unless it is asked for.
-
-    Args:
-        changes: what else of `percast.settings.Setting` differs.
-    """
-    ((key, about),) = field.metadata.items()
-    about = dataclasses.replace(about, **changes)
-    return dataclasses.field(default=None, metadata={key: about})
-
-
-def of(settings: type, name: str, **changes: Any) -> Any:
-    """`unasked` of a settings class's field, by its name."""
-    (field,) = (field for field in dataclasses.fields(settings) if field.name == name)
-    return unasked(field, **changes)
 
 
 def refuse(reason: str | None) -> None:

@@ -8,7 +8,6 @@ ones are noisy: quote the ratios. Engines have a benchmark of their own, `percas
 import percast.tools.process  # noqa: F401  # isort: skip  # before numpy is loaded
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from percast.blocks.waveform.profile import open_profile
 from percast.engines.codecs.config import DEFAULT_THREADS
 from percast.engines.codecs.contract import Codec
 from percast.engines.codecs.registry import open_codec
+from percast.engines.evaluation.bench import resident_mb
 from percast.errors import PercastError
 from percast.flowgraphs.config import TransmitterConfig
 from percast.tools import terminal
@@ -164,12 +164,6 @@ def link(args: argparse.Namespace) -> None:
         ("size", "received", "pictures/s", "Mpixel/s", "engines alone", "share"),
         rows,
     )
-
-
-def resident_mb() -> float:
-    """Memory of this process that is in RAM, MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def soak(args: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 """A page, as the text of one file."""
 
 import base64
-import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from markupsafe import Markup
 from percast.errors import FileError
 from percast.tools.pages.blocks import Block
 from percast.tools.pages.templates import render_template, text_of
+from percast.whole_file import written_whole
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,10 @@ def write_page(path: Path, page: Page) -> None:
         FileError: it cannot be written.
     """
     text = render(page)
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        with written_whole(path, "w", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
-        with contextlib.suppress(OSError):  # where the folder is a file, not even that can be asked
-            part.unlink(missing_ok=True)
         raise FileError(f"cannot write {path}: {error.strerror}") from error
 
 

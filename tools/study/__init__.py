@@ -13,7 +13,7 @@ ratios    whose bandwidth is compared with whose.
 schedule  the trials of each observer.
 names     what observers, trials and pictures are called outside: nothing can be read off it.
 answers   every answer, the moment that it comes.
-app       page and calls, behind the gate of `percast.tools.view`; `server` runs it.
+app       page and calls, behind the gate of `percast.tools.web`; `server` runs it.
 messages  what an observer's page may send.
 analysis/ what the answers say; `simulated` observers show it before anybody is asked.
 config    the settings.

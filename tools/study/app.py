@@ -33,13 +33,13 @@ from percast.tools.study.answers import Answers
 from percast.tools.study.names import Names
 from percast.tools.study.plan import ORIGINAL, Folder
 from percast.tools.study.schedule import Trial, trials_of
-from percast.tools.view.gate import Gate
-from percast.tools.view.limits import Bucket, Complaints
+from percast.tools.web.body import read_body
+from percast.tools.web.gate import Gate
+from percast.tools.web.limits import Bucket, Complaints
 
 PLACES = ("left", "right", "original")
 _PAGE = Path(__file__).parent / "page"
 _PIECE = 1 << 20  # bytes of a picture in memory, for each who loads one
-_BODY_WITHIN = 10.0  # seconds for the body of a call
 _JOIN = 2.0, 40.0  # observers a second, and at once: a full room, but nobody fills the disk
 _CALLS = 40.0, 120.0  # calls of one observer a second, and at once; a trial makes five
 _WRONG = 5.0, 50.0  # calls with a wrong token a second, of all the world
@@ -139,7 +139,8 @@ class Desk:
         }
 
     def picture(self, slot: int, name: str) -> BinaryIO:
-        """The open PNG by its name in one of the two trials that `next` told of, or the one before."""
+        """The open PNG by its name in one of the two trials that `next` told of, or the one
+        before."""
         done = self.answers.done(slot)
         for trial in self.trials(slot)[max(0, done - 1) : done + 2]:
             sides = dict(zip(PLACES, (trial.left, trial.right, ORIGINAL), strict=True))
@@ -258,19 +259,12 @@ def _refusal(desk: Desk, refused: Refused, told: str = "") -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """As much as is needed to see that it is too much."""
-    body = b""
     try:
-        async with asyncio.timeout(_BODY_WITHIN):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > messages.MAX_BYTES:
-                    break
+        return await read_body(request, messages.MAX_BYTES)
     except TimeoutError as error:
         raise Refused(408, "the call took too long") from error
     except ClientDisconnect as error:  # nobody hears this
         raise Refused(400, "the call broke off", counted=False) from error
-    return body
 
 
 class PublicName:

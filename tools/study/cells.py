@@ -13,6 +13,7 @@ import numpy as np
 from percast.engines.pictures import BadPicture, decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools.campaign.store import Store
+from percast.tools.campaign.tables.rows import delivered
 from percast.tools.study.folders import Load
 from percast.tools.study.ratios import OURS
 
@@ -66,7 +67,7 @@ def conditions_of(
     for key, values in where:
         _check_some(rows, key, values, path)
         rows = [row for row in rows if any(_is(row, key, value) for value in values)]
-    if not any(map(_came_out, rows)):
+    if not any(map(delivered, rows)):
         raise UsageError(f"{path}: no cell with a received picture is so")
     told = [key for key in _OF_THE_CODE if _several(rows, key)]
     names: dict[str, str] = {}
@@ -79,7 +80,7 @@ def conditions_of(
         words = [_code(row), *(f"{key} {_text(row, key)}" for key in told if _tells(row, key))]
         name = f"{' '.join(words)}@{row['cbr_asked']}"
         pictures = conditions.setdefault(name, {})
-        if not _came_out(row):
+        if not delivered(row):
             continue
         this = row["condition"], row["realism"]
         if settings.setdefault(name, this) != this:
@@ -93,11 +94,6 @@ def conditions_of(
         for key in told if key not in named
     ]  # fmt: skip
     return originals, conditions, remarks
-
-
-def _came_out(row: dict[str, Any]) -> bool:
-    """What arrives in part may be no picture: HEVC below its cliff."""
-    return bool(row["received"]) and not row["undecodable"] and not row["error"]
 
 
 def _code(row: dict[str, Any]) -> str:

@@ -20,13 +20,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from percast.engines.pictures import decode_picture
 from percast.errors import FileError, PercastError
 from percast.tools.study.config import QUESTIONS, RuleConfig, parse_label
+from percast.whole_file import written_whole
 
 FORMAT = "percast-study/2"
 ORIGINAL, OBVIOUS = -1, -2
@@ -212,12 +213,10 @@ class Folder:
             key = os.open(path / _SECRET, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(key, "w") as file:
                 file.write(secrets.token_hex(_SECRET_BYTES) + "\n")
-                _settle(file)
-            part = path / f".{_FILE}.part"
-            with part.open("w", encoding="utf-8") as file:
+                file.flush()
+                os.fsync(file.fileno())  # links that are made of it must outlast a power cut
+            with written_whole(path / _FILE, "w", encoding="utf-8", settled=True) as file:
                 file.write(study.to_json())
-                _settle(file)
-            part.rename(path / _FILE)
         return cls.open(path)
 
     def secret(self) -> bytes:
@@ -253,12 +252,6 @@ class Folder:
 def picture_name(data: bytes) -> str:
     """Of a stored picture's file: the first half of its SHA-256."""
     return hashlib.sha256(data).hexdigest()[:32]
-
-
-def _settle(file: IO[str]) -> None:
-    """On the disk: links that are made of it must outlast a power cut."""
-    file.flush()
-    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ from percast.tools.controls.desk import Desk
 from percast.tools.controls.link import Link
 from percast.tools.controls.table import VERBS
 from percast.tools.verbs.tune import ask
-from percast.tools.view.limits import Complaints
 from percast.tools.view.remote.config import ConnectConfig
 from percast.tools.view.remote.desk import OWN, FarDesk
 from percast.tools.view.remote.subscriber import Subscriber
 from percast.tools.view.server import listen, serve
+from percast.tools.web.limits import Complaints
 
 _REASON = "not over this link: use its own --view, or give --control here"
 _LACKING = {name: _REASON for name in VERBS if name not in OWN} | {
@@ -44,7 +44,7 @@ def watch(wanted: ConnectConfig) -> None:
     Raises:
         PercastError: anything that the user can mend.
     """
-    keys, complaints = wanted.keys(), Complaints()
+    keys, complaints = wanted.keys(), Complaints("view")
     ended = threading.Event()
 
     def end(number: int, _) -> None:

@@ -11,8 +11,7 @@ hub       one mailbox per client, newest message of each kind: a slow client ski
 messages  what travels between page and link; what may be asked of it is `percast.tools.controls`.
 shown     a received picture as a page shows it.
 app       the addresses; `openapi` describes the calls among them.
-gate      Host, Origin and token, before anything else; `limits` counts what was refused.
-server    all of it in a thread with a loop of its own.
+server    all of it, by `percast.tools.web`, whose gate everybody passes first.
 
 hooks     let several look into one block; `air` is the demodulator's.
 windows   the same in GNU Radio's own windows: `--qt`.

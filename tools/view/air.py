@@ -4,10 +4,10 @@ into messages for the page."""
 
 import numpy as np
 
-from percast.blocks.images.records import to_json
 from percast.blocks.ofdm_demodulator import OfdmDemodulator
 from percast.blocks.waveform.demodulate import Packet
 from percast.blocks.waveform.profile import Profile
+from percast.tools.view import messages
 from percast.tools.view.hooks import hook, unhook
 
 SAMPLES = 8192  # of a spectrum
@@ -81,7 +81,7 @@ def of_packet(packet: Packet, profile: Profile) -> str:
     symbols, noise_var = packet.symbols[::step][:_POINTS], packet.noise_var
     known = noise_var[np.isfinite(noise_var)]
     channel_db, snr_db = over_carriers(packet)
-    return _text(
+    return messages.text(
         "air",
         points=np.round(np.stack([symbols.real, symbols.imag], 1), 3),
         noise_var=float(np.median(known)) if len(known) else None,
@@ -99,8 +99,4 @@ def spectrum(samples: np.ndarray, samp_rate: float) -> str:
     power = np.abs(np.fft.fft(rows * window)) ** 2 / (window.sum() ** 2)
     with np.errstate(divide="ignore"):
         decibels = 10 * np.log10(np.fft.fftshift(power.mean(0)))
-    return _text("spectrum", samp_rate=samp_rate, power_db=np.round(decibels, 1))
-
-
-def _text(kind: str, **fields) -> str:
-    return to_json({"type": kind, **fields})
+    return messages.text("spectrum", samp_rate=samp_rate, power_db=np.round(decibels, 1))

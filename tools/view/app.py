@@ -12,20 +12,22 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from percast.blocks.images.messages import encode_png
 from percast.blocks.images.records import to_json
 from percast.errors import PercastError
 from percast.tools.controls.desk import Desk
 from percast.tools.controls.table import VERBS
 from percast.tools.controls.turns import Abandoned
 from percast.tools.view import messages
-from percast.tools.view.gate import PROTOCOL, Gate
 from percast.tools.view.hub import Client
-from percast.tools.view.limits import Bucket, Complaints
 from percast.tools.view.live import Live
 from percast.tools.view.openapi import schema
+from percast.tools.web.body import read_body
+from percast.tools.web.gate import PROTOCOL, Gate
+from percast.tools.web.limits import Bucket, Complaints
 
 _PAGE = Path(__file__).parent / "page"
-_BODY_WITHIN = 10.0  # seconds for the body of a call
+_CALLS = 30.0, 60.0  # of a client a second, and at once: more than a dragged slider makes
 _SEND_WITHIN = 20.0  # seconds for a client to take a message, or it is shut out
 _BROKEN = (1002, 1003, 1007, 1009)  # protocol error, bad data, not UTF-8, too big (RFC 6455)
 _MALFORMED, _TOO_MANY = "malformed message refused", "too many calls refused"
@@ -37,7 +39,7 @@ def make_app(taps, desk: Desk, complaints: Complaints, token: str | None) -> Sta
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette):
         app.state.live, app.state.complaints = Live(taps, desk, complaints), complaints
-        app.state.bucket = Bucket()
+        app.state.bucket = Bucket(*_CALLS)
         yield
         await app.state.live.close()
 
@@ -71,7 +73,7 @@ async def get_picture(request: Request) -> Response:
     shown = request.app.state.live.find(request.query_params.get("picture"))
     if shown is None:
         return _json({"error": "there is no such picture here (any more)"}, 404)
-    data = await asyncio.to_thread(messages.png, shown.rgb)
+    data = await asyncio.to_thread(encode_png, shown.rgb)
     name = f'attachment; filename="{shown.key}.png"'
     return Response(data, media_type="image/png", headers={"content-disposition": name})
 
@@ -90,7 +92,7 @@ async def post_verb(request: Request) -> Response:
     if not state.bucket.take():
         return _refused(request, _TOO_MANY, 429)
     try:
-        body = await _body(request)
+        body = await read_body(request, messages.MAX_BYTES)
     except TimeoutError:
         return _refused(request, "slow call refused", 408)
     try:
@@ -103,17 +105,6 @@ async def post_verb(request: Request) -> Response:
     except PercastError as error:
         return _json({"error": str(error)}, 503 if isinstance(error, Abandoned) else 409)
     return _json({"ok": True, "now": now, "hint": state.live.desk.hint(asked.name)})
-
-
-async def _body(request: Request) -> bytes:
-    """As much as is needed to see that it is too much."""
-    body = b""
-    async with asyncio.timeout(_BODY_WITHIN):
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > messages.MAX_BYTES:
-                break
-    return body
 
 
 def _refused(request: Request, kind: str, status: int) -> Response:
@@ -172,7 +163,7 @@ async def _send(websocket: WebSocket, client: Client) -> None:
 
 async def _read(websocket: WebSocket, client: Client) -> None:
     live, complaints = websocket.app.state.live, websocket.app.state.complaints
-    bucket = Bucket()
+    bucket = Bucket(*_CALLS)
     under_way: set[asyncio.Task] = set()
     while True:
         message = await websocket.receive()

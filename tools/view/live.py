@@ -16,9 +16,9 @@ from percast.tools.controls.desk import Desk
 from percast.tools.controls.turns import Turns
 from percast.tools.view import messages
 from percast.tools.view.hub import Client, Hub
-from percast.tools.view.limits import Complaints
 from percast.tools.view.messages import Asked
 from percast.tools.view.shown import Shown
+from percast.tools.web.limits import Complaints
 
 if TYPE_CHECKING:  # `percast view` does without GNU Radio, and so without these
     from percast.tools.view.taps import Taps

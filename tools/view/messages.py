@@ -124,10 +124,3 @@ def _jpeg(rgb: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(rgb).save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()
-
-
-def png(rgb: np.ndarray) -> bytes:
-    """uint8 [H, W, 3] as a PNG, to keep."""
-    out = io.BytesIO()
-    Image.fromarray(rgb).save(out, "PNG", compress_level=3)
-    return out.getvalue()

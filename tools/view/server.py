@@ -1,27 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page's server, in a thread with a loop of its own."""
+"""Serves the page while a link runs."""
 
 import contextlib
-import errno
-import logging
 import secrets
 import socket
-import threading
 from collections.abc import Iterator
 
 from percast.blocks.stats.scoring import Scorer
-from percast.errors import UsageError
 from percast.tools import process
 from percast.tools.controls.desk import Desk
 from percast.tools.view.config import ViewConfig
-from percast.tools.view.limits import Complaints
+from percast.tools.web import server as web
+from percast.tools.web.limits import Complaints
 
-_CLOSE_SECONDS = 10.0  # a picture that is being decoded again may take its time
 _CONNECTIONS = 96
-_SEND_BUFFER = 1 << 17  # bytes, of each connection
-_HEADER_BYTES = 16384
-PORT_REFUSED = (errno.EADDRINUSE, errno.EACCES)
-"""Errors for which the address's port is to blame, and not its host."""
+# Bytes of each connection. What lies in the kernel cannot be skipped any more; Linux would take
+# megabytes.
+_SEND_BUFFER = 1 << 17
 
 
 @contextlib.contextmanager
@@ -44,21 +39,12 @@ def watch(config: ViewConfig, receiver, scorer: Scorer, desk: Desk) -> Iterator[
         return
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(listen(config, "--view"))
-        with _packages("--view"):
+        with web.needing("--view", "view"):
             from percast.tools.view.taps import Taps
         taps = Taps(receiver, scorer)
         stack.callback(taps.close)
-        page = serve(config, listening, taps, desk, Complaints())
+        page = serve(config, listening, taps, desk, Complaints("view"))
         yield stack.enter_context(page)
-
-
-@contextlib.contextmanager
-def _packages(who: str) -> Iterator[None]:
-    """Raises UsageError where an import inside finds nothing."""
-    try:
-        yield
-    except ImportError as error:
-        raise UsageError(f"{who} needs: pip install 'percast[view]' ({error})") from error
 
 
 @contextlib.contextmanager
@@ -86,49 +72,27 @@ def serve(
     Raises:
         UsageError: the packages are missing.
     """
-    with _packages(who):
-        import uvicorn
-
+    with web.needing(who, "view"):
         from percast.tools.view.app import make_app
     token = None if config.local else secrets.token_urlsafe(24)
     app = make_app(taps, desk, complaints, token)
-    # Its lines about every connection would bury ours, and hold what clients sent.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-
-    class Server(uvicorn.Server):
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # It waits for calls, and they may wait for an engine that compiles.
-            app.state.live.leave()
-            await super().shutdown(sockets)
-
-    server = Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            ws="websockets-sansio",
-            ws_max_size=4096,
-            ws_max_queue=4,
-            ws_per_message_deflate=False,
-            lifespan="on",
-            limit_concurrency=_CONNECTIONS,
-            timeout_graceful_shutdown=1,
-            h11_max_incomplete_event_size=_HEADER_BYTES,
-            server_header=False,
-            proxy_headers=False,
-        )
-    )
-    thread = threading.Thread(
-        target=server.run, args=([listening],), name="percast view", daemon=True
-    )
-    thread.start()
-    address = _address(config, listening.getsockname()[1])
-    process.say(f"view: {address}{f'#token={token}' if token else ''}")
-    try:
+    with web.serving(
+        app,
+        listening,
+        "percast view",
+        connections=_CONNECTIONS,
+        grace=1,
+        # Calls may wait for an engine that compiles.
+        leave=lambda: app.state.live.leave(),
+        ws="websockets-sansio",
+        ws_max_size=4096,
+        ws_max_queue=4,
+        ws_per_message_deflate=False,
+        lifespan="on",
+    ):
+        address = web.address(config.host, listening.getsockname()[1]) + "/"
+        process.say(f"view: {address}{f'#token={token}' if token else ''}")
         yield address
-    finally:
-        server.should_exit = True
-        thread.join(_CLOSE_SECONDS)
 
 
 def listen(config: ViewConfig, who: str) -> socket.socket:
@@ -137,23 +101,5 @@ def listen(config: ViewConfig, who: str) -> socket.socket:
     Raises:
         UsageError: it is taken, or none of this machine's.
     """
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    try:
-        listening = socket.create_server((config.host, config.port), family=family, backlog=64)
-        # asyncio leaves it off for a socket made here: every reply would wait 40 ms for more.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # What lies in the kernel cannot be skipped any more; Linux would take megabytes.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        return listening
-    except OSError as error:
-        # `percast view` calls them --host and --port.
-        flag = "--view-" if who == "--view" else "--"
-        port = config.port and error.errno in PORT_REFUSED
-        hint = f"choose another {flag}port, or 0" if port else f"choose another {flag}host"
-        place = f"{config.host} port {config.port}"
-        raise UsageError(f"{who}: {place}: {error.strerror}; {hint}") from error
-
-
-def _address(config: ViewConfig, port: int) -> str:
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"http://{host}:{port}/"
+    flags = "--view-" if who == "--view" else "--"  # `percast view` calls them --host and --port
+    return web.listen(config.host, config.port, who, flags, _SEND_BUFFER)

@@ -2,8 +2,8 @@
 """The edges of OFDM symbols: each fades into the next one, so that little falls outside the band.
 
 A symbol that begins at once spreads a spectrum that falls as 1/f; one that rises as a raised
-cosine, while the end of the one before, continued cyclically, falls, takes that down as 1/f^3 beyond
-the window's own width. The rise lies in the cyclic prefix, where receivers do not look (IEEE
+cosine, while the end of the one before, continued cyclically, falls, takes that down as 1/f^3
+beyond the window's own width. The rise lies in the cyclic prefix, where receivers do not look (IEEE
 802.11-2016, 17.3.2.6, shows such a window).
 """
 

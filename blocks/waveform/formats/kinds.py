@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 AUTO = "auto"
 SHORT_FROM_DB = 10.0
-"""Least design SNR at which `auto` sends short headers. They are read down to -1 dB in noise; of links
-that fade about a mean of 10 dB (TDL-C) they lose two pictures in a thousand, and one in a hundred at
-8 dB, as long ones do at 5 dB."""
+"""Least design SNR at which `auto` sends short headers. They are read down to -1 dB in noise; of
+links that fade about a mean of 10 dB (TDL-C) they lose two pictures in a thousand, and one in a
+hundred at 8 dB, as long ones do at 5 dB."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ SHORT = Kind(
     boost_db=3.0, header_limit_db=4.75, header_rounds=3,
 )  # fmt: skip
 KINDS = {kind.name: kind for kind in (LONG, SHORT, VERSION_1, UNBOOSTED)}
-"""All that a receiver knows, the likelier first; version 1 and unboosted short ones are sent no more."""
+"""All that a receiver knows, the likelier first; version 1 and unboosted short ones are sent no
+more."""
 
 SENT = (AUTO, SHORT.name, LONG.name)
 """What `--header` may say."""

@@ -16,7 +16,8 @@ from percast.blocks.waveform.formats.edges import rise
 from percast.blocks.waveform.profile import Profile
 
 FAR = 0.45
-"""Of the sample rate: where the far side band begins. The band ends at 0.393, the samples at 0.5."""
+"""Of the sample rate: where the far side band begins. The band ends at 0.393, the samples at
+0.5."""
 
 _FINE = 16  # bins of density to a carrier
 

@@ -2,9 +2,9 @@
 """Compiled twins of what the waveform does most: the same results, without numpy's 500 small calls
 for every packet.
 
-The numpy functions of `percast.blocks.waveform` are the definition; where `ready()` has the kernels,
-they hand their arrays on to them. Where numba is missing, or NUMBA_DISABLE_JIT is set, everything
-runs in numpy: slower, and the same.
+The numpy functions of `percast.blocks.waveform` are the definition; where `ready()` has the
+kernels, they hand their arrays on to them. Where numba is missing, or NUMBA_DISABLE_JIT is set,
+everything runs in numpy: slower, and the same.
 
 - `front`: the stream: damaged samples, DC offset, detection, timing, windows and carriers
 - `first_pass`: the header and its code

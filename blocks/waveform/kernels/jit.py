@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the kernels are compiled: to given types at once, kept on disk, without the interpreter's lock.
+"""How the kernels are compiled: to given types at once, kept on disk, without the
+interpreter's lock.
 
 Only `percast.blocks.waveform.kernels.warm_up` imports this and the kernels: numba is loaded there
 and nowhere else.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from percast.engines.runtimes.tensorrt.package import RTX, Package
-from percast.errors import ModelError, UsageError
+from percast.errors import ModelError, UsageError, one_line
 
 ANY_TARGET = "any"
 """All compute capabilities that one plan of TensorRT-RTX can serve: those that it knows from sm80
@@ -219,7 +219,7 @@ def _describe(builder: Any, definition: Any, profile: Profile) -> Any:
 
 def _parse_error(parser: Any, package: Package) -> str:
     if parser.num_errors:
-        return " ".join(parser.get_error(0).desc().split())[:300]
+        return one_line(parser.get_error(0).desc(), 300)
     return package.complaint()
 
 

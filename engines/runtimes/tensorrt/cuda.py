@@ -11,7 +11,7 @@ import numpy as np
 
 from percast.engines.runtimes.tensorrt.nvidia import Gpu, NoGpu, first_gpu
 from percast.engines.runtimes.tensorrt.package import PIP
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING
 
@@ -41,7 +41,7 @@ def _on_one_line(cuda: Any) -> Iterator[None]:
     try:
         yield
     except cuda.Error as error:
-        raise ModelError(f"CUDA failed: {' '.join(str(error).split())[:200]}") from error
+        raise ModelError(f"CUDA failed: {one_line(error)}") from error
 
 
 class Device:

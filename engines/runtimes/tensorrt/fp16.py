@@ -5,7 +5,7 @@ Such a runtime computes in the types that the file states. Inputs and outputs st
 Cast behind the former and before the latter, so that callers see no difference. No torch.
 """
 
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 try:
     import onnx
@@ -30,7 +30,7 @@ def to_fp16(network: bytes) -> bytes:
         model = onnx.load_model_from_string(network)
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf's and the checker's share no base class but this
-        raise ModelError(f"no ONNX network: {' '.join(str(error).split())[:200]}") from error
+        raise ModelError(f"no ONNX network: {one_line(error)}") from error
     graph = model.graph
     for tensor in graph.initializer:
         if tensor.data_type == TensorProto.FLOAT:

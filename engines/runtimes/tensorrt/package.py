@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from percast.engines.runtimes.tensorrt.nvidia import Gpu, NoGpu, first_gpu
-from percast.errors import ModelError
+from percast.errors import ModelError, one_line
 
 TENSORRT, RTX = "tensorrt", "tensorrt_rtx"
 
@@ -108,7 +108,7 @@ def _logger(trt: ModuleType, errors: list[str]):
     class Log(trt.ILogger):
         def log(self, severity, message: str) -> None:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
-                errors.append(" ".join(message.split())[:300])
+                errors.append(one_line(message, 300))
 
     return Log()
 

@@ -12,7 +12,6 @@ The index comes last, so packing needs no more memory than a few pictures. No to
 """
 
 import io
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from percast.engines.pictures import (
     has_picture_suffix,
 )
 from percast.errors import FileError, UsageError
+from percast.whole_file import written_whole
 
 MAGIC = b"PERCPACK"
 MIN_SIDE = 64
@@ -128,10 +128,9 @@ def pack(
     if not file.name or file.is_dir():
         raise UsageError(f"{file} is a folder: name a file for the pack")
     reader = _FolderReader(folder, MIN_SIDE, each)
-    partial = file.with_name(f".{file.name}.part")
     sizes = []
     try:
-        with partial.open("wb") as out:
+        with written_whole(file) as out:
             out.write(MAGIC)
             for picture in reader:
                 sizes.append(picture.shape[:2])
@@ -139,15 +138,12 @@ def pack(
             where = out.tell()
             np.save(out, np.array(sizes, np.int64).reshape(-1, 2))
             out.write(where.to_bytes(8, "little"))
-        if reader.about:
-            say(reader.about)
-        if not sizes:
-            raise UsageError(f"{folder} holds no usable picture ({', '.join(SUFFIXES)})")
-        os.replace(partial, file)
+            if reader.about:
+                say(reader.about)
+            if not sizes:
+                raise UsageError(f"{folder} holds no usable picture ({', '.join(SUFFIXES)})")
     except OSError as error:
         raise FileError(f"cannot write {file}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return len(sizes)
 
 

@@ -4,7 +4,6 @@
 import contextlib
 import csv
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from percast.errors import FileError
+from percast.whole_file import written_whole
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +41,10 @@ class Table:
             if step and path.is_file():
                 with path.open(newline="", errors="replace") as file:
                     kept = [row for row in csv.DictReader(file) if 0 < _step(row) <= step]
-            partial = path.with_name(f".{path.name}.part")  # a crash must not cost the curve
-            with partial.open("w", newline="") as file:
+            with written_whole(path, "w", newline="") as file:  # a crash must not cost the curve
                 writer = csv.DictWriter(file, columns, extrasaction="ignore", restval="")
                 writer.writeheader()
                 writer.writerows(kept)
-            os.replace(partial, path)
 
     def add(self, row: Mapping[str, Value]) -> None:
         """Missing columns and None stay empty; numbers are written with six digits."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Weights that training starts from, and those that it leaves for `percast.engines.export`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from percast.engines.training.config import Config
 from percast.engines.training.grow import grow
 from percast.engines.training.link import Link
 from percast.engines.training.records import prototype
-from percast.errors import FileError, ModelError
+from percast.errors import FileError, ModelError, one_line
+from percast.whole_file import written_whole
 
 FILE_NAME = "weights.pt"
 FIRST_STAGE_NAME = "weights-stage1.pt"
@@ -40,8 +40,9 @@ def initial(link: Link, source: str) -> None:
         for network, state in zip((link.encoder, link.generator), states, strict=True):
             grow(network, {name: value.float() for name, value in state.items()})
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"--init {source}: weights of other networks: {reason[:300]}") from error
+        raise ModelError(
+            f"--init {source}: weights of other networks: {one_line(error)}"
+        ) from error
 
 
 def save(path: Path, link: Link, config: Config, step: int, images: int, adversarial: bool) -> None:
@@ -71,15 +72,10 @@ def write_atomically(path: Path, content: dict[str, Any]) -> None:
     Raises:
         FileError: the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.part")
     try:
-        with partial.open("wb") as out:
+        with written_whole(path, settled=True) as out:
             torch.save(content, out)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(partial, path)
     except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
-        partial.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise FileError(f"cannot write {path}: {reason}") from error
 

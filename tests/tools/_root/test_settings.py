@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import pytest
 
 from percast.errors import UsageError
-from percast.settings import REQUIRED, SettingError, Settings, like, list_of, setting
+from percast.settings import (
+    REQUIRED,
+    SettingError,
+    Settings,
+    about_of,
+    keys_of,
+    like,
+    list_of,
+    setting,
+)
 
 
 def pair(text: str) -> tuple[float, float]:
@@ -157,3 +166,17 @@ def test_what_is_found_out_later_can_be_told_as_a_flag():
         raise SettingError("right", "is taken")
     with pytest.raises(UsageError, match="^colour is no field$"), Fading.told_as_flags():
         raise SettingError("colour", "is no field")
+
+
+def test_a_field_like_another_has_its_flag_and_its_range_and_can_be_looked_at():
+    field = like(Fading, "doppler", None, "of a link that runs", most=100)
+    about = about_of(field)
+    assert field.default is None and about.help == "of a link that runs"
+    assert (about.flag, about.least, about.most, about.unit) == ("--doppler", 0, 100, "Hz")
+
+
+def test_the_keys_of_a_class_are_known_by_its_fields():
+    assert keys_of(Fading) == {
+        "doppler": "doppler", "taps": "taps", "left": "both", "law": "law", "still": "still",
+        "name": "name",
+    }  # fmt: skip

@@ -15,10 +15,10 @@ import pytest
 from percast.engines.manifest import load_model, sha256_of
 from percast.engines.metrics import psnr
 from percast.errors import FileError, ModelError, UsageError
+from percast.tools.campaign.arrived import unpack
 from percast.tools.campaign.crews import Alone
 from percast.tools.campaign.exporting import write
 from percast.tools.campaign.frozen import changed
-from percast.tools.campaign.jobs import unpack
 from percast.tools.campaign.pictures import from_png
 from percast.tools.campaign.places import newest_store
 from percast.tools.campaign.remetric import Again, decode_again, remetric

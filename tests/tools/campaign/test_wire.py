@@ -4,19 +4,17 @@
 import shutil
 import threading
 
-import numpy as np
 import pytest
+import zmq
+import zmq.auth
 
 from percast.blocks.images.zmq_keys import create_keys
-from percast.errors import LinkError, UsageError
+from percast.errors import FileError, LinkError, UsageError
 from percast.tools.campaign.air.calibrate import calibrate
-from percast.tools.campaign.air.link import probe
 from percast.tools.campaign.air.wire import (
     Client,
     Server,
     Silent,
-    coded_from_json,
-    coded_to_json,
 )
 from percast.tools.campaign.sections import AirSection
 
@@ -98,10 +96,18 @@ def test_only_a_coordinator_with_keys_is_answered(serve, ask, tmp_path):
             ask(address, keys, timeout=0.5)
 
 
-def test_what_a_header_says_survives_the_wire():
-    coded, symbols = probe()
-    assert coded_from_json(coded_to_json(coded)) == coded
-    assert np.mean(np.abs(symbols) ** 2) == pytest.approx(1)
+def test_keys_of_two_coordinators_or_damaged_ones_are_told_at_once(tmp_path):
+    create_keys(tmp_path, ["anna", "ben"])
+    with pytest.raises(UsageError, match="keys of anna, ben: leave one"):
+        Client("tcp://192.0.2.1:5560", str(tmp_path))
+    (tmp_path / "ben.key_secret").unlink()
+    Client("tcp://192.0.2.1:5560", str(tmp_path)).close()
+    pair = tmp_path / "anna.key_secret"
+    public, secret = zmq.curve_keypair()[0], zmq.auth.load_certificate(pair)[1]
+    pair.write_text(f'curve\n    public-key = "{public.decode()}"\n'
+                    f'    secret-key = "{secret.decode()}"\n')  # fmt: skip
+    with pytest.raises(FileError, match=r"anna.key_secret is damaged"):
+        Client("tcp://192.0.2.1:5560", str(tmp_path))
 
 
 def radio(snr_at_zero: float, most: float = 30.0):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stores as a campaign writes them, with figures that a law gives: what a report must find is known."""
+"""Stores as a campaign writes them, with figures that a law gives: what a report must find is
+known."""
 
 import hashlib
 import io

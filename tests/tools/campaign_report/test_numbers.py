@@ -286,8 +286,9 @@ def test_conditions_are_told_apart_by_what_differs_in_their_settings():
 
     def row(condition, **changes):
         return {"channel": "awgn", "delay_spread_s": None, "doppler_hz": None, "codec": "learned",
-                "model": "base", "realism": 1.0, "snr_db_set": None, "gain_db": 29.5 + 0.1 * condition,
-                "cbr_asked": "1/48", "condition": condition} | changes  # fmt: skip
+                "model": "base", "realism": 1.0, "snr_db_set": None,
+                "gain_db": 29.5 + 0.1 * condition, "cbr_asked": "1/48",
+                "condition": condition} | changes  # fmt: skip
 
     def settings(number, design, waveform):
         whole = {"codec": {"engine": "auto"}, "channel": {"waveform": waveform}}

@@ -18,7 +18,7 @@ from percast.tools.study.names import Names, fingerprint
 from percast.tools.study.plan import OBVIOUS, ORIGINAL, Folder
 from percast.tools.study.schedule import trials_of
 from percast.tools.study.server import address_of, serving
-from percast.tools.view.limits import Complaints
+from percast.tools.web.limits import Complaints
 from tests.tools.study.studies import BLURRED, Caller, make_study, served, token_of
 
 pytestmark = pytest.mark.timeout(120)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every verb on a real loopback, by its HTTP call and by the control socket, and what it does to the
-link."""
+"""Every verb on a real loopback, by its HTTP call and by the control socket, and what it does
+to the link."""
 
 import json
 import threading

@@ -18,9 +18,9 @@ from percast.blocks.stats.tree import Radio
 from percast.blocks.waveform.profile import WaveformConfig
 from percast.errors import FileError, UsageError
 from percast.tools.view.hooks import hook, unhook
-from percast.tools.view.limits import Complaints
 from percast.tools.view.remote.publisher import published
 from percast.tools.view.remote.subscriber import Subscriber
+from percast.tools.web.limits import Complaints
 
 pytestmark = pytest.mark.timeout(60)
 ANY = "tcp://127.0.0.1:*"
@@ -40,7 +40,7 @@ def subscribe():
     opened = []
 
     def subscribe(address: str, keys=None) -> Subscriber:
-        opened.append(Subscriber(address, keys, Complaints()))
+        opened.append(Subscriber(address, keys, Complaints("view")))
         return opened[-1]
 
     yield subscribe
@@ -71,7 +71,7 @@ def test_nothing_is_hooked_until_somebody_asks_and_nothing_after_the_last_has_go
             time.sleep(0.6)
             assert receiver.demodulator.on_packet is receiver.demodulator.on_samples is None
         assert not asked
-        subscriber = Subscriber(out.address, None, Complaints())
+        subscriber = Subscriber(out.address, None, Complaints("view"))
         subscriber.look(True)
         until(lambda: asked)
         until(lambda: receiver.demodulator.on_packet and receiver.demodulator.on_samples)

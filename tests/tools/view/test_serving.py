@@ -22,9 +22,9 @@ from percast.tools import process
 from percast.tools.controls.desk import Desk
 from percast.tools.controls.link import Link
 from percast.tools.view.config import ViewConfig
-from percast.tools.view.limits import Complaints
 from percast.tools.view.remote.desk import FarDesk
 from percast.tools.view.server import listen, serve
+from percast.tools.web.limits import Complaints
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -79,7 +79,7 @@ class Page:
 
 @contextlib.contextmanager
 def page_of(desk: Desk) -> Iterator[Page]:
-    config, complaints = ViewConfig(view=True, port=0), Complaints()
+    config, complaints = ViewConfig(view=True, port=0), Complaints("view")
     with (
         listen(config, "--view") as listening,
         serve(config, listening, Nothing(), desk, complaints) as address,

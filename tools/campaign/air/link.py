@@ -14,7 +14,7 @@ from percast.engines.codecs.contract import CodedImage, Symbols
 from percast.engines.evaluation.measure import Arrival
 from percast.errors import DeviceError
 from percast.tools.campaign.air.client import RemoteEnd
-from percast.tools.campaign.air.wire import coded_from_json, coded_to_json
+from percast.tools.campaign.arrived import coded_from_json, coded_to_json, link_columns
 from percast.tools.campaign.jobs import Flight
 from percast.tools.campaign.sections import AirSection
 from percast.tools.campaign.store import Shot
@@ -143,12 +143,9 @@ class AirLink:
 
 def _arrived(told: Mapping[str, Any], blobs: list[bytes], columns: dict[str, Any]) -> Flight:
     figures = told["figures"]
-    columns |= {
-        "snr_db_measured": figures["snr_db"],
-        "evm_db": figures["evm_db"],
-        "freq_offset_hz": figures["freq_offset_hz"],
-        "clock_ppm": figures["clock_ppm"],
-    }
+    columns |= link_columns(
+        figures["snr_db"], figures["evm_db"], figures["freq_offset_hz"], figures["clock_ppm"]
+    )
     symbols = np.frombuffer(blobs[0], np.complex64)
     noise_var = np.frombuffer(blobs[1], np.float32)
     return Flight(Arrival(coded_from_json(told["coded"]), symbols, noise_var, {}), columns)

@@ -26,7 +26,8 @@ from percast.flowgraphs.radios.factory import open_sink, open_source
 from percast.flowgraphs.radios.station import Station
 from percast.flowgraphs.symbols_on_air import SymbolsIn, SymbolsOut
 from percast.tools import process, report
-from percast.tools.campaign.air.wire import Answer, coded_from_json, coded_to_json
+from percast.tools.campaign.air.wire import Answer
+from percast.tools.campaign.arrived import coded_from_json, coded_to_json
 from percast.tools.campaign.layout import airtime
 from percast.tools.campaign.sections import AirSection
 from percast.tools.on_air import QUEUE_SECONDS, describe
@@ -82,7 +83,7 @@ class RadioEnd:
                 QUEUE_SECONDS["transmit" if transmit else "receive"],
             )
             station = Station(opener, config, transmit, seconds, chatter)
-            stack.callback(_release, station)
+            stack.callback(process.stop_station, station)
             report.say(f"percast: {describe(config, station.took)}")
             profile = _profile(air, station.took["samp_rate"])
             if transmit:
@@ -188,12 +189,6 @@ class RadioEnd:
         self._opened = None
         self._stack.close()
         return {}, []
-
-
-def _release(station: Station) -> None:
-    station.stop()
-    process.at_once |= station.hanging
-    process.watchman = process.watchman or station.watchman
 
 
 def _profile(air: AirSection, samp_rate: float | None = None) -> Profile:

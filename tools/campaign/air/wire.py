@@ -13,17 +13,13 @@ them.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import zmq
-import zmq.auth
 
 from percast.blocks.images.zmq_images import check_address
-from percast.blocks.images.zmq_keys import CurveServer
-from percast.engines.codecs.contract import CodedImage
-from percast.errors import DeviceError, FileError, PercastError, UsageError
+from percast.blocks.images.zmq_keys import CurveClient, CurveServer
+from percast.errors import DeviceError, PercastError, UsageError
 from percast.ipc import check_free
 
 Answer = tuple[dict[str, Any], list[bytes]]
@@ -103,12 +99,13 @@ class Client:
         keys: folder with the end's `server.key` and a pair of ours, `NAME.key_secret`.
 
     Raises:
-        FileError: the folder lacks keys.
+        FileError: the folder lacks keys, or they are damaged.
+        UsageError: it holds the keys of several, or libzmq cannot encrypt.
     """
 
     def __init__(self, address: str, keys: str | None):
         self.address = address
-        self._keys = _client_keys(Path(keys)) if keys else None
+        self._keys = _keys(keys) if keys else None
         self._context = zmq.Context()
         self._socket: zmq.Socket | None = None
 
@@ -153,7 +150,7 @@ class Client:
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.MAXMSGSIZE, _MOST_BYTES)
         if self._keys is not None:
-            socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = self._keys
+            self._keys.protect(socket)
         socket.connect(self.address)
         return socket
 
@@ -163,25 +160,6 @@ class Client:
             self._socket = None
 
 
-def _client_keys(folder: Path) -> tuple[bytes, bytes, bytes]:
-    """The server's public key, and our own pair."""
-    try:
-        server, _ = zmq.auth.load_certificate(folder / "server.key")
-        (ours,) = (p for p in folder.glob("*.key_secret") if p.stem != "server")
-        public, secret = zmq.auth.load_certificate(ours)
-    except (OSError, ValueError) as error:
-        raise FileError(
-            f"{folder}: needs server.key and one NAME.key_secret, of `percast keys` ({error})"
-        ) from error
-    return server, public, secret
-
-
-def coded_to_json(coded: CodedImage) -> dict[str, Any]:
-    """What a header says, for JSON."""
-    return vars(coded) | {"cbr": str(coded.cbr), "model_id": coded.model_id.hex()}
-
-
-def coded_from_json(told: Mapping[str, Any]) -> CodedImage:
-    """Inverse of `coded_to_json`."""
-    cbr, model_id = Fraction(told["cbr"]), bytes.fromhex(told["model_id"])
-    return CodedImage(**dict(told) | {"cbr": cbr, "model_id": model_id})
+def _keys(folder: str) -> CurveClient:
+    """A plan names a folder, and nobody in it."""
+    return CurveClient(folder, asked="keys", choose="leave one NAME.key_secret there")

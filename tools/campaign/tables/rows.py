@@ -39,6 +39,12 @@ def worker_died(row: Mapping[str, Any]) -> bool:
     return (row.get("error") or "").startswith(WORKER_DIED)
 
 
+def delivered(row: Mapping[str, Any]) -> bool:
+    """Whether a picture came out: something arrived, and it could be decoded. What arrives in part
+    may be no picture: HEVC below its cliff."""
+    return bool(row["received"]) and not row["undecodable"] and not row["error"]
+
+
 def row_of(found: sqlite3.Row) -> dict[str, Any]:
     """A row of `Store.rows`."""
     row = dict(found)

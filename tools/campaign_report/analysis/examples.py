@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures to look at: of each code the best, the median and the worst, chosen by a metric alone.
 
-One condition of each air, of three airs at most, is shown: the level nearest to 10 dB (of gains the middle one), at the
-rate nearest to 1/48 that most codes were measured at. Nobody's eye chose anything.
+One condition of each air, of three airs at most, is shown: the level nearest to 10 dB (of gains the
+middle one), at the rate nearest to 1/48 that most codes were measured at. Nobody's eye chose
+anything.
 """
 
 import math
@@ -10,8 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from percast.tools.campaign.tables.rows import delivered
 from percast.tools.campaign_report.analysis.conditions import Air, Code, Level
-from percast.tools.campaign_report.analysis.measured import Campaign, Row, delivered
+from percast.tools.campaign_report.analysis.measured import Campaign, Row
 from percast.tools.statistics.rate_curves import HIGHER_IS_BETTER
 
 MOST_AIRS = 3

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from percast.tools.campaign.tables.rows import delivered
 from percast.tools.campaign_report.analysis.conditions import Air, Code
-from percast.tools.campaign_report.analysis.measured import Campaign, Row, delivered
+from percast.tools.campaign_report.analysis.measured import Campaign, Row
 from percast.tools.campaign_report.analysis.origin import ranges
 
 FIGURES = {

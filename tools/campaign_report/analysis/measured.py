@@ -10,7 +10,7 @@ import numpy as np
 
 from percast.errors import FileError
 from percast.tools.campaign.store import Store
-from percast.tools.campaign.tables.rows import worker_died
+from percast.tools.campaign.tables.rows import delivered, worker_died
 from percast.tools.campaign_report.analysis.conditions import Air, Code, Condition, Level, sort_rows
 from percast.tools.statistics.bootstrap import Floats
 
@@ -18,11 +18,6 @@ METRICS = ("lpips", "lpips_vgg", "dists", "ms_ssim", "psnr_db")
 """In the order in which they are shown."""
 
 Row = Mapping[str, Any]
-
-
-def delivered(row: Row) -> bool:
-    """Whether a picture came out: something arrived, and it could be decoded."""
-    return bool(row["received"]) and not row["undecodable"] and not row["error"]
 
 
 @dataclass

@@ -18,8 +18,9 @@ from percast.engines.metrics.fid import (
 )
 from percast.engines.metrics.kid import kernel_distance
 from percast.engines.pictures import decode_picture
+from percast.tools.campaign.tables.rows import delivered
 from percast.tools.campaign_report.analysis.conditions import Condition
-from percast.tools.campaign_report.analysis.measured import Campaign, Measured, delivered
+from percast.tools.campaign_report.analysis.measured import Campaign, Measured
 from percast.tools.campaign_report.analysis.origin import ranges
 from percast.tools.statistics.bootstrap import CONFIDENCE, Interval
 

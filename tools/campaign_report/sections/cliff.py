@@ -32,8 +32,8 @@ def _text(analysis: Analysis) -> str:
         return "Every picture arrived, under every condition."
     if analysis.grey_known:
         return (
-            "Here a lost picture is not left out: it counts as a picture of mid grey, which is what "
-            "a receiver can show without having received anything. Intervals of shares are "
+            "Here a lost picture is not left out: it counts as a picture of mid grey, which is "
+            "what a receiver can show without having received anything. Intervals of shares are "
             "Clopper and Pearson's where all or none arrived."
         )
     return (

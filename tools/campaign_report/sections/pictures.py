@@ -8,9 +8,9 @@ from PIL import Image
 
 from percast.engines.pictures import decode_picture
 from percast.tools.campaign.store import Store
+from percast.tools.campaign.tables.rows import delivered
 from percast.tools.campaign_report.analysis.conditions import Code
 from percast.tools.campaign_report.analysis.examples import Example, Shown
-from percast.tools.campaign_report.analysis.measured import delivered
 from percast.tools.campaign_report.analysis.whole import Analysis
 from percast.tools.campaign_report.sections import words
 from percast.tools.pages import Block, Comparison, Layer, Prose, Section
@@ -23,8 +23,9 @@ def pictures(analysis: Analysis, store: Store, most_bytes: float) -> Section:
     metrics = ", ".join(dict.fromkeys(words.NAMES[s.metric] for s in analysis.shown))
     blocks: list[Block] = [
         Prose(
-            f"For each code its best, its median and its worst picture by {metrics or 'no metric'}, of "
-            "those that arrived, chosen by the figure alone. Pixels are as received, without loss.",
+            "For each code its best, its median and its worst picture by "
+            f"{metrics or 'no metric'}, of those that arrived, chosen by the figure alone. Pixels "
+            "are as received, without loss.",
             "note",
         )
     ]

@@ -29,8 +29,8 @@ def methods(analysis: Analysis) -> Section:
         (
             "A mean over the pictures that arrived is always told with the share that arrived. "
             + (
-                "Where codes are compared, a lost picture counts as one of mid grey, so that a code "
-                "gains nothing by losing difficult pictures."
+                "Where codes are compared, a lost picture counts as one of mid grey, so that a "
+                "code gains nothing by losing difficult pictures."
                 if analysis.grey_known
                 else "Points that lost any picture are left out where codes or campaigns are "
                 "compared by a metric, for which it is not known what a grey picture has."

@@ -14,10 +14,10 @@ from percast.tools.pages import Block, Folded, Prose, Section, Table
 _TEXT = (
     "For the quality that the baseline has at each of its rates: how much less bandwidth the other "
     "code takes for the same value of the metric, in the same channel at the same level. Negative: "
-    "it takes more. Between measured rates, the logarithm of the rate is interpolated monotonically "
-    f"over the metric. A sign {words.AT_LEAST} or < says {words.BEYOND}: better already at the lowest "
-    "rate measured, or worse even at the highest; nothing is extrapolated. In brackets 95% "
-    "intervals, from the same draws of pictures for both codes."
+    "it takes more. Between measured rates, the logarithm of the rate is interpolated "
+    f"monotonically over the metric. A sign {words.AT_LEAST} or < says {words.BEYOND}: better "
+    "already at the lowest rate measured, or worse even at the highest; nothing is extrapolated. "
+    "In brackets 95% intervals, from the same draws of pictures for both codes."
 )
 
 

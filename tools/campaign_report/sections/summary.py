@@ -111,8 +111,8 @@ def _careful(analysis: Analysis) -> list[str]:
         )
     if len(campaign.pictures) < FEW_PICTURES:
         notes.append(
-            f"Over only {len(campaign.pictures)} pictures: intervals of so few hold less often than "
-            "they say."
+            f"Over only {len(campaign.pictures)} pictures: intervals of so few hold less often "
+            "than they say."
         )
     unmeasured = [words.NAMES[m] for m in _PERCEPTUAL if m not in campaign.metrics]
     if unmeasured:

@@ -107,8 +107,9 @@ def saved_interval(at: EqualQuality) -> str:
     if at.low is None or at.high is None:
         return "too few pictures for an interval"
     if at.low == at.share == at.high:
-        better = at.share.bound == "at most"
-        return f"{BEYOND}: {'better' if better else 'worse'} at its {'lowest' if better else 'highest'} rate"
+        if at.share.bound == "at most":
+            return f"{BEYOND}: better at its lowest rate"
+        return f"{BEYOND}: worse at its highest rate"
     text = f"95% interval {_saved(at.high)} to {_saved(at.low)}"
     return f"{text}; {BEYOND}" if at.share.bound else text
 

@@ -6,8 +6,9 @@ from typing import Any
 from percast.blocks.channel.config import ChannelConfig
 from percast.blocks.channel.limits import limits
 from percast.quantity import quantity
+from percast.settings import like
 from percast.tools.controls.link import Link
-from percast.tools.controls.verb import Group, Look, Verb, of, or_nothing
+from percast.tools.controls.verb import Group, Look, Verb, or_nothing
 
 NO_NOISE = "none"
 
@@ -36,7 +37,7 @@ class _OfChannel(Verb):
 class Model(_OfChannel):
     label, key = "Channel", "model"
     summary = "model of the loopback's channel"
-    field = of(ChannelConfig, "model", help=summary)
+    field = like(ChannelConfig, "model", None, summary)
 
 
 class Snr(_OfChannel):
@@ -44,9 +45,9 @@ class Snr(_OfChannel):
     null, null_label = NO_NOISE, "No noise"
     summary = "SNR of the loopback's channel in dB; null for no noise"
     look = Look(-10, 30, 1, "dB")
-    field = of(
-        ChannelConfig, "snr_db", parse=or_nothing(NO_NOISE, quantity), unit="dB",
-        help=f"SNR of the loopback's channel; '{NO_NOISE}' = no noise",
+    field = like(
+        ChannelConfig, "snr_db", None, f"SNR of the loopback's channel; '{NO_NOISE}' = no noise",
+        parse=or_nothing(NO_NOISE, quantity), unit="dB",
     )  # fmt: skip
 
 
@@ -55,7 +56,7 @@ class Doppler(_OfChannel):
     only = ("rayleigh", "tdl")
     summary = "maximum Doppler frequency of the loopback's channel in Hz; 0 = constant"
     look = Look(0, 200, 1, "Hz")
-    field = of(ChannelConfig, "doppler", help="of the loopback's channel, 0 = constant")
+    field = like(ChannelConfig, "doppler", None, "of the loopback's channel, 0 = constant")
 
 
 class DelaySpread(_OfChannel):
@@ -63,18 +64,18 @@ class DelaySpread(_OfChannel):
     only = ("tdl",)
     summary = "RMS delay spread of the loopback's tdl channel in seconds"
     look = Look(0, 2000, 10, "ns", 1e-9)
-    field = of(ChannelConfig, "delay_spread", help="RMS, of the loopback's tdl channel")
+    field = like(ChannelConfig, "delay_spread", None, "RMS, of the loopback's tdl channel")
 
 
 class FreqOffset(_OfChannel):
     label, key, off = "Carrier offset", "freq_offset", 0
     summary = "carrier of the loopback's transmitter over that of its receiver in Hz"
     look = Look(-100, 100, 1, "kHz", 1e3)
-    field = of(ChannelConfig, "freq_offset", help="carrier offset of the loopback")
+    field = like(ChannelConfig, "freq_offset", None, "carrier offset of the loopback")
 
 
 class ClockPpm(_OfChannel):
     label, key, off = "Clock offset", "clock_ppm", 0
     summary = "sample clock of the loopback's transmitter over that of its receiver in ppm"
     look = Look(-50, 50, 1, "ppm")
-    field = of(ChannelConfig, "clock_ppm", help="clock offset of the loopback")
+    field = like(ChannelConfig, "clock_ppm", None, "clock offset of the loopback")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from percast.engines.codecs.config import CodecConfig
 from percast.engines.runtimes.engine import ENGINES, PRECISIONS
+from percast.settings import like
 from percast.tools.controls.link import Link
-from percast.tools.controls.verb import Group, Verb, of
+from percast.tools.controls.verb import Group, Verb
 
 IN_USE = "in use: "
 _MODULES = {"tensorrt": ("tensorrt", "tensorrt_rtx")}  # others are named as their engine
@@ -32,7 +33,7 @@ class _OfEngine(Verb):
 class Engine(_OfEngine):
     label, key = "Engine", "engine"
     summary = "runtime that computes the networks from the next picture on"
-    field = of(CodecConfig, "engine", choices=("auto", *ENGINES), help=summary)
+    field = like(CodecConfig, "engine", None, summary, choices=("auto", *ENGINES))
 
     def now(self, link: Link) -> str:
         return link.codec.engine_asked[0]
@@ -48,7 +49,7 @@ class Engine(_OfEngine):
 class Precision(_OfEngine):
     label, key = "Precision", "precision"
     summary = "numbers that the networks are computed in from the next picture on"
-    field = of(CodecConfig, "precision", choices=PRECISIONS, help=summary)
+    field = like(CodecConfig, "precision", None, summary, choices=PRECISIONS)
 
     def now(self, link: Link) -> str:
         return link.codec.engine_asked[1]

@@ -2,8 +2,9 @@
 """Where a radio is tuned to."""
 
 from percast.flowgraphs.radios.config import RadioConfig
+from percast.settings import like
 from percast.tools.controls.link import Link
-from percast.tools.controls.verb import Group, Look, Verb, of
+from percast.tools.controls.verb import Group, Look, Verb
 
 
 class Freq(Verb):
@@ -12,7 +13,7 @@ class Freq(Verb):
     label, group, button = "Frequency", Group.RADIO, "Tune"
     summary = "carrier of the radio in Hz"
     look = Look(unit="MHz", scale=1e6)
-    field = of(RadioConfig, "freq", help="carrier of the radio", least=1, most=1e12, unit="Hz")
+    field = like(RadioConfig, "freq", None, "carrier of the radio", least=1, most=1e12, unit="Hz")
 
     def missing(self, link: Link) -> str | None:
         return None if link.station else "there is no radio here"

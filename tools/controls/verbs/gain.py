@@ -4,8 +4,9 @@
 from typing import Any
 
 from percast.flowgraphs.radios.config import Gain, RadioConfig
+from percast.settings import like
 from percast.tools.controls.link import Link
-from percast.tools.controls.verb import Group, Look, Verb, of
+from percast.tools.controls.verb import Group, Look, Verb
 
 _NUMBER = {"type": "number", "minimum": -100, "maximum": 200}
 
@@ -16,7 +17,7 @@ class SetGain(Verb):
     label, group = "Gain", Group.RADIO
     summary = "gain of the radio in dB, in all or of stages by name"
     look = Look(unit="dB")
-    field = of(RadioConfig, "gain", help="in all, or stages by name: LNA=16,VGA=20")
+    field = like(RadioConfig, "gain", None, "in all, or stages by name: LNA=16,VGA=20")
 
     def missing(self, link: Link) -> str | None:
         return None if link.station else "there is no radio here"

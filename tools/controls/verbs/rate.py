@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from percast.engines.codecs.config import CodecConfig
+from percast.settings import like
 from percast.tools.controls.link import Link
-from percast.tools.controls.verb import Group, Look, Verb, of
+from percast.tools.controls.verb import Group, Look, Verb
 
 
 class _OfSender(Verb):
@@ -19,7 +20,7 @@ class _OfSender(Verb):
 class Cbr(_OfSender):
     label = "Rate"
     summary = "channel bandwidth ratio of the transmitter, such as 1/48"
-    field = of(CodecConfig, "cbr", help=summary)
+    field = like(CodecConfig, "cbr", None, summary)
 
     def now(self, link: Link) -> str:
         return str(link.transmitter.encoder.codec.cbr)
@@ -36,7 +37,7 @@ class DesignSnr(_OfSender):
     label = "Design SNR"
     summary = "SNR in dB that the transmitter encodes for"
     look = Look(0, 20, 1, "dB")
-    field = of(CodecConfig, "design_snr_db", help=summary)
+    field = like(CodecConfig, "design_snr_db", None, summary)
 
     def now(self, link: Link) -> float:
         return link.transmitter.encoder.codec.design_snr_db

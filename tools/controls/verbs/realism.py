@@ -3,8 +3,9 @@
 
 from percast.engines.codecs.config import CodecConfig
 from percast.quantity import quantity
+from percast.settings import like
 from percast.tools.controls.link import Link
-from percast.tools.controls.verb import Group, Look, Verb, of, or_nothing
+from percast.tools.controls.verb import Group, Look, Verb, or_nothing
 
 FOLLOW = "sender"
 
@@ -19,9 +20,9 @@ class Realism(Verb):
         "sender"
     )
     look = Look(0, 1, 0.05)
-    field = of(
-        CodecConfig, "realism", parse=or_nothing(FOLLOW, quantity),
-        help=f"0: faithful, 1: lifelike; '{FOLLOW}' follows the sender",
+    field = like(
+        CodecConfig, "realism", None, f"0: faithful, 1: lifelike; '{FOLLOW}' follows the sender",
+        parse=or_nothing(FOLLOW, quantity),
     )  # fmt: skip
 
     def missing(self, link: Link) -> str | None:

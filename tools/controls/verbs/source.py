@@ -4,8 +4,9 @@
 from dataclasses import replace
 
 from percast.blocks.images.config import SourceConfig
+from percast.settings import like
 from percast.tools.controls.link import Link
-from percast.tools.controls.verb import Group, Verb, of
+from percast.tools.controls.verb import Group, Verb
 
 
 class Source(Verb):
@@ -14,7 +15,7 @@ class Source(Verb):
 
     label, group, button = "Source", Group.SENDER, "Open"
     summary = "pictures that the transmitter sends: folder or file, video:PATH, camera:N, zmq:..."
-    field = of(SourceConfig, "source", help="folder or file, video:PATH, camera:N, zmq:...")
+    field = like(SourceConfig, "source", None, "folder or file, video:PATH, camera:N, zmq:...")
 
     def missing(self, link: Link) -> str | None:
         return None if link.pictures else "the sender is elsewhere"

@@ -353,7 +353,8 @@ def _method_section(
         "Student's distribution: another study would have others of both. The bandwidth at "
         "equality is where a logistic curve over the logarithm of the ratio of bandwidths crosses "
         "one half; its interval leaves out what is surely too little, and what is surely enough, "
-        "given that more bandwidth does not hurt (where the slope is well known, Fieller's of 1954)."
+        "given that more bandwidth does not hurt (where the slope is well known, Fieller's of "
+        "1954)."
     )
     missing = [Prose(words, "warning") for words in _missing(study)]
     return Section("method", "Method", [*missing, Prose(text), Facts(facts)])

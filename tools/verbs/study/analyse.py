@@ -63,8 +63,8 @@ def analyse(folder: Folder, config: AnalyseConfig, as_json: bool) -> None:
         why = Counter(reason for verdict in verdicts for reason in verdict.reasons)
         most = ", ".join(f"{reason} ({times})" for reason, times in why.most_common(4))
         raise LinkError(
-            f"{folder.path}: the rule leaves out all {len(verdicts)} observers: {most}; their answers "
-            f"are in {out}"
+            f"{folder.path}: the rule leaves out all {len(verdicts)} observers: {most}; their "
+            f"answers are in {out}"
         )
     found = results.compute(study, answers, stays, config.resamples)
     everybody = results.compute(study, answers, [v.slot for v in verdicts], config.resamples)

@@ -24,9 +24,9 @@ from percast.blocks.images.messages import (
 from percast.blocks.images.zmq_keys import CurveClient
 from percast.errors import UsageError
 from percast.tools.view import messages
-from percast.tools.view.limits import Complaints
 from percast.tools.view.remote import checks
 from percast.tools.view.shown import Shown, key_of
+from percast.tools.web.limits import Complaints
 
 log = logging.getLogger(__name__)
 

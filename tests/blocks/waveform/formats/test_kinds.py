@@ -71,7 +71,8 @@ def test_a_receiver_takes_all_kinds_as_they_come(link, make_link):
 
 
 def test_no_training_symbol_is_taken_for_another():
-    """Each explains little of the others' energy, also where carriers are 0.6 of their spacing off."""
+    """Each explains little of the others' energy, also where carriers are 0.6 of their spacing
+    off."""
     n = open_profile().fft_size
     known = {kind: training_symbol(open_profile().of(kind)) for kind in KINDS}
     for one, other in permutations(KINDS, 2):

@@ -43,8 +43,8 @@ def sent(codec, photo):
     return codec.encode(photo)
 
 
-def through(symbols, snr_db, seed=0):
-    channel = SymbolChannel(seed=seed)
+def through(symbols, snr_db, seed=0, fading="awgn"):
+    channel = SymbolChannel(fading, seed=seed)
     return channel.propagate(symbols, snr_db, channel.air(len(symbols), 0))
 
 
@@ -85,7 +85,20 @@ def test_thresholds_rise_with_the_rate_and_stay_above_shannon():
     for scheme in SCHEMES:
         limit = 10 * np.log10(2**scheme.information - 1)
         assert limit < measured[scheme.index] < limit + 3
+        assert measured[scheme.index] < thresholds("rayleigh")[scheme.index]
     assert (np.diff(list(measured.values())) > 0).all()
+
+
+def test_what_is_chosen_for_fading_gets_through_it_and_what_is_for_awgn_does_not(photo):
+    def decode(mcs: str, fading: str):
+        codec = opened(mcs=mcs, design_snr_db=10.0)
+        coded, symbols = codec.encode(photo)
+        return codec.decode(coded, *through(symbols, 10, fading=fading))
+
+    decode("auto", "awgn")
+    decode("rayleigh", "rayleigh")
+    with pytest.raises(Undecodable):
+        decode("auto", "rayleigh")
 
 
 def test_the_cliff(codec, photo, sent):

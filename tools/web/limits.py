@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-RATE, BURST = 30.0, 60.0  # control calls per second, and at once: more than a dragged slider makes
 _PAUSE = 10.0  # seconds between two lines about the same thing
 
 
@@ -20,9 +19,7 @@ class Bucket:
         now: monotonic clock, seconds.
     """
 
-    def __init__(
-        self, rate: float = RATE, burst: float = BURST, now: Callable[[], float] = time.monotonic
-    ):
+    def __init__(self, rate: float, burst: float, now: Callable[[], float] = time.monotonic):
         self._rate, self._burst, self._now = rate, burst, now
         self._left, self._last = burst, now()
 
@@ -47,7 +44,7 @@ class Complaints:
         counts: by kind.
     """
 
-    def __init__(self, who: str = "view") -> None:
+    def __init__(self, who: str) -> None:
         self._who = who
         self._lock = threading.Lock()
         self._told: dict[str, float] = {}

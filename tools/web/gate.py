@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may come in: every request passes here first.
 
-A page of another site must not reach into a link through its visitor's browser: `Host` must be an
+A page of another site must not reach into ours through its visitor's browser: `Host` must be an
 address and not a foreign name (DNS rebinding), and `Origin`, where a browser sends one, must be
 our own. Where other machines can come, a token is asked for beside that: "Authorization: Bearer
 TOKEN", or of a WebSocket, which cannot have that header in a browser, the subprotocol
@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from percast.tools.view.limits import Complaints
+from percast.tools.web.limits import Complaints
 
 PROTOCOL = "percast"
 _TOKEN = "token."
@@ -68,7 +68,7 @@ class Gate:
                 await self._app(scope, receive, guarded)
             except asyncio.CancelledError:  # the server ends: nobody's fault, and no traceback
                 if scope["type"] == "http" and not began:
-                    await PlainTextResponse("the link ends\n", 503)(scope, receive, guarded)
+                    await PlainTextResponse("this server ends\n", 503)(scope, receive, guarded)
             return
         kind, status = reason
         self._complaints.add(kind)
