@@ -43,8 +43,8 @@ def second_pass(
 
     Args:
         known_head: complex64 [training + header_symbols, n_occupied], 1/X of training and header.
-        rows: complex64 [training + header_symbols + body_symbols, n_occupied], all of one amplitude:
-            so there is less noise on training and header where these are boosted.
+        rows: complex64 [training + header_symbols + body_symbols, n_occupied], all of one
+            amplitude: so there is less noise on training and header where these are boosted.
         count: symbols of the payload that are used.
         reference: which symbol of the body is the reference symbol; None for none.
     """
@@ -173,7 +173,8 @@ def _head_estimate(p: Profile, response: np.ndarray, rough: np.ndarray) -> _Head
     """The channel from all of training and header but what bursts have hit.
 
     Args:
-        response: complex64 [training + header_symbols, n_occupied], Y X*; carrier and clock are right.
+        response: complex64 [training + header_symbols, n_occupied], Y X*; carrier and clock are
+            right.
         rough: complex64 [n_occupied], the channel as the training symbols have it; each symbol's
             phase against it is taken out first.
     """

@@ -136,7 +136,8 @@ def _payload_gains(pilots, channel, change, share, pilot_index, noise):
 
 @kernel(
     types.Tuple(
-        (DOUBLE, DOUBLE, OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE, OUT_C2, OUT_C1, OUT_F1, OUT_C1, OUT_C2)
+        (DOUBLE, DOUBLE, OUT_C1, DOUBLE, DOUBLE, INT, DOUBLE,
+         OUT_C2, OUT_C1, OUT_F1, OUT_C1, OUT_C2)
     ),
     C2, C2, F2, F1, I1, I1, I2, C1, F3, F1, I1, D1, INT, INT, DOUBLE,
 )  # fmt: skip
