@@ -193,11 +193,11 @@ def test_two_processes_over_zmq(percast, photos, tmp_path):
     )  # fmt: skip
     try:
         assert any("generator" in line for line in receiver.stderr)  # told when it is ready
-        # Small pictures, that a busy machine codes in time as well: a paced sender drops others.
-        sender = percast("tx", "--source", photos, "--size", "64x64", "--frames", 20, "--fps", 10,
+        # At no pace: a busy machine drops pictures to keep it, and the receiver waits for them.
+        sender = percast("tx", "--source", photos, "--size", "64x64", "--frames", 20,
                          "--device", "zmq", "--args", address, "--json")  # fmt: skip
         assert sender.json["sent"] == 20
-        out, err = receiver.communicate(timeout=30)
+        out, err = receiver.communicate(timeout=60)
     finally:
         receiver.kill()
     assert receiver.returncode == 0, err

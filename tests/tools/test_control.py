@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from socket import create_server
 from types import SimpleNamespace
 
 import pytest
@@ -173,12 +174,9 @@ def test_other_machines_are_kept_out(address):
 
 
 def test_a_taken_address_is_told():
-    first = ControlServer("tcp://127.0.0.1:47653")
-    try:
+    with create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(UsageError, match="choose another"):
-            ControlServer("tcp://127.0.0.1:47653")
-    finally:
-        first.close()
+            ControlServer(f"tcp://127.0.0.1:{taken.getsockname()[1]}")
 
 
 def test_texts_are_understood_as_on_the_command_line():

@@ -169,7 +169,7 @@ def test_latency_over_zmq_is_told_only_where_the_senders_clock_is_ours(
         sender.wait(30)
     assert run.code == 0, run.err
     latency, rate = run.json["latency_ms"], run.json["frames_per_second"]
-    assert 0.5 < rate < 50
+    assert rate > 0.02  # an hour more or less would be seen in it, how busy a machine is would not
     if sender_is_off:
         assert latency == {"p50": None, "p99": None}
     else:
