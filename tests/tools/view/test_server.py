@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The page's server over real sockets: whatever comes in, the link goes on and its result is whole."""
+"""The page's server over real sockets: whatever comes in, the link goes on, its result is whole."""
 
 import contextlib
 import io
