@@ -133,6 +133,11 @@ def perceptual_weights() -> str:
     return str(SHARED_WEIGHTS)
 
 
+def crowding() -> float:
+    """How many times longer something may take because other programs want the same cores."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count())
+
+
 def load(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))

@@ -210,7 +210,7 @@ def test_ctrl_c_stops_cleanly_and_keeps_results(small_photos, tmp_path, signals)
     for _ in range(signals):
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     kept = len((tmp_path / "frames.jsonl").read_text().splitlines())

@@ -18,7 +18,7 @@ from percast.blocks.waveform.transmit import modulate
 from percast.tools.cli import build_parser
 from percast.tools.verbs.rx import RxConfig, receive
 from tests.blocks.waveform.conftest import Link
-from tests.conftest import load
+from tests.conftest import crowding, load
 
 PACKET = open_profile().of("short").packet_len(22)  # samples: 256x256 at 1/48
 
@@ -158,10 +158,10 @@ def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     start = time.monotonic()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert json.loads(out)["received"] == 0
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 6 * crowding()
 
 
 def test_a_receiver_ends_after_its_time(percast, tmp_path):

@@ -100,7 +100,7 @@ def test_closing_from_another_thread_ends_the_wait():
     threading.Timer(0.1, source.close).start()
     start = time.monotonic()
     assert list(source) == []
-    assert time.monotonic() - start < 0.6
+    assert time.monotonic() - start < 5
     source.close()
 
 

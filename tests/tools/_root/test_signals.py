@@ -48,7 +48,7 @@ def test_a_signal_ends_a_receiver_with_its_summary_and_its_recording(kind, tmp_p
     wait_until(lambda: is_recording(tmp_path))
     time.sleep(1)
     process.send_signal(kind)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=90)
     check_end(process.returncode, out, tmp_path)
 
 
@@ -71,7 +71,7 @@ def test_under_nohup_a_run_goes_on(tmp_path):
         time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=90)
     check_end(process.returncode, out, tmp_path)
 
 

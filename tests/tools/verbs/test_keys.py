@@ -58,7 +58,7 @@ def test_a_link_publishes_to_whoever_has_keys(percast, small_photos, tmp_path):
             context.destroy(linger=0)
     finally:
         link.terminate()
-        link.communicate(timeout=30)
+        link.communicate(timeout=90)
     assert link.returncode == 130
 
 
