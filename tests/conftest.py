@@ -93,6 +93,22 @@ def percast():
     return run
 
 
+@pytest.fixture
+def popen():
+    """As `subprocess.Popen`; the process is no more when the test ends, however it ends: an endless
+    link would take the cores from all other tests."""
+    started = []
+
+    def popen(*args, **options) -> subprocess.Popen:
+        started.append(subprocess.Popen(*args, **options))
+        return started[-1]
+
+    yield popen
+    for process in started:
+        with process:
+            process.kill()
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory) -> Path:
     """A folder of six crops of photographs that scikit-image carries, 256x256."""

@@ -134,14 +134,16 @@ def test_a_paced_source_drops_what_the_link_cannot_take(photos):
     assert s["received"] == s["sent"]
 
 
-def test_a_source_that_fails_in_mid_run_loses_nothing_already_sent(percast, small_photos, tmp_path):
+def test_a_source_that_fails_in_mid_run_loses_nothing_already_sent(
+    popen, percast, small_photos, tmp_path
+):
     """The only picture is removed while the link goes round it."""
     import shutil
 
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(small_photos / "0.png", folder)
-    process = subprocess.Popen(
+    process = popen(
         [sys.executable, "-m", "percast.tools.cli", "loopback", "--source", folder, "--frames", "0",
          "--fps", "30", "--out", tmp_path / "out", "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -198,8 +200,8 @@ def test_nothing_received_is_exit_5(percast, small_photos):
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_ctrl_c_stops_cleanly_and_keeps_results(small_photos, tmp_path, signals):
-    process = subprocess.Popen(
+def test_ctrl_c_stops_cleanly_and_keeps_results(popen, small_photos, tmp_path, signals):
+    process = popen(
         [sys.executable, "-m", "percast.tools.cli", "loopback", "--source", small_photos,
          "--frames", "0", "--out", tmp_path, "--json", "--fps", "20"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
