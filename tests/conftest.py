@@ -93,6 +93,22 @@ def percast():
     return run
 
 
+@pytest.fixture
+def popen():
+    """As `subprocess.Popen`; the process is no more when the test ends, however it ends: an endless
+    link would take the cores from all other tests."""
+    started = []
+
+    def popen(*args, **options) -> subprocess.Popen:
+        started.append(subprocess.Popen(*args, **options))
+        return started[-1]
+
+    yield popen
+    for process in started:
+        with process:
+            process.kill()
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory) -> Path:
     """A folder of six crops of photographs that scikit-image carries, 256x256."""
@@ -131,6 +147,11 @@ def perceptual_weights() -> str:
     if not SHARED_WEIGHTS.is_dir():
         pytest.skip("no perceptual weights: percast eval fetch-weights")
     return str(SHARED_WEIGHTS)
+
+
+def crowding() -> float:
+    """How many times longer something may take because other programs want the same cores."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
 def load(path: Path) -> np.ndarray:

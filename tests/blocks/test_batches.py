@@ -16,6 +16,7 @@ from percast.blocks.pdu import END, PictureSymbols, from_pdu, is_end, to_pdu
 from percast.blocks.stats.tally import MAX_REASONS
 from percast.engines.codecs.contract import Undecodable
 from percast.engines.codecs.learned import LearnedCodec
+from tests.graphs import running
 
 
 class Held(LearnedCodec):
@@ -65,7 +66,7 @@ class Collector(gr.basic_block):
 
 
 def wait_until(condition):
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -76,14 +77,12 @@ def run(block, takes, gives, codec, messages):
     read = PictureSymbols.from_pdu if gives == "symbols" else from_pdu
     graph, out = gr.top_block(), Collector(read)
     graph.msg_connect(block, gives, out, "in")
-    graph.start()
-    for waiting, message in enumerate((*messages, END), start=1):
-        block.to_basic_block()._post(pmt.intern(takes), message)
-        wait_until(lambda: codec.batches and block._worker.pending == waiting)
-    codec.open.set()
-    assert out.done.wait(30)
-    graph.stop()
-    graph.wait()
+    with running(graph):
+        for waiting, message in enumerate((*messages, END), start=1):
+            block.to_basic_block()._post(pmt.intern(takes), message)
+            wait_until(lambda: codec.batches and block._worker.pending == waiting)
+        codec.open.set()
+        assert out.done.wait(30)
     return out.messages
 
 

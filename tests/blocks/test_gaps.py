@@ -20,6 +20,7 @@ from percast.blocks.recordings.ring import SampleRing
 from percast.blocks.recordings.writer import RecordingWriter
 from percast.blocks.stats.level_meter import LevelMeter
 from tests.blocks.waveform.conftest import Link
+from tests.graphs import running
 
 LOST = 5000  # samples
 AT = 9000  # within the first picture
@@ -64,13 +65,11 @@ def demodulated(source, recorder=None, ring=None) -> list[PictureSymbols]:
     graph = gr.top_block()
     graph.connect(source, demodulator)
     graph.msg_connect(demodulator, "symbols", probe, "store")
-    graph.start()
-    deadline = time.monotonic() + 20
-    while not (count := probe.num_messages()) or not is_end(probe.get_message(count - 1)):
-        assert time.monotonic() < deadline and demodulator.error is None
-        time.sleep(0.01)
-    graph.stop()
-    graph.wait()
+    with running(graph):
+        deadline = time.monotonic() + 60
+        while not (count := probe.num_messages()) or not is_end(probe.get_message(count - 1)):
+            assert time.monotonic() < deadline and demodulator.error is None
+            time.sleep(0.01)
     return [PictureSymbols.from_pdu(probe.get_message(i)) for i in range(count - 1)]
 
 
@@ -153,11 +152,9 @@ def test_the_inlet_tags_the_first_sample_after_a_gap_with_its_time():
     queue.put(np.ones(3000, np.complex64))
     queue.put(np.ones(70_000, np.complex64), gap=1e9 + 0.25)
     queue.end()
-    graph.start()
-    deadline = time.monotonic() + 10
-    while len(sink.data()) < 73_001 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    graph.stop()
-    graph.wait()
+    with running(graph):
+        deadline = time.monotonic() + 30
+        while len(sink.data()) < 73_001 and time.monotonic() < deadline:
+            time.sleep(0.01)
     (gap,) = [t for t in sink.tags() if pmt.eq(t.key, GAP)]
     assert gap.offset == 3000 and pmt.to_double(gap.value) == 1e9 + 0.25

@@ -16,6 +16,7 @@ from percast.blocks.stats.level_meter import LevelMeter
 from percast.blocks.transmit_bridge import AsyncMessages, PacketFeeder, PacketOutlet
 from percast.blocks.waveform.transmit import DEFAULT_TX_LEVEL, modulate
 from tests.blocks.waveform.conftest import Link
+from tests.graphs import running
 
 
 def packet(number: int, length: int = 5000) -> np.ndarray:
@@ -23,12 +24,10 @@ def packet(number: int, length: int = 5000) -> np.ndarray:
 
 
 def run_briefly(graph: gr.top_block, done, seconds: float = 10, chunk: int = 100_000) -> None:
-    graph.start(chunk)
     deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    graph.stop()
-    graph.wait()
+    with running(graph, chunk):
+        while not done() and time.monotonic() < deadline:
+            time.sleep(0.01)
     assert done()
 
 
@@ -125,11 +124,13 @@ def test_a_full_queue_holds_the_transmitter_back_and_loses_nothing():
     graph = gr.top_block()
     source = blocks.vector_source_c(stream, False, 1, tags)
     graph.connect(source, outlet)
-    graph.start()
-    time.sleep(0.3)
-    assert queue.waiting == 5000
-    got = [queue.take(2.0) for _ in range(6)]
-    graph.wait()
+    with running(graph):
+        deadline = time.monotonic() + 30
+        while not queue.waiting and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        assert queue.waiting == 5000
+        got = [queue.take(30) for _ in range(6)]
     np.testing.assert_array_equal(np.concatenate(got), stream)
 
 
@@ -139,13 +140,9 @@ def test_a_receiver_that_is_too_slow_costs_samples_which_are_counted():
     graph = gr.top_block()
     source = blocks.vector_source_c(np.ones(40 * 4096, np.complex64), False)
     graph.connect(source, tap)
-    graph.run()  # does not wait for anybody
-    assert tap.overruns >= 1  # a small piece may still fit after a large one did not
-    assert (
-        0 < tap.dropped
-        and tap.dropped + queue.waiting == tap.nitems_read(0)
-        and queue.waiting <= 50_000
-    )
+    graph.run(8192)  # in pieces of so many at most; does not wait for anybody
+    assert tap.overruns == 1  # a smaller piece is not taken where a larger one was dropped
+    assert 0 < tap.dropped == tap.nitems_read(0) - queue.waiting and queue.waiting <= 50_000
 
 
 def test_time_tags_of_a_usrp_are_counted():

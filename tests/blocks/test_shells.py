@@ -17,6 +17,7 @@ from percast.blocks.waveform.header import Header
 from percast.blocks.waveform.profile import open_profile
 from percast.blocks.waveform.transmit import DEFAULT_TX_LEVEL
 from percast.blocks.worker_block import WorkerBlock
+from tests.graphs import running
 
 
 class Collector(gr.basic_block):
@@ -111,12 +112,10 @@ def run_link(
     graph.msg_connect(demodulator, "symbols", symbols, "in")
     graph.msg_connect(modulator, "sent", probe, "store")
     post(modulator, "symbols", *messages)
-    graph.start()
-    deadline = time.monotonic() + 30
-    while not symbols.done.wait(0.05) and not modulator.error:
-        assert time.monotonic() < deadline
-    graph.stop()
-    graph.wait()
+    with running(graph):
+        deadline = time.monotonic() + 60
+        while not symbols.done.wait(0.05) and not modulator.error:
+            assert time.monotonic() < deadline
     sent = [pmt.to_long(probe.get_message(i)) for i in range(probe.num_messages())]
     return modulator, symbols.messages, sent
 
@@ -170,18 +169,16 @@ def test_a_picture_that_waits_for_others_is_told_at_once_and_has_spent_nothing()
     sent, sink = blocks.message_debug(), blocks.null_sink(gr.sizeof_gr_complex)
     graph.connect(modulator, sink)
     graph.msg_connect(modulator, "sent", sent, "store")
-    graph.start()
     spent = []
-    for image in range(4):
-        post(modulator, "symbols", coded(image, unit_symbols(200)))
-        deadline = time.monotonic() + 10
-        while sent.num_messages() < image + 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        spent.append(modulator.spent.latent_symbols)
-    told = [pmt.to_long(sent.get_message(i)) for i in range(sent.num_messages())]
-    graph.stop()
-    graph.wait()
+    with running(graph):
+        for image in range(4):
+            post(modulator, "symbols", coded(image, unit_symbols(200)))
+            deadline = time.monotonic() + 30
+            while sent.num_messages() < image + 1:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            spent.append(modulator.spent.latent_symbols)
+        told = [pmt.to_long(sent.get_message(i)) for i in range(sent.num_messages())]
     assert told == [0, 1, 2, 3]
     assert spent == [0, 0, 600, 600]
 

@@ -81,6 +81,8 @@ def test_at_the_end_of_the_pictures_the_board_is_off(driver, sender):
         assert process.wait(60) == 0, process.err
         assert sender.mode == "off"
         hung += "does not let go" in process.err
+        if driver != "hackrf" and not hung:
+            break  # no other driver was ever seen to hang so
     assert hung <= 1
 
 

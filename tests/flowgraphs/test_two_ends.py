@@ -18,7 +18,7 @@ from percast.blocks.waveform.transmit import modulate
 from percast.tools.cli import build_parser
 from percast.tools.verbs.rx import RxConfig, receive
 from tests.blocks.waveform.conftest import Link
-from tests.conftest import load
+from tests.conftest import crowding, load
 
 PACKET = open_profile().of("short").packet_len(22)  # samples: 256x256 at 1/48
 
@@ -144,8 +144,8 @@ def test_a_receiver_stops_after_so_many_pictures(recording, tmp_path, frames):
     assert (summary["received"], summary["decoded"], summary["dropped"]) == (frames, frames, 0)
 
 
-def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):
-    process = subprocess.Popen(
+def test_ctrl_c_ends_a_receiver_that_hears_nothing(popen, tmp_path):
+    process = popen(
         [sys.executable, "-m", "percast.tools.cli", "rx", "--device", "zmq", "--args",
          f"ipc://{tmp_path}/iq", "--json", "-v"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -158,10 +158,10 @@ def test_ctrl_c_ends_a_receiver_that_hears_nothing(tmp_path):
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     start = time.monotonic()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert json.loads(out)["received"] == 0
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 6 * crowding()
 
 
 def test_a_receiver_ends_after_its_time(percast, tmp_path):
@@ -184,46 +184,40 @@ def test_a_missing_recording_is_exit_6(percast, tmp_path):
     assert run.code == 6 and "no such recording" in run.complaint
 
 
-def test_two_processes_over_zmq(percast, photos, tmp_path):
+def test_two_processes_over_zmq(popen, percast, photos, tmp_path):
     address = f"ipc://{tmp_path}/iq"
-    receiver = subprocess.Popen(
+    receiver = popen(
         [sys.executable, "-m", "percast.tools.cli", "rx", "--device", "zmq", "--args", address,
          "--frames", "20", "--json", "--out", tmp_path / "out", "-v"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    try:
-        assert any("generator" in line for line in receiver.stderr)  # told when it is ready
-        # Small pictures, that a busy machine codes in time as well: a paced sender drops others.
-        sender = percast("tx", "--source", photos, "--size", "64x64", "--frames", 20, "--fps", 10,
-                         "--device", "zmq", "--args", address, "--json")  # fmt: skip
-        assert sender.json["sent"] == 20
-        out, err = receiver.communicate(timeout=30)
-    finally:
-        receiver.kill()
+    assert any("generator" in line for line in receiver.stderr)  # told when it is ready
+    # At no pace: a busy machine drops pictures to keep it, and the receiver waits for them.
+    sender = percast("tx", "--source", photos, "--size", "64x64", "--frames", 20,
+                     "--device", "zmq", "--args", address, "--json")  # fmt: skip
+    assert sender.json["sent"] == 20
+    out, err = receiver.communicate(timeout=60)
     assert receiver.returncode == 0, err
     assert json.loads(out)["received"] >= 20
     s = json.loads(out)
     assert len(list((tmp_path / "out").glob("*.png"))) == s["decoded"] >= 20 - s["dropped"]
 
 
-def test_messages_that_hold_no_whole_samples_are_dropped_and_counted(recording, tmp_path):
+def test_messages_that_hold_no_whole_samples_are_dropped_and_counted(popen, recording, tmp_path):
     address = f"ipc://{tmp_path}/iq"
     samples = recording.with_name("six.sigmf-data").read_bytes()
     with zmq.Context.instance().socket(zmq.PUSH) as sender:
         sender.bind(address)
-        receiver = subprocess.Popen(
+        receiver = popen(
             [sys.executable, "-m", "percast.tools.cli", "rx", "--device", "zmq", "--args", address,
              "--frames", "6", "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        try:
-            for start in range(0, len(samples), 80_000):
-                sender.send(b"abc")
-                sender.send_multipart([samples[:8], b"12345678"])
-                sender.send(samples[start : start + 80_000])
-            out, err = receiver.communicate(timeout=60)
-        finally:
-            receiver.kill()
+        for start in range(0, len(samples), 80_000):
+            sender.send(b"abc")
+            sender.send_multipart([samples[:8], b"12345678"])
+            sender.send(samples[start : start + 80_000])
+        out, err = receiver.communicate(timeout=60)
     assert receiver.returncode == 0, err
     s = json.loads(out)
     assert s["received"] == 6 and s["malformed"] >= 10

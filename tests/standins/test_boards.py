@@ -174,14 +174,16 @@ def test_a_board_is_half_duplex(board):
 
 
 def test_samples_come_at_the_set_rate(board):
-    """131,072 samples every 65.5 ms, however busy the machine is on the average."""
+    """131,072 samples every 65.5 ms, and none too soon; a busy machine may hear of some late."""
     hackrf, _, device = board
     times = []
     callback = CALLBACK(lambda transfer: times.append(time.monotonic()) or 0)
     assert hackrf.hackrf_start_rx(device, callback, None) == 0
     wait_for(lambda: len(times) > 20)
     hackrf.hackrf_stop_rx(device)
-    assert np.diff(times[2:20]).mean() >= 0.98 * 131072 / RATE
+    period, times = 131072 / RATE, np.array(times[:21])
+    late = times - period * np.arange(21)  # against a board that began at 0
+    assert late[-5:].min() - late[:5].min() >= -0.5 * period
 
 
 def test_every_symbol_that_the_drivers_import_is_there(library):

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from socket import create_server
 from types import SimpleNamespace
 
 import pytest
@@ -173,12 +174,9 @@ def test_other_machines_are_kept_out(address):
 
 
 def test_a_taken_address_is_told():
-    first = ControlServer("tcp://127.0.0.1:47653")
-    try:
+    with create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(UsageError, match="choose another"):
-            ControlServer("tcp://127.0.0.1:47653")
-    finally:
-        first.close()
+            ControlServer(f"tcp://127.0.0.1:{taken.getsockname()[1]}")
 
 
 def test_texts_are_understood_as_on_the_command_line():
@@ -254,7 +252,7 @@ def test_who_waits_for_a_slow_verb_is_told_that_the_link_ends(address, hanging):
         assert hanging.entered.wait(10)
         began = time.monotonic()
         server.close()
-        assert time.monotonic() - began < 2  # for no driver that hangs
+        assert time.monotonic() - began < 10  # for no driver that hangs
         assert slow.poll(5000)
         assert json.loads(slow.recv()) == {"ok": False, "error": "freq: the link ends"}
     assert process.at_once
@@ -292,7 +290,7 @@ def test_nobody_there_is_soon_told(tmp_path, monkeypatch, asked):
     began = time.monotonic()
     with pytest.raises(DeviceError, match="--control .*nobody answers") as told:  # exit code 3
         tell("--control", f"ipc://{tmp_path}/nobody", *asked)
-    assert told.value.exit_code == 3 and time.monotonic() - began < 2
+    assert told.value.exit_code == 3 and time.monotonic() - began < 4
 
 
 def test_tune_does_not_say_that_nobody_is_there_when_somebody_is_busy(

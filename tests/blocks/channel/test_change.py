@@ -107,10 +107,12 @@ def test_many_threads_may_change_it_while_samples_pass():
     threads = [threading.Thread(target=turn, args=(n,)) for n in range(3)]
     for thread in threads:
         thread.start()
-    counts = [len(channel.process(tone(0, 5000))) for _ in range(50)]
-    ended.set()
-    for thread in threads:
-        thread.join()
+    try:
+        counts = [len(channel.process(tone(0, 5000))) for _ in range(50)]
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
     assert counts == [5000] * 50
     channel.change(model="awgn", freq_offset=0.0, snr_db=None)
     channel.process(tone(0, 10))

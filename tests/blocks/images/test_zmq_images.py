@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+import json
 import logging
 import socket
 import struct
@@ -8,13 +9,17 @@ import time
 import numpy as np
 import pytest
 import zmq
-import zmq.auth
 
-from percast.blocks.images import decode_message, encode_message, open_sink, open_source
-from percast.blocks.images.zmq_keys import create_keys
-from percast.errors import FileError, UsageError
+from percast.blocks.images import (
+    decode_message,
+    encode_message,
+    open_sink,
+    open_source,
+    zmq_images,
+)
+from percast.errors import UsageError
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = pytest.mark.timeout(60)
 
 ANY_PORT = "zmq:tcp://127.0.0.1:*"
 
@@ -28,7 +33,7 @@ def connect():
         def connect(kind, address):
             socket = context.socket(kind)
             socket.linger = 0
-            socket.rcvtimeo = socket.sndtimeo = 5000
+            socket.rcvtimeo = socket.sndtimeo = 20_000
             if kind == zmq.SUB:
                 socket.subscribe(b"")
             socket.connect(address)
@@ -93,7 +98,7 @@ def test_closing_from_another_thread_ends_the_wait():
     threading.Timer(0.1, source.close).start()
     start = time.monotonic()
     assert list(source) == []
-    assert time.monotonic() - start < 0.6
+    assert time.monotonic() - start < 5
     source.close()
 
 
@@ -101,7 +106,7 @@ def test_published_pictures_carry_their_record(connect, make_rgb):
     with open_sink(ANY_PORT) as sink:
         subscriber = connect(zmq.SUB, sink.address)
         rgb = make_rgb(96, 64)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while not subscriber.poll(20) and time.monotonic() < deadline:  # joining takes a moment
             sink.write(rgb, {"id": np.int32(3), "snr_db_measured": np.float32("nan")})
         decoded, header = decode_message(subscriber.recv_multipart())
@@ -109,9 +114,11 @@ def test_published_pictures_carry_their_record(connect, make_rgb):
     assert header["id"] == 3 and header["snr_db_measured"] is None
 
 
-def told(parts: list[bytes]) -> str | int:
-    """The topic, or a picture's number."""
-    return "figures" if parts[0] == b"figures" else decode_message(parts)[1]["id"]
+def told(parts: list[bytes]) -> tuple[str, int]:
+    """What a message is, and its number."""
+    if parts[0] == b"figures":
+        return "figures", json.loads(parts[1])["number"]
+    return "picture", decode_message(parts)[1]["id"]
 
 
 def test_whoever_subscribes_to_everything_gets_pictures_and_nothing_else(connect, make_rgb):
@@ -120,20 +127,30 @@ def test_whoever_subscribes_to_everything_gets_pictures_and_nothing_else(connect
         figures.unsubscribe(b"")
         for subscriber in (both, figures):
             subscriber.subscribe(b"figures")
-        deadline = time.monotonic() + 5
-        while sink.asked() != {b"{", b"figures"} and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.1)  # for the other two
-        sink.write(make_rgb(96, 64), {"id": 3})
-        sink.tell(b"figures", '{"type": "figures"}')
-        sink.write(make_rgb(96, 64), {"id": 4})
+        # They join one after the other, each when it likes.
+        wanted = {everything: {"picture"}, both: {"picture", "figures"}, figures: {"figures"}}
+        number, deadline = 0, time.monotonic() + 30
+        while any(wanted.values()) and time.monotonic() < deadline:
+            sink.write(make_rgb(96, 64), {"id": number})
+            sink.tell(b"figures", json.dumps({"number": number}))
+            number += 1
+            for subscriber, lacking in wanted.items():
+                while subscriber.poll(20):
+                    lacking.discard(told(subscriber.recv_multipart())[0])
+        sink.write(make_rgb(96, 64), {"id": number})
+        sink.tell(b"figures", json.dumps({"number": number}))
+        sink.write(make_rgb(96, 64), {"id": number + 1})
+        pictures = [("picture", number), ("picture", number + 1)]
         for subscriber, expected in (
-            (everything, [3, 4]),
-            (both, [3, "figures", 4]),
-            (figures, ["figures"]),
+            (everything, pictures),
+            (both, [pictures[0], ("figures", number), pictures[1]]),
+            (figures, [("figures", number)]),
         ):
-            came = [subscriber.recv_multipart() for _ in expected]
-            assert [told(parts) for parts in came] == expected and not subscriber.poll(50)
+            came = []
+            while expected[-1] not in came:
+                came.append(told(subscriber.recv_multipart()))
+            assert [message for message in came if message[1] >= number] == expected
+            assert not subscriber.poll(50)
 
 
 def test_the_last_picture_leaves_before_the_sink_is_closed(connect, make_rgb):
@@ -150,21 +167,25 @@ def test_the_last_picture_leaves_before_the_sink_is_closed(connect, make_rgb):
     assert ids[-1] == 1
 
 
-def test_a_client_that_never_reads_is_not_waited_for(connect):
-    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), dtype=np.uint8)
+def test_a_client_that_never_reads_is_not_waited_for(connect, monkeypatch):
+    def encode(rgb, record, encoding):  # many bytes that cost no time
+        return encode_message(rgb, record, "rgb8")
+
+    monkeypatch.setattr(zmq_images, "encode_message", encode)
+    picture = np.zeros((512, 512, 3), np.uint8)
     with open_sink(ANY_PORT) as sink:
         reader, sleeper = (connect(zmq.SUB, sink.address) for _ in range(2))
         sleeper.rcvhwm = 1
         while not reader.poll(20):
-            sink.write(noise[:64, :64], {})
+            sink.write(picture[:64, :64], {})
         slowest = 0
         for _ in range(40):
             start = time.monotonic()
-            sink.write(noise, {})
+            sink.write(picture, {})
             slowest = max(slowest, time.monotonic() - start)
-        assert slowest < 1
+        assert slowest < 2
         start = time.monotonic()
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5  # half a second for the last pictures
 
 
 def test_clients_that_break_off_or_talk_nonsense_harm_nobody(connect, make_rgb):
@@ -179,7 +200,7 @@ def test_clients_that_break_off_or_talk_nonsense_harm_nobody(connect, make_rgb):
         flood = connect(zmq.SUB, sink.address)
         for number in range(1000):
             flood.subscribe(b"figures%d" % number)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while not reader.poll(20) and time.monotonic() < deadline:
             sink.write(make_rgb(96, 64), {"id": 5})
         assert decode_message(reader.recv_multipart())[1]["id"] == 5
@@ -259,133 +280,3 @@ def test_a_path_is_not_taken_from_who_listens_there(opener, tmp_path, make_rgb):
             push.connect(address)
             push.send_multipart(encode_message(make_rgb(64, 64), {}))
             assert len(list(first)) == 1
-
-
-# Keys
-
-
-@pytest.fixture
-def keys(tmp_path):
-    """A folder of keys with two clients, and a stranger's beside it."""
-    folder = tmp_path / "keys"
-    made = create_keys(folder, ["viewer", "camera"])
-    assert len(made) == 6 and create_keys(folder, ["viewer"]) == []
-    create_keys(tmp_path / "strangers", ["stranger"])
-    return folder
-
-
-def unlocked(socket, folder, name, server="server"):
-    """Give a client's socket its keys before it connects; the socket."""
-    secret = folder / f"{name}.key_secret"
-    socket.curve_publickey, socket.curve_secretkey = zmq.auth.load_certificate(secret)
-    socket.curve_serverkey = zmq.auth.load_certificate(folder / f"{server}.key")[0]
-    return socket
-
-
-@pytest.fixture
-def client():
-    """Connects a socket with keys, or without."""
-    with zmq.Context() as context:
-        sockets = []
-
-        def connect(kind, address, *lock):
-            socket = context.socket(kind)
-            socket.linger = 0
-            if kind == zmq.SUB:
-                socket.subscribe(b"")
-            if lock:
-                unlocked(socket, *lock)
-            socket.connect(address.replace("0.0.0.0", "127.0.0.1"))
-            sockets.append(socket)
-            return socket
-
-        yield connect
-        context.destroy(linger=0)
-
-
-def intruders(client, kind, address, keys):
-    """One without keys, one whose key nobody knows, one that takes us for somebody else."""
-    stranger, public = keys.parent / "strangers", keys / "server.key"
-    mixed = keys.parent / "mixed"
-    mixed.mkdir()
-    (mixed / "server.key").write_bytes(public.read_bytes())
-    (mixed / "stranger.key_secret").write_bytes((stranger / "stranger.key_secret").read_bytes())
-    return [client(kind, address), client(kind, address, mixed, "stranger"),
-            client(kind, address, stranger, "stranger")]  # fmt: skip
-
-
-def test_with_keys_only_known_clients_push_pictures(client, keys, make_rgb):
-    with open_source("zmq:tcp://0.0.0.0:*", frames=2, zmq_keys=keys) as source:
-        for socket in intruders(client, zmq.PUSH, source.address, keys):
-            socket.send_multipart(encode_message(make_rgb(64, 64), {"name": "intruder"}))
-        time.sleep(0.3)
-        for name in ("viewer", "camera"):
-            push = client(zmq.PUSH, source.address, keys, name)
-            push.send_multipart(encode_message(make_rgb(64, 64), {"name": name}))
-        assert {picture.name for picture in source} == {"viewer", "camera"}
-        assert source.malformed == 0
-
-
-def test_with_keys_only_known_clients_hear_pictures(client, keys, make_rgb):
-    with open_sink("zmq:tcp://0.0.0.0:*", zmq_keys=keys) as sink:
-        strangers = intruders(client, zmq.SUB, sink.address, keys)
-        viewer = client(zmq.SUB, sink.address, keys, "viewer")
-        deadline = time.monotonic() + 10
-        while not viewer.poll(20) and time.monotonic() < deadline:
-            sink.write(make_rgb(64, 64), {"id": 1})
-        np.testing.assert_array_equal(decode_message(viewer.recv_multipart())[0], make_rgb(64, 64))
-        assert not any(socket.poll(200) for socket in strangers)
-
-
-def test_what_travels_is_encrypted(client, keys, make_rgb):
-    """A plain TCP listener in between sees none of the header's words."""
-    import socket as sockets
-
-    with open_source(ANY_PORT, frames=1, zmq_keys=keys) as source:
-        seen = bytearray()
-        relay = sockets.create_server(("127.0.0.1", 0))
-        port = int(source.address.rpartition(":")[2])
-
-        def pump(a, b):
-            while data := a.recv(65536):
-                seen.extend(data)
-                b.sendall(data)
-
-        def serve():
-            inner = relay.accept()[0]
-            outer = sockets.create_connection(("127.0.0.1", port))
-            threading.Thread(target=pump, args=(outer, inner), daemon=True).start()
-            pump(inner, outer)
-
-        threading.Thread(target=serve, daemon=True).start()
-        address = f"tcp://127.0.0.1:{relay.getsockname()[1]}"
-        push = client(zmq.PUSH, address, keys, "camera")
-        push.send_multipart(encode_message(make_rgb(64, 64), {"name": "camera"}))
-        assert len(list(source)) == 1
-        relay.close()
-    assert b"CURVE" in seen and b"camera" not in seen and b"percast" not in seen
-
-
-def test_secret_keys_are_for_their_owner_only(keys):
-    for secret in keys.glob("*.key_secret"):
-        assert secret.stat().st_mode & 0o077 == 0
-
-
-@pytest.mark.parametrize("opener", [open_source, open_sink])
-def test_a_folder_without_usable_keys_is_one_line(opener, keys, tmp_path):
-    with pytest.raises(FileError, match="percast keys") as caught:
-        opener("zmq:tcp://0.0.0.0:*", zmq_keys=tmp_path)
-    assert "\n" not in str(caught.value)
-    for key in (keys / "clients").iterdir():
-        key.unlink()
-    with pytest.raises(FileError, match="nobody could connect"):
-        opener("zmq:tcp://0.0.0.0:*", zmq_keys=keys)
-    (keys / "server.key_secret").write_text("curve\n")
-    with pytest.raises(FileError, match="percast keys"):
-        opener("zmq:tcp://0.0.0.0:*", zmq_keys=keys)
-
-
-def test_a_name_that_leads_elsewhere_is_no_clients_name(tmp_path):
-    for name in ("../x", "server", "", "a b"):
-        with pytest.raises(UsageError, match="client's name"):
-            create_keys(tmp_path, [name])

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from percast.flowgraphs.radios.explain import explain
+from tests.conftest import crowding
 from tests.flowgraphs.radios.conftest import config, need
 
 
@@ -48,12 +49,12 @@ NO_DEVICE = [
 def test_without_a_device_one_line_says_what_to_do(percast, device, args, module, package, words):
     need(module, package)
     start = time.monotonic()
-    run = percast("rx", "--device", device, "--args", args, "--freq", "2.41G", timeout=30)
+    run = percast("rx", "--device", device, "--args", args, "--freq", "2.41G")
     assert run.code == 3, run.err
     (line,) = run.err.strip().splitlines()
     assert words in line and "--args" in line
     assert run.out == ""
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 10 * crowding()
 
 
 def test_a_transmitter_without_a_device_says_so_before_it_reads_pictures(percast):

@@ -91,9 +91,9 @@ def test_pictures_are_sent_all_the_same_and_the_users_weights_are_found(
 
 
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
-def test_an_interrupted_link_leaves_no_folder(service, small_photos, kind):
+def test_an_interrupted_link_leaves_no_folder(popen, service, small_photos, kind):
     env, scratch = service
-    link = subprocess.Popen(
+    link = popen(
         [sys.executable, "-m", "percast.tools.cli", "loopback", "--source", small_photos,
          "--frames", "0", "--metrics", "none"],
         env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -43,12 +43,12 @@ def wait_until(condition, seconds: float = 60) -> None:
 
 
 @pytest.mark.parametrize("kind", [signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_ends_a_receiver_with_its_summary_and_its_recording(kind, tmp_path):
-    process = subprocess.Popen(receiver(tmp_path), stdout=subprocess.PIPE, text=True)
+def test_a_signal_ends_a_receiver_with_its_summary_and_its_recording(popen, kind, tmp_path):
+    process = popen(receiver(tmp_path), stdout=subprocess.PIPE, text=True)
     wait_until(lambda: is_recording(tmp_path))
     time.sleep(1)
     process.send_signal(kind)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=90)
     check_end(process.returncode, out, tmp_path)
 
 
@@ -60,8 +60,8 @@ def test_a_signal_waits_for_what_would_lose_it():
     assert done
 
 
-def test_under_nohup_a_run_goes_on(tmp_path):
-    process = subprocess.Popen(
+def test_under_nohup_a_run_goes_on(popen, tmp_path):
+    process = popen(
         ["nohup", *receiver(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     wait_until(lambda: is_recording(tmp_path))
@@ -71,7 +71,7 @@ def test_under_nohup_a_run_goes_on(tmp_path):
         time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=90)
     check_end(process.returncode, out, tmp_path)
 
 

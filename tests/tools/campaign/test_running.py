@@ -154,19 +154,33 @@ def test_a_full_disk_ends_it_in_6_and_it_goes_on_when_there_is_room(
 
 
 @pytest.mark.timeout(300)  # a busy machine takes its time to start workers
-def test_two_workers_of_which_one_dies_give_the_same(undisturbed, small_photos, tmp_path):
+def test_two_workers_of_which_one_dies_give_the_same(popen, undisturbed, small_photos, tmp_path):
     """A local Dask cluster; the worker that did a cell is killed once there is one."""
-    plan, path = plans.write(tmp_path, small_photos), tmp_path / "two.sqlite"
-    process = subprocess.Popen(
-        [*CLI, "run", str(plan), "--out", str(path), "--workers", "2"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    while process.poll() is None and not _cells(path):
-        time.sleep(0.01)
-    os.kill(int(rows_of(path)[0]["worker"].rpartition(":")[2]), signal.SIGKILL)
-    error = process.communicate(timeout=280)[1]
-    assert process.returncode == 0, error
-    assert timeless(path) == timeless(undisturbed)
+    plan = plans.write(tmp_path, small_photos)
+    for attempt in range(3):
+        path = tmp_path / f"two-{attempt}.sqlite"
+        process = popen(
+            [*CLI, "run", str(plan), "--out", str(path), "--workers", "2"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        while process.poll() is None and not _cells(path):
+            time.sleep(0.01)
+        killed = kill(int(rows_of(path)[0]["worker"].rpartition(":")[2]))
+        error = process.communicate(timeout=280)[1]
+        assert process.returncode == 0, error
+        assert timeless(path) == timeless(undisturbed)
+        if killed:
+            return
+    pytest.fail("the plan was always done before its worker could be killed")
+
+
+def kill(pid: int) -> bool:
+    """False where it had ended."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @pytest.mark.long
@@ -192,9 +206,11 @@ def test_a_cell_that_kills_every_worker_is_given_up_and_costs_no_other(
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(workers, small_photos, tmp_path, percast):
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
+    popen, workers, small_photos, tmp_path, percast
+):
     plan, path = plans.write(tmp_path, small_photos), tmp_path / "x.sqlite"
-    process = subprocess.Popen(
+    process = popen(
         [*CLI, "run", str(plan), "--out", str(path), "--workers", workers, "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -202,7 +218,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(workers, small_photos, 
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=60)
-    if process.returncode == 0:
+    if process.returncode == 0 or _cells(path) == 24:
         pytest.skip("it was done sooner than the signal came")
     assert process.returncode == 130, error
     assert "Traceback" not in error and "died" not in error

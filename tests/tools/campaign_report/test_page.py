@@ -8,6 +8,8 @@ from html import unescape
 
 import pytest
 
+from percast.errors import PercastError
+from percast.tools.cli import build_parser
 from tests.tools.campaign_report.stores import COMMAND, Law, make_store
 
 pytestmark = pytest.mark.timeout(240)
@@ -166,49 +168,42 @@ def test_without_scripts_and_on_paper_the_pictures_lie_side_by_side(opened):
     assert not page.locator("nav").is_visible()
 
 
+def complaint(*argv: object) -> tuple[int, str]:
+    """Exit code and text of what a report is refused with."""
+    argv = ["campaign", "report", *map(str, argv)]
+    args = build_parser(argv).parse_args(argv)
+    with pytest.raises(PercastError) as caught:
+        args.main(args)
+    assert "\n" not in str(caught.value)
+    return caught.value.exit_code, str(caught.value)
+
+
 def test_mistakes_are_one_line_each(percast, campaign, tmp_path):
     missing = percast("campaign", "report", tmp_path / "none.sqlite")
     assert (missing.code, "there is no such campaign" in missing.complaint) == (6, True)
-    unwritable = percast(
-        "campaign",
-        "report",
-        campaign,
-        "--no-sets",
-        "--lost",
-        "aside",
-        "--out",
-        tmp_path / "a/b.html",
-    )
-    assert unwritable.code == 6 and "cannot write" in unwritable.complaint
+    quick = ("--no-sets", "--lost", "aside")
+    code, text = complaint(campaign, *quick, "--out", tmp_path / "a/b.html")
+    assert code == 6 and "cannot write" in text
     (tmp_path / "file").touch()
-    within = percast(
-        "campaign",
-        "report",
-        campaign,
-        "--no-sets",
-        "--lost",
-        "aside",
-        "--out",
-        tmp_path / "file/b.html",
-    )
-    assert within.code == 6 and "cannot write" in within.complaint
+    code, text = complaint(campaign, *quick, "--out", tmp_path / "file/b.html")
+    assert code == 6 and "cannot write" in text
     before = campaign.read_bytes()
-    itself = percast("campaign", "report", campaign, "--out", campaign)
-    assert itself.code == 2 and "is the campaign itself" in itself.complaint
+    code, text = complaint(campaign, "--out", campaign)
+    assert code == 2 and "is the campaign itself" in text
     assert campaign.read_bytes() == before
-    wrong = percast("campaign", "report", campaign, "--decode", 3)
-    assert wrong.code == 6 and "no decoding 3" in wrong.complaint
+    code, text = complaint(campaign, "--decode", 3)
+    assert code == 6 and "no decoding 3" in text
     damaged = tmp_path / "damaged.sqlite"
     damaged.write_bytes(before)
     with sqlite3.connect(damaged) as db:
         db.execute("UPDATE decodes SET image = substr(image, 1, 90) WHERE image IS NOT NULL")
     db.close()
-    cut = percast("campaign", "report", damaged, "--no-sets", "--lost", "aside")
-    assert cut.code == 6 and "a picture in it is damaged" in cut.complaint
+    code, text = complaint(damaged, *quick)
+    assert code == 6 and "a picture in it is damaged" in text
     other = tmp_path / "other.sqlite"
     sqlite3.connect(other).execute("CREATE TABLE a (b)").connection.close()
-    foreign = percast("campaign", "report", other)
-    assert foreign.code == 6 and "no campaign" in foreign.complaint
+    code, text = complaint(other)
+    assert code == 6 and "no campaign" in text
 
 
 def test_json_is_whole_and_has_no_infinities(report):

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import numpy as np
+import pytest
 from PIL import Image
 
 from percast.tools.figures.contact_sheet import Cell, draw
 
 
+@pytest.mark.timeout(300)  # HEVC and LDPC take their time on a busy machine
 def test_the_demo_sends_photographs_and_makes_its_sheet(percast, tmp_path):
     received = tmp_path / "demo/received"
     received.mkdir(parents=True)
     (received / "frames.jsonl").write_text('{"file": "000100.png"}\n')  # of a demo before
     for name in ("000100.png", "mine.png"):
         (received / name).write_bytes(b"")
-    run = percast("demo", "--out", tmp_path / "demo", "--json")
+    run = percast("demo", "--out", tmp_path / "demo", "--json", timeout=280)
     assert run.code == 0, run.err
     assert run.json["sent"] == 60
     assert run.json["received"] >= 58

@@ -309,9 +309,9 @@ def test_unreadable_pictures_are_named_and_skipped(evaluate, one_photo, tmp_path
     assert "text.png" in caplog.text
 
 
-def test_ctrl_c_keeps_what_was_computed(photos, tmp_path):
+def test_ctrl_c_keeps_what_was_computed(popen, photos, tmp_path):
     points = ",".join(map(str, np.arange(-1, 19, 0.1).round(1)))
-    process = subprocess.Popen(
+    process = popen(
         [sys.executable, "-m", "percast.tools.cli", "eval", "--source", str(photos),
          "--snr", points, "--metrics", "psnr", "--json", "--out", str(tmp_path)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,

@@ -32,10 +32,10 @@ def test_keys_are_made_once_and_named(percast, tmp_path):
     assert percast("keys", tmp_path / "file", "viewer").code == 6
 
 
-def test_a_link_publishes_to_whoever_has_keys(percast, small_photos, tmp_path):
+def test_a_link_publishes_to_whoever_has_keys(popen, percast, small_photos, tmp_path):
     keys, address = tmp_path / "k", free_address()
     percast("keys", keys, "viewer")
-    link = subprocess.Popen(
+    link = popen(
         [sys.executable, "-m", "percast.tools.cli", "loopback", "--source", small_photos,
          "--frames", "0", "--fps", "20", "--metrics", "none", "--out", f"zmq:{address}",
          "--zmq-keys", keys],
@@ -58,7 +58,7 @@ def test_a_link_publishes_to_whoever_has_keys(percast, small_photos, tmp_path):
             context.destroy(linger=0)
     finally:
         link.terminate()
-        link.communicate(timeout=30)
+        link.communicate(timeout=90)
     assert link.returncode == 130
 
 

@@ -33,17 +33,26 @@ class Link:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.lines: list[str] = []
-        addresses: queue.Queue[str] = queue.Queue()
+        addresses: queue.Queue[str | None] = queue.Queue()
 
         def read() -> None:
             for line in self.process.stderr:
                 self.lines.append(line)
                 if found := re.match(r"view: (http\S+)", line):
                     addresses.put(found[1])
+            addresses.put(None)  # it has ended
 
         self._reader = threading.Thread(target=read, daemon=True)
         self._reader.start()
-        self.address = addresses.get(timeout=100)
+        try:
+            self.address = addresses.get(timeout=100)
+        except queue.Empty:
+            self.address = None
+        if self.address is None:
+            self.process.kill()
+            self.process.wait()
+            self._reader.join(10)
+            raise AssertionError("no page: " + "".join(self.lines))
 
     @property
     def port(self) -> int:

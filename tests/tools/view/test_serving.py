@@ -124,7 +124,7 @@ def test_the_end_waits_for_no_slow_verb_and_tells_those_who_do(desk, station, mo
             call = pool.submit(page.post, "freq", 3)
             assert station.entered.wait(10)
             began = time.monotonic()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert call.result() == (503, {"error": "freq: the link ends"})
     assert caplog.records == []
     # Nor does the process: neither at a thread, nor at what a driver's thread does while it is
@@ -157,7 +157,7 @@ def test_a_control_socket_that_is_busy_does_not_hold_up_the_page(station):
             ws.send(json.dumps({"do": "realism", "value": value}))
         began = time.monotonic()
         assert page.get("api/figures")[0] == 200
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         assert page.post("pause", True)[1]["now"] is True  # this page's own
         station.released.set()
     desk.close()
