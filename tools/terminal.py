@@ -33,12 +33,14 @@ def print_table(
         rows: as many texts each.
         left: heads of the columns that are no numbers.
     """
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for head in heads:
         table.add_column(head, justify="left" if head in left else "right")
     for row in rows:
         table.add_row(*row)
-    Console(width=_WIDEST).print(table)
+    console = Console(width=_WIDEST)
+    console.print(title, style="table.title", markup=False, highlight=False)
+    console.print(table)
 
 
 @contextlib.contextmanager

@@ -70,7 +70,8 @@ class Recorder:
         if self.failure is not None:
             return
         p = packet.profile
-        start = packet.start - p.long_guard - p.short_len - self.first
+        trained = packet.start - self.first
+        start = trained - p.long_guard - p.short_len
         if isinstance(packet, UnreadPacket):
             length, comment = p.packet_len(0), "header lost (CRC)"
             if packet.version is not None:
@@ -91,10 +92,12 @@ class Recorder:
                 "packets": packets, "pictures": pictures,
                 "snr_db": 10 * math.log10(snr) if snr > 0 else None, "callsign": h.callsign,
             }  # fmt: skip
-        # It may break off with the recording, or at a gap.
-        end = min((gap for gap in self._gaps if gap > start), default=self.writer.length)
+        # It may break off with the recording, or at a gap, and may have begun before either: its
+        # training symbols are what was surely heard.
+        begin = max((gap for gap in self._gaps if gap <= trained), default=0)
+        end = min((gap for gap in self._gaps if gap > trained), default=self.writer.length)
         length = min(length, end - start)
-        cut = max(0, -start)  # it had begun before the recording
+        cut = max(0, begin - start)
         if cut >= length:
             return
         fields["freq_offset_hz"] = packet.freq_offset

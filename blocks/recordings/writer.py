@@ -119,7 +119,7 @@ class RecordingWriter:
             self._cut()
             seconds = self.length / self._samp_rate
             raise FileError(
-                f"{_unwritable(self.data, error)}; it holds the first {seconds:.3g} s"
+                f"{_unwritable(self.data, error)}; it holds the first {seconds:.3f} s"
             ) from error
         if self._sigmf:  # nobody else says it
             self._digest.update(data)

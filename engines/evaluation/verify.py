@@ -104,12 +104,14 @@ class Report:
     Attributes:
         reference: that all were compared with.
         rows: of the candidates that run here.
-        skipped: the others, and why; nothing of what they found.
+        skipped: those that are not here, and why.
+        failed: those that failed while they ran, and why; nothing of what they found.
     """
 
     reference: Candidate
     rows: list[Row]
     skipped: dict[Candidate, str]
+    failed: dict[Candidate, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -128,6 +130,7 @@ class Report:
                 for row in self.rows
             ],
             "skipped": {str(candidate): why for candidate, why in self.skipped.items()},
+            "failed": {str(candidate): why for candidate, why in self.failed.items()},
         }
 
 
@@ -174,7 +177,8 @@ def verify(
     """Compares engines with a reference.
 
     Args:
-        candidates: those that do not run here, or fail while they run, are skipped.
+        candidates: those that do not run here are skipped; one that fails while it runs leaves
+            the others' rows as they are.
         pictures: uint8 [H, W, 3].
         how: with what, and where.
         remember: tell the engines of candidates that passed, so that `auto` may pick them.
@@ -187,6 +191,7 @@ def verify(
     reference = how.reference or best_reference()
     rows: list[Row] = []
     skipped: dict[Candidate, str] = {}
+    failed: dict[Candidate, str] = {}
     truths: list[list[_Truth]] = []
     with _Pair(model, reference, how.threads) as exact:
         for candidate in candidates:
@@ -205,12 +210,12 @@ def verify(
                         found.append(_row(model, pair, of_all_pictures, how))
                         on_row(found[-1])
                 except ModelError as error:  # a full GPU, or a precision that it lacks after all
-                    skipped[candidate] = str(error)
+                    failed[candidate] = str(error)
                     continue
                 if remember and all(row.ok for row in found):
                     pair.mark_verified(reference, found)
                 rows += found
-    return Report(reference, rows, skipped)
+    return Report(reference, rows, skipped, failed)
 
 
 class _Tap:

@@ -43,6 +43,7 @@ class Slot(Engine):
     name, precision, device = _of("name"), _of("precision"), _of("device")
     threads, reason, device_bytes = _of("threads"), _of("reason"), _of("device_bytes")
     inputs, outputs, batch_pixels = _of("inputs"), _of("outputs"), _of("batch_pixels")
+    warm_up_runs = _of("warm_up_runs")
 
     def prepare(self, engine: str, precision: str) -> Engine:
         """Another engine for this network, ready for the shapes that were run last.
@@ -53,7 +54,9 @@ class Slot(Engine):
         opened = open_engine(self._path, engine, precision, self._threads)
         try:
             for shapes in tuple(self._shapes):
-                opened.run({name: np.zeros(shape, np.float32) for name, shape in shapes})
+                zeros = {name: np.zeros(shape, np.float32) for name, shape in shapes}
+                for _ in range(opened.warm_up_runs):
+                    opened.run(zeros)
         except BaseException:
             opened.close()
             raise

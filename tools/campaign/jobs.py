@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from percast.blocks.images.messages import encode_png
-from percast.engines.codecs.config import CodecConfig, parse_cbr
+from percast.engines.codecs.config import DEFAULTS, CodecConfig, parse_cbr
 from percast.engines.codecs.contract import Codec, CodecFault, CodedImage, Picture, Symbols
 from percast.engines.codecs.registry import open_codec
 from percast.engines.evaluation import measure
@@ -249,9 +249,11 @@ def simulate(job: Job) -> Done:
 
 
 def codec_config(settings: Mapping[str, Any], cbr: Any, design_snr_db: float) -> CodecConfig:
-    """To open a codec, from JSON."""
+    """To open a codec, from a store's JSON."""
     options = tuple((key, value) for key, value in settings["options"])
     config = CodecConfig(**settings | {"options": options, "cbr": cbr})
+    if config.codec == DEFAULTS.codec:  # older plans could say what the learned code never heeded
+        config = replace(config, mcs=DEFAULTS.mcs, conceal=DEFAULTS.conceal)
     return replace(config, design_snr_db=design_snr_db)
 
 

@@ -2,6 +2,7 @@
 """A plan: a TOML file, read whole, with every mistake told at once."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,10 @@ class Mistakes:
         place = f"[{table}] {key}:"
         if not any(line.startswith(place) for line in self.lines):
             self.lines.append(f"{place} {one_line(what, None)}")
+
+    def of(self, table: str) -> bool:
+        """Whether something was told of a table, or of one of several."""
+        return any(re.match(rf"\[{table}[.\]]", line) for line in self.lines)
 
     def read(self, kind: type[T], table: Mapping[str, Any], name: str) -> T | None:
         """The settings of a table, without the keys that are wrong: what else is wrong shows then.
@@ -221,7 +226,7 @@ def _check_channels(
             what = f"no channel '{unknown[0]}': use one of {', '.join(MODELS)}"
         elif codec.channels and channels is None:
             what = "is for simulated channels"
-        elif codec.channels and not left:
+        elif codec.channels and not left and not wrong.of("channel"):
             what = f"the plan has {', '.join(sorted(there))} only"
         else:
             continue

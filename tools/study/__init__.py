@@ -18,5 +18,5 @@ messages  what an observer's page may send.
 analysis/ what the answers say; `simulated` observers show it before anybody is asked.
 config    the settings.
 
-Starlette and uvicorn are loaded by `server` only.
+Starlette and uvicorn are loaded by what `server` imports within its functions only.
 """

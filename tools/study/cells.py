@@ -13,7 +13,7 @@ import numpy as np
 from percast.engines.pictures import BadPicture, decode_picture
 from percast.errors import FileError, UsageError
 from percast.tools.campaign.store import Store
-from percast.tools.campaign.tables.rows import delivered
+from percast.tools.campaign.tables.rows import delivered, worker_died
 from percast.tools.study.folders import Load
 from percast.tools.study.ratios import OURS
 
@@ -63,7 +63,7 @@ def conditions_of(
         FileError: see `Store.open`.
     """
     store = stack.enter_context(Store.open(path))
-    rows = [row for row in store.rows() if row["decode"] == 0]
+    rows = [row for row in store.rows() if row["decode"] == 0 and not worker_died(row)]
     for key, values in where:
         _check_some(rows, key, values, path)
         rows = [row for row in rows if any(_is(row, key, value) for value in values)]

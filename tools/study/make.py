@@ -48,7 +48,12 @@ def make(
     lost = tuple(name for name, pictures in conditions.items() if not pictures)
     conditions = {name: pictures for name, pictures in conditions.items() if pictures}
     table = tuple(Condition(name, *parse_label(name)) for name in conditions)
-    pairs = tuple(_pairs(table, plan.pairs))
+    try:
+        pairs = tuple(_pairs(table, plan.pairs))
+    except UsageError as error:
+        if not lost:
+            raise
+        raise UsageError(f"nothing came out of {', '.join(lost)}; of the rest: {error}") from error
     names = in_all(originals, conditions)
     consent = plan.consent_text()
     for text in (*names, *conditions, *lost, plan.title, *plan.asks):

@@ -95,9 +95,9 @@ def train(args: argparse.Namespace) -> int:
         state, config = None, configuration.load(args.config or "base", changes)
     group = Group.open()
     try:
-        trainer = Trainer(config, out, group, args.init, state)
         if group.first:
             say(f"training on {group.describe()}")
+        trainer = Trainer(config, out, group, args.init, state)
         result = trainer.run() | {"device": group.device_name}
     finally:
         group.close()

@@ -18,5 +18,6 @@ windows   the same in GNU Radio's own windows: `--qt`.
 remote/   the same page of a link in another process: `percast view --connect`.
 config    the settings.
 
-Starlette and uvicorn are loaded by `server.watch` only, when `--view` asks for them.
+Starlette and uvicorn are loaded by what `server` imports within its functions only, when `--view`
+asks for them.
 """

@@ -49,7 +49,7 @@ class HostCrops:
         batch, crop: how many, and their side in pixels.
         seed, process: see `seeds`.
         device: where the batches go.
-        ahead: whether to draw the next batch meanwhile, in as many threads as there are
+        ahead: whether to draw the next batch meanwhile, in as many threads as this process has
             processors. Good beside a GPU; on a CPU it would only take the core that computes.
     """
 
@@ -66,7 +66,7 @@ class HostCrops:
         self._pictures, self._batch, self._crop = pictures, batch, crop
         self._seed, self._process, self._device = seed, process, device
         self._pool = ThreadPoolExecutor(1) if ahead else None
-        self._cutters = ThreadPoolExecutor(os.cpu_count()) if ahead else None
+        self._cutters = ThreadPoolExecutor(len(os.sched_getaffinity(0))) if ahead else None
         self._next: tuple[int, Future[Tensor]] | None = None
 
     def __call__(self, step: int) -> Tensor:

@@ -38,6 +38,24 @@ def record(link, samples, recorder, chunk=8192):
     return packets
 
 
+def test_a_packet_whose_beginning_a_gap_took_is_noted_behind_it(tmp_path):
+    link = Link()
+    burst = link.burst(0, 1000)
+    burst = burst[int(np.flatnonzero(burst)[0]) + 100 :]
+    heard = np.concatenate([np.zeros(20_000), burst, np.zeros(2000)]).astype(np.complex64)
+    heard = (heard + link.noise(len(heard), 20)).astype(np.complex64)
+    recorder = Recorder(RecordingWriter(tmp_path / "r.sigmf-meta", 4e6, 2.41e9), link.profile)
+    assert record(link, heard[:20_000], recorder) == []
+    recorder.capture(20_000, None, gap=True)
+    link.receiver.flush()
+    (packet,) = record(link, heard[20_000:], recorder)
+    recorder.close()
+    (note,) = json.loads((tmp_path / "r.sigmf-meta").read_text())["annotations"]
+    assert note["core:sample_start"] == 20_000 and note["percast:crc_ok"]
+    end = note["core:sample_start"] + note["core:sample_count"]
+    assert abs(end - (20_000 + int(np.flatnonzero(burst)[-1]))) < 100
+
+
 @pytest.mark.parametrize("datatype", ["cf32_le", "ci8"])
 def test_every_packet_is_noted_where_it_lies(air, tmp_path, datatype):
     sigmf = pytest.importorskip("sigmf", reason="pip install sigmf")

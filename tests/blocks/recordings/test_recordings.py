@@ -312,7 +312,7 @@ def test_a_full_disk_leaves_whole_samples_that_fit_their_checksum(tmp_path, capl
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_001, before[1]))
     try:
-        told = r"cannot be written \(File too large\); it holds the first 0\.00125 s$"
+        told = r"cannot be written \(File too large\); it holds the first 0\.001 s$"
         with pytest.raises(FileError, match=told):
             writer.write(samples())
         writer.close()

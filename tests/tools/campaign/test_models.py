@@ -2,19 +2,22 @@
 """All figures of a campaign are of the models that it began with, whoever computes them."""
 
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
+from percast.engines.codecs.registry import open_codec
 from percast.engines.manifest import load_model
 from percast.errors import ModelError
-from percast.tools.campaign import jobs
+from percast.tools.campaign import jobs, layout
 from percast.tools.campaign.crews import Alone
 from percast.tools.campaign.frozen import changed
 from percast.tools.campaign.jobs import simulate
 from percast.tools.campaign.remetric import Again, decode_again, remetric
 from percast.tools.campaign.running import jobs as jobs_of
 from percast.tools.campaign.running import plan_of
+from percast.tools.campaign.sections import CodecSection
 from percast.tools.campaign.store import Store
 from tests.tools.campaign import plans
 from tests.tools.campaign.first_stores import as_first
@@ -96,3 +99,10 @@ def undone(store: Store) -> list:
     for table in ("decodes", "equalised", "arrivals"):
         store._db.execute(f"DELETE FROM {table}")
     return list(jobs_of(store, plan_of(store)))
+
+
+def test_a_store_whose_plan_said_what_the_learned_code_never_heeded_is_still_decoded():
+    """Before plans were refused that did."""
+    settings = layout.codec_settings(CodecSection()) | {"mcs": "3", "conceal": "last"}
+    with open_codec("learned", jobs.codec_config(settings, Fraction(1, 48), 10.0)) as codec:
+        assert codec.cbr == Fraction(1, 48)

@@ -163,6 +163,14 @@ def test_channels_of_codecs_must_make_sense(small_photos, change, told):
         plan_of(TWO_CHANNELS, small_photos, change)
 
 
+def test_a_misspelt_channel_is_not_held_against_the_codec_that_names_it(small_photos):
+    wrong = TWO_CHANNELS.replace('channel = "rayleigh"\nwaveform', 'channel = "raylegh"\nwaveform')
+    with pytest.raises(UsageError) as raised:
+        plan_of(wrong, small_photos, 'codec=[{codec="hevc-ldpc", channel="rayleigh"}]')
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith("[channel.2] channel: ") and "raylegh" in line
+
+
 def test_a_change_on_the_command_line_reaches_the_table_it_names(small_photos):
     text = plans.SMALL + '[[codec]]\ncodec = "hevc-ldpc"\ncbr = "1/24"\n'
     plan = plan_of(text, small_photos, "codec.2.cbr=1/12", "campaign.note=in the cellar")

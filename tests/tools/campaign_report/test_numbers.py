@@ -332,6 +332,9 @@ def test_a_code_is_one_curve_with_one_name_and_another_code_never_joins_it():
               for mcs, rates in ((4, ("1/24", "1/12")), (11, ("1/48", "1/24")))}  # fmt: skip
     # Designed for the SNR of the channel it is still the same code.
     assert curves == points
+    # What never meets in one channel is one code: each has what is right there.
+    apart = [r | {"channel": "rayleigh"} if r["condition"] > 4 else r for r in rows]
+    assert {c.code.name for c in sort_rows(apart, conditions)} == {"hevc-ldpc"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from percast.errors import UsageError
 from percast.tools.campaign.store import Done, Store
+from percast.tools.campaign.tables.rows import WORKER_DIED
 from percast.tools.pages import render
 from percast.tools.study.analysis.report import make_page
 from percast.tools.study.analysis.results import compute
@@ -153,6 +154,27 @@ def test_a_condition_that_lost_everything_is_named_in_the_study_and_its_report(s
     found = compute(folder.study, answers, range(3), 100)
     page = render(make_page(folder, answers, judge(folder.study, answers), found, found, [], None))
     assert "Nothing came out of hevc-ldpc@1/96" in page
+
+
+def test_what_is_left_of_one_code_says_what_was_lost(study, tmp_path):
+    campaign(tmp_path / "c.sqlite", of_number)
+    with sqlite3.connect(tmp_path / "c.sqlite") as db:
+        db.execute("UPDATE decodes SET undecodable = 1 WHERE cell IN (SELECT cell FROM cells "
+                   "JOIN shots USING (shot) WHERE condition >= 4)")  # fmt: skip
+    ask = ("make", "--campaign", tmp_path / "c.sqlite", "--where", "snr=10", "--catches", 0)
+    done = study(*ask, "--out", tmp_path / "study")
+    assert done.code == 2 and "nothing came out of hevc-ldpc@" in done.complaint
+    assert "hevc-ldpc@1/48" in done.complaint and "hevc-ldpc@1/96" in done.complaint
+
+
+def test_what_a_worker_took_with_it_is_no_loss_of_the_code(tmp_path):
+    campaign(tmp_path / "c.sqlite", of_number)
+    with sqlite3.connect(tmp_path / "c.sqlite") as db:
+        db.execute(f"UPDATE arrivals SET received = 0, error = '{WORKER_DIED}' WHERE shot IN "
+                   "(SELECT shot FROM shots WHERE condition = 5)")  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        _, conditions, _ = conditions_of(stack, tmp_path / "c.sqlite", [parse_where("snr=10")])
+    assert "hevc-ldpc@1/96" not in conditions and all(conditions.values())
 
 
 def test_a_study_of_an_earlier_percast_is_read(study, tmp_path):

@@ -300,8 +300,8 @@ def test_verify_with_nothing_to_verify_is_an_error(percast):
 def verify(monkeypatch):
     """Runs the verb where some candidates do not run and nothing else is compared."""
 
-    def verify(skipped: dict[Candidate, str], *options: str) -> int:
-        found = Report(Candidate("onnxruntime", "fp32"), [], skipped)
+    def verify(skipped: dict[Candidate, str], *options: str, failed=None) -> int:
+        found = Report(Candidate("onnxruntime", "fp32"), [], skipped, failed or {})
         monkeypatch.setattr(engine_check, "verify", lambda *_, **options: found)
         args = build_parser(["engine"]).parse_args(["engine", "verify", *options])
         return args.main(args)
@@ -311,10 +311,8 @@ def verify(monkeypatch):
 
 def test_the_engine_that_others_are_compared_with_is_not_denied(verify, capsys):
     assert verify({Candidate("onnxruntime", "fp16"): "no"}, "--engine", "onnxruntime") == 0
-    assert capsys.readouterr() == (
-        "",  # no empty table
-        "without onnxruntime fp16: no\nonnxruntime fp32 is what the others are compared with\n",
-    )
+    told = "without onnxruntime fp16: no\nonnxruntime fp32 is what the others are compared with\n"
+    assert capsys.readouterr() == ("", told)  # no empty table
 
 
 def test_verify_gives_a_reason_once(verify, capsys):
@@ -324,6 +322,8 @@ def test_verify_gives_a_reason_once(verify, capsys):
     assert capsys.readouterr() == ("", "")
     engine_check._print_skipped(skipped)
     assert capsys.readouterr().err == "without torch fp32, torch fp16: no torch\n"
+    with pytest.raises(ModelError, match="^torch fp16: full$"):  # it is here, and failed
+        verify({}, "--engine", "torch", failed={Candidate("torch", "fp16"): "full"})
 
 
 def test_verify_says_what_int8_lacks_for_auto(capsys, monkeypatch):

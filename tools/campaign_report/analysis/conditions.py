@@ -170,19 +170,21 @@ def _told_apart(
     groups: Mapping[tuple, list], settings: Mapping[int, dict[str, str]]
 ) -> dict[int, tuple[str, str]]:
     """For each condition of the store what tells its code from others of the same codec and model,
-    and its channel from others with the same figures, wherever in the campaign those are: a curve
-    has one name at all its points."""
-    codes: dict[tuple, set[int]] = defaultdict(set)
+    and its channel from others with the same figures. Codes are told apart by what differs where
+    they meet, in one channel, and have the same name in all of them."""
+    codes: dict[tuple, dict[tuple, set[int]]] = defaultdict(lambda: defaultdict(set))
     airs: dict[tuple, set[int]] = defaultdict(set)
     points: dict[tuple, set[int]] = defaultdict(set)
     for ((codec, model, _), air, level, cbr), some in groups.items():
         numbers = {row["condition"] for row in some}
-        codes[codec, model] |= numbers
+        codes[codec, model][air] |= numbers
         airs[air] |= numbers
         points[codec, model, air, level, cbr] |= numbers
     told = dict.fromkeys(settings, "")
-    for numbers in codes.values():
-        told |= _differing(numbers, settings, lambda key: not _of_channel(key) and key != _DESIGN)
+    for meeting in codes.values():
+        told |= _differing(
+            meeting.values(), settings, lambda key: not _of_channel(key) and key != _DESIGN
+        )
     # What codes are designed for follows the channel's SNR: it tells those apart that differ in it
     # at the same point.
     designs: dict[tuple, set[str]] = defaultdict(set)
@@ -190,11 +192,12 @@ def _told_apart(
         for number in numbers:
             designs[*point, told[number]].add(settings[number][_DESIGN])
     for code in {point[:2] for point, several in designs.items() if len(several) > 1}:
-        for number, text in _differing(codes[code], settings, _DESIGN.__eq__).items():
+        everywhere = set().union(*codes[code].values())
+        for number, text in _differing([everywhere], settings, _DESIGN.__eq__).items():
             told[number] = ", ".join(filter(None, (told[number], text)))
     air_told = dict.fromkeys(settings, "")
     for numbers in airs.values():
-        air_told |= _differing(numbers, settings, _of_channel)
+        air_told |= _differing([numbers], settings, _of_channel)
     return {number: (told[number], air_told[number]) for number in settings}
 
 
@@ -203,15 +206,16 @@ def _of_channel(key: str) -> bool:
 
 
 def _differing(
-    numbers: Iterable[int], settings: Mapping[int, dict[str, str]], of: Callable[[str], bool]
+    groups: Iterable[set[int]], settings: Mapping[int, dict[str, str]], of: Callable[[str], bool]
 ) -> dict[int, str]:
-    """Of each of these conditions the settings in which they differ, in words."""
-    numbers = list(numbers)
+    """Of each of these conditions the settings in which those of a group differ, in words."""
+    groups = list(groups)
+    numbers = sorted(set().union(*groups))
     keys = sorted({key for number in numbers for key in settings[number] if of(key)})
     names = {
         key: key.rpartition(".")[2].replace("_", " ")
         for key in keys
-        if len({settings[number].get(key) for number in numbers}) > 1
+        if any(len({settings[number].get(key) for number in group}) > 1 for group in groups)
     }
     return {
         number: ", ".join(f"{name} {settings[number].get(key, '-')}" for key, name in names.items())

@@ -37,6 +37,8 @@ def verify_engines(args: argparse.Namespace) -> int:
         _print_verified(found)
     if any(row.precision == "int8" and row.lpips_change is None for row in found.rows):
         report.say("auto takes no int8 network without LPIPS: percast eval fetch-weights")
+    if config.engine and found.failed:
+        raise ModelError("; ".join(f"{name}: {why}" for name, why in found.failed.items()))
     if not found.rows:
         _explain_none(found, is_reference=bool(config.engine) and found.reference in candidates)
     if not found.ok:
@@ -62,7 +64,8 @@ def _explain_none(found: Report, is_reference: bool) -> None:
         _print_skipped(found.skipped)
         report.say(f"{found.reference} is what the others are compared with")
         return
-    why = "; ".join(dict.fromkeys(found.skipped.values())) or f"there is only {found.reference}"
+    left_out = dict.fromkeys((found.skipped | found.failed).values())
+    why = "; ".join(left_out) or f"there is only {found.reference}"
     raise ModelError(f"no engine to verify: {why}")
 
 
@@ -84,7 +87,7 @@ def _print_verified(found: Report) -> None:
         for row in found.rows
     ]
     terminal.print_table(f"against {found.reference}", heads, rows, left=("engine", "result"))
-    _print_skipped(found.skipped)
+    _print_skipped(found.skipped | found.failed)
 
 
 def bench_engines(args: argparse.Namespace) -> int:

@@ -55,7 +55,7 @@ def draw(folder: Path, result: dict) -> list[Path]:
             )
             figure.supxlabel(
                 f"{_HOLLOW if partial else ''}"
-                f"Dashed, for reference only: {HEVC_LDPC}, delivery assumed error-free, AWGN, "
+                f"Dashed, for reference only: {HEVC_LDPC}, AWGN, "
                 f"over {HEVC_LDPC_PICTURES}, whatever was evaluated here.",
                 fontsize=7,
             )
