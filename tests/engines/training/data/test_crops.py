@@ -41,7 +41,7 @@ def test_crops_drawn_ahead_are_the_same(pictures):
 
 
 def test_crops_drawn_ahead_are_cut_by_all_processors_at_once(pictures, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
     met = threading.Barrier(3, timeout=10)
     cut = HostCrops._cut
 
