@@ -135,8 +135,8 @@ def test_a_pause_hides_the_pictures_and_stops_the_clock(browser, site):
         assert context.complaints == []
     given = newest(site)[0]
     assert given.shows == 2 and given.choice == "right"
-    # What was looked at before the pause counts, the pause does not.
-    assert looked + NO_SOONER - 50 <= given.reaction_ms < passed - 1500
+    # What was looked at before the pause counts, the pause does not; `begun` may be a second late.
+    assert looked + NO_SOONER - 50 <= given.reaction_ms < passed - 500
     assert looked / 2 - 50 <= given.original_ms < given.reaction_ms - NO_SOONER
 
 
