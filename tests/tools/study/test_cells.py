@@ -12,16 +12,11 @@ import pytest
 from percast.errors import UsageError
 from percast.tools.campaign.store import Done, Store
 from percast.tools.campaign.tables.rows import WORKER_DIED
-from percast.tools.pages import render
-from percast.tools.study.analysis.report import make_page
-from percast.tools.study.analysis.results import compute
-from percast.tools.study.analysis.rule import judge
-from percast.tools.study.answers import Answer, Given
 from percast.tools.study.cells import conditions_of, parse_where
 from percast.tools.study.make import plain_png
 from percast.tools.study.plan import Folder
-from percast.tools.study.schedule import trials_of
 from tests.conftest import load
+from tests.tools.study.answered import page_of_left_answers
 
 
 def campaign(path, rgb_of) -> None:
@@ -145,14 +140,7 @@ def test_a_condition_that_lost_everything_is_named_in_the_study_and_its_report(s
     assert done.code == 0 and done.json["lost"] == ["hevc-ldpc@1/96"]
     assert done.json["left_out"] == [] and "hevc-ldpc@1/96" not in done.json["conditions"]
     assert "nothing came out of hevc-ldpc@1/96" in done.err
-    folder = Folder.open(tmp_path / "study")
-    answers = [
-        Answer(slot, trial, Given("left", 900.0))
-        for slot in range(3)
-        for trial in trials_of(folder.study, slot)
-    ]
-    found = compute(folder.study, answers, range(3), 100)
-    page = render(make_page(folder, answers, judge(folder.study, answers), found, found, [], None))
+    page = page_of_left_answers(Folder.open(tmp_path / "study"))
     assert "Nothing came out of hevc-ldpc@1/96" in page
 
 

@@ -13,10 +13,6 @@ from PIL import Image
 
 from percast.blocks.images.sinks import open_sink
 from percast.errors import FileError
-from percast.tools.pages import render
-from percast.tools.study.analysis.report import make_page
-from percast.tools.study.analysis.results import compute
-from percast.tools.study.analysis.rule import judge
 from percast.tools.study.answers import Answer, Answers, Given
 from percast.tools.study.config import parse_label
 from percast.tools.study.folders import pictures_in
@@ -24,6 +20,7 @@ from percast.tools.study.make import plain_png
 from percast.tools.study.plan import ORIGINAL, Folder
 from percast.tools.study.schedule import trials_of
 from tests.conftest import load
+from tests.tools.study.answered import page_of_left_answers
 from tests.tools.study.studies import BLURRED, NOISY, made
 
 
@@ -88,14 +85,7 @@ def test_pictures_that_a_condition_lacks_are_left_out_and_that_is_said(study, fo
     assert "2 pairs are asked again, not 4" in done.err
     assert "2 originals are left out" in done.err and len(done.json["left_out"]) == 2
     # Whoever reads the report must know it as well: a code may have lost the difficult ones.
-    folder = Folder.open(tmp_path / "study")
-    answers = [
-        Answer(slot, trial, Given("left", 900.0))
-        for slot in range(3)
-        for trial in trials_of(folder.study, slot)
-    ]
-    found = compute(folder.study, answers, range(3), 100)
-    page = render(make_page(folder, answers, judge(folder.study, answers), found, found, [], None))
+    page = page_of_left_answers(Folder.open(tmp_path / "study"))
     assert "Nobody was asked about 2 originals" in page
     assert all(html.escape(name) in page for name in done.json["left_out"])
 
